@@ -1,0 +1,41 @@
+# proxy.cgi: see README.md. `make help` lists the targets.
+
+# A default upstream to link in: make build UPSTREAM=6543
+UPSTREAM ?=
+# The addresses of the demo: make run APP=127.0.0.1:7000 LISTEN=127.0.0.1:8081
+APP      ?= 127.0.0.1:6543
+LISTEN   ?= 127.0.0.1:8080
+FUZZTIME ?= 1m
+
+TAGS     = nethttpomithttp2,netgo,osusergo
+LDFLAGS  = -s -w $(if $(UPSTREAM),-X proxy.cgi/cgiproxy.bakedUpstream=$(UPSTREAM))
+GOBUILD  = CGO_ENABLED=0 go build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)'
+
+.PHONY: build
+build: ## build ./proxy.cgi, static; UPSTREAM=6543 links in a default
+	$(GOBUILD) -o proxy.cgi .
+
+.PHONY: run
+run: build ## show the demo page on http://127.0.0.1:8080 until Ctrl-C
+	@go build -o .demo ./scripts/demo && exec ./.demo -app $(APP) -listen $(LISTEN) ./proxy.cgi
+
+.PHONY: test
+test: ## install what the tests need, run all tests
+	@scripts/webservers
+	go test ./...
+
+.PHONY: lint
+lint: ## gofmt, go vet, staticcheck, shellcheck
+	@scripts/lint
+
+.PHONY: fuzz
+fuzz: ## fuzz each target for FUZZTIME=1m
+	@scripts/fuzz $(FUZZTIME)
+
+.PHONY: release
+release: ## build dist/ for the systems that hosts run
+	@scripts/release
+
+.PHONY: help
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10

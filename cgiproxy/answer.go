@@ -1,0 +1,152 @@
+package cgiproxy
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httputil"
+	"net/textproto"
+	"strconv"
+	"strings"
+)
+
+const (
+	maxAnswerHeader = 1 << 20 // bytes of all header sections of one answer, 1xx included
+	maxAnswerLines  = 1000    // field lines of one header section
+)
+
+// readAnswer reads the header of the final answer and leaves r at its body.
+// http.ReadResponse is not used, for it adds a Cache-Control to an answer that
+// has only a Pragma, and takes two framings for one.
+func readAnswer(r *bufio.Reader, limit *io.LimitedReader, method string) (*http.Response, error) {
+	limit.N = maxAnswerHeader
+	for {
+		resp, err := readHead(textproto.NewReader(r))
+		if err != nil {
+			if limit.N <= 0 {
+				err = fmt.Errorf("header of over %d bytes", maxAnswerHeader)
+			}
+			return nil, err
+		}
+		switch {
+		case resp.StatusCode == http.StatusSwitchingProtocols:
+			return nil, errors.New("101 Switching Protocols, which nobody asked for")
+		case resp.StatusCode >= 200:
+			limit.N = 1<<63 - 1
+			err := setAnswerBody(resp, r, method)
+			return resp, err
+		}
+		// 1xx is for our connection only: a CGI answer has one status.
+	}
+}
+
+// readHead reads a status line (RFC 9112, section 4) and a header section.
+func readHead(r *textproto.Reader) (*http.Response, error) {
+	line, err := r.ReadLine()
+	if err != nil {
+		return nil, noEOF(err)
+	}
+	version, status, _ := strings.Cut(line, " ")
+	major, minor, ok := http.ParseHTTPVersion(version)
+	if !ok || major != 1 {
+		return nil, fmt.Errorf("status line %.80q is not HTTP/1", line)
+	}
+	digits, _, _ := strings.Cut(status, " ")
+	code, err := strconv.ParseUint(digits, 10, 16)
+	if err != nil || len(digits) != 3 || code < 100 {
+		return nil, fmt.Errorf("status line %.80q has no status code", line)
+	}
+	fields, err := r.ReadMIMEHeader()
+	if err != nil {
+		return nil, noEOF(err)
+	}
+	lines := 0
+	for _, values := range fields {
+		lines += len(values)
+	}
+	if lines > maxAnswerLines {
+		return nil, fmt.Errorf("header of %d lines, more than %d", lines, maxAnswerLines)
+	}
+	return &http.Response{
+		Status:     status,
+		StatusCode: int(code),
+		ProtoMajor: major,
+		ProtoMinor: minor,
+		Header:     http.Header(fields),
+	}, nil
+}
+
+// setAnswerBody finds out where the body ends (RFC 9112, section 6.3).
+func setAnswerBody(resp *http.Response, r *bufio.Reader, method string) error {
+	length, err := contentLength(resp.Header)
+	if err != nil {
+		return err
+	}
+	coding := resp.Header["Transfer-Encoding"]
+	switch {
+	case method == http.MethodHead, resp.StatusCode == http.StatusNoContent, resp.StatusCode == http.StatusNotModified:
+		resp.Body = http.NoBody
+	case len(coding) == 1 && strings.EqualFold(coding[0], "chunked"):
+		if length >= 0 {
+			return errors.New("both Content-Length and Transfer-Encoding")
+		}
+		resp.Body = io.NopCloser(httputil.NewChunkedReader(r))
+	case coding != nil:
+		return fmt.Errorf("Transfer-Encoding %.80q", coding)
+	case length == 0:
+		resp.Body = http.NoBody
+	case length > 0:
+		resp.Body = io.NopCloser(&fixedBody{r, length})
+	default:
+		resp.Body = io.NopCloser(r)
+	}
+	return nil
+}
+
+// contentLength returns the declared length, or -1 for none. A length that is
+// repeated but always the same is one (RFC 9112, section 6.3).
+func contentLength(h http.Header) (int64, error) {
+	values := h["Content-Length"]
+	if len(values) == 0 {
+		return -1, nil
+	}
+	for _, value := range values[1:] {
+		if value != values[0] {
+			return 0, fmt.Errorf("two lengths, %.40q and %.40q", values[0], value)
+		}
+	}
+	n, err := strconv.ParseUint(values[0], 10, 63)
+	if err != nil {
+		return 0, fmt.Errorf("Content-Length %.40q", values[0])
+	}
+	h["Content-Length"] = values[:1]
+	return int64(n), nil
+}
+
+// A fixedBody is a body with a Content-Length: one that ends early is an error.
+type fixedBody struct {
+	r    io.Reader
+	left int64
+}
+
+func (b *fixedBody) Read(p []byte) (int, error) {
+	if b.left == 0 {
+		return 0, io.EOF
+	}
+	n, err := b.r.Read(p[:min(int64(len(p)), b.left)])
+	b.left -= int64(n)
+	if b.left > 0 {
+		err = noEOF(err)
+	}
+	return n, err
+}
+
+// noEOF turns an end where there should be none into an error.
+func noEOF(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}

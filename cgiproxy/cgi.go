@@ -1,0 +1,97 @@
+package cgiproxy
+
+import (
+	"bufio"
+	"context"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+)
+
+// ServeCGI answers the one request this process was started for (RFC 3875): it
+// is in the environment and on stdin, and the answer goes to stdout. It returns
+// the exit status: 0 where a whole answer was written, an error page included,
+// and 1 where it was cut short.
+//
+// Neither SIGTERM nor SIGPIPE is handled: either ends the process, and with it
+// the connection to the app, which is what they are sent for.
+func ServeCGI() int {
+	env := NewEnviron(os.Environ())
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	stop := watchHangup(syscall.Stdout, cancel)
+	defer stop()
+
+	h := &handler{folder: executableFolder(), log: os.Stderr}
+	w := newCGIWriter(os.Stdout)
+	err := h.serve(ctx, w, env, os.Stdin, func() bool { return hungUp(syscall.Stdout) })
+	if flushErr := w.out.Flush(); err == nil {
+		err = flushErr
+	}
+	if err != nil {
+		return 1
+	}
+	if env["CONTENT_LENGTH"] != "" || env["HTTP_TRANSFER_ENCODING"] != "" {
+		drain(os.Stdin)
+	}
+	return 0
+}
+
+// executableFolder returns the folder of proxy.cgi. Without /proc it is the
+// working directory, which every web server sets to it (RFC 3875, section 7.2).
+func executableFolder() string {
+	if file, err := os.Executable(); err == nil {
+		return filepath.Dir(file)
+	}
+	folder, err := os.Getwd()
+	if err != nil {
+		return "."
+	}
+	return folder
+}
+
+// A cgiWriter writes a CGI response (RFC 3875, section 6). Unlike the one in
+// net/http/cgi it keeps the app's reason phrase, guesses no Content-Type, and
+// sends header and first piece together.
+type cgiWriter struct {
+	header  http.Header
+	out     *bufio.Writer
+	started bool
+}
+
+func newCGIWriter(f *os.File) *cgiWriter {
+	return &cgiWriter{header: http.Header{}, out: bufio.NewWriterSize(f, copyBuffer)}
+}
+
+func (w *cgiWriter) Header() http.Header { return w.header }
+
+func (w *cgiWriter) WriteHeader(code int) { w.WriteStatus(code, "") }
+
+// WriteStatus implements statusWriter. An empty reason is the usual one of the
+// status, for a server may do without a reason but not without a blank.
+func (w *cgiWriter) WriteStatus(code int, reason string) {
+	if w.started {
+		return
+	}
+	w.started = true
+	if reason == "" {
+		reason = http.StatusText(code)
+	}
+	w.out.WriteString("Status: " + strconv.Itoa(code) + " " + reason + "\r\n")
+	for name, values := range w.header {
+		for _, value := range values {
+			w.out.WriteString(name + ": " + value + "\r\n")
+		}
+	}
+	w.out.WriteString("\r\n")
+}
+
+func (w *cgiWriter) Write(p []byte) (int, error) {
+	w.WriteHeader(http.StatusOK)
+	return w.out.Write(p)
+}
+
+// FlushError sends what has been written so far.
+func (w *cgiWriter) FlushError() error { return w.out.Flush() }

@@ -1,0 +1,118 @@
+package cgiproxy
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// A Config holds the settings of one site. The README's table is generated
+// from its tags: desc says what a setting does, example how it is written.
+//
+// The names are made by envconfig: CGIPROXY_ and the words of the field. An
+// explicit envconfig tag is not used, for then the name without prefix would
+// count too.
+type Config struct {
+	Upstream       Upstream      `example:"6543" desc:"(required) where the app listens: ~6543~, ~host:port~, ~[::1]:6543~, ~http(s)://host[:port][/base]~ or ~unix:/path/app.sock~"`
+	StripPrefix    string        `split_words:"true" example:"auto" desc:"public path prefix taken away before forwarding; ~auto~ is the folder proxy.cgi is in. Redirects, Content-Location, Refresh and cookie paths get it back"`
+	UsePathInfo    bool          `split_words:"true" default:"false" example:"true" desc:"take the path from PATH_INFO (sites that rewrite on purpose) instead of REQUEST_URI"`
+	PreserveHost   bool          `split_words:"true" default:"true" example:"false" desc:"send the visitor's Host to the app"`
+	TrustedProxies Networks      `split_words:"true" example:"10.0.0.0/8,192.0.2.7" desc:"addresses and CIDRs, separated by commas, whose X-Forwarded-* are believed and added to; those of others are replaced"`
+	ConnectTimeout time.Duration `split_words:"true" default:"5s" example:"5s" desc:"time to connect to the app; 0 is no limit"`
+	HeaderTimeout  time.Duration `split_words:"true" default:"60s" example:"60s" desc:"time until the header of the app's answer, and for the app to take each piece of an upload; 0 is no limit"`
+	IdleTimeout    time.Duration `split_words:"true" default:"0" example:"5m" desc:"time between two pieces of the answer; 0 is no limit"`
+	ConnectRetry   time.Duration `split_words:"true" default:"0s" example:"10s" desc:"keep trying a refused connection this long (an app that restarts)"`
+	MaxBody        int64         `split_words:"true" default:"0" example:"10485760" desc:"largest request body in bytes, a larger one is 413; 0 is no limit"`
+	TLS            TLSConfig
+	ErrorPage      string `split_words:"true" example:"/home/me/error.html" desc:"HTML file shown in place of the built-in error page; a relative path starts at the folder of proxy.cgi"`
+	LogLevel       Level  `split_words:"true" default:"warn" example:"info" desc:"what goes to the web server's error log: ~error~, ~warn~, ~info~ (a line for each request) or ~debug~"`
+}
+
+// TLSConfig is for an https upstream.
+type TLSConfig struct {
+	SkipVerify bool   `split_words:"true" default:"false" example:"true" desc:"accept any certificate of an https app"`
+	CA         string `split_words:"true" example:"/home/me/ca.pem" desc:"PEM file with the certificate authorities of an https app, in place of the system's"`
+}
+
+// check reports the first value that no single field could refuse by itself.
+func (c *Config) check(env Environ) error {
+	if c.Upstream.address == "" {
+		return &settingError{name: "UPSTREAM", err: errors.New("is not set")}
+	}
+	for _, limit := range []struct {
+		name  string
+		value int64
+	}{
+		{"CONNECT_TIMEOUT", int64(c.ConnectTimeout)},
+		{"HEADER_TIMEOUT", int64(c.HeaderTimeout)},
+		{"IDLE_TIMEOUT", int64(c.IdleTimeout)},
+		{"CONNECT_RETRY", int64(c.ConnectRetry)},
+		{"MAX_BODY", c.MaxBody},
+	} {
+		if limit.value < 0 {
+			return &settingError{name: limit.name, err: errors.New("is negative")}
+		}
+	}
+	if err := c.checkStripPrefix(); err != nil {
+		return err
+	}
+	return c.checkLoop(env)
+}
+
+// checkStripPrefix brings STRIP_PREFIX to the form the path is compared with:
+// decoded, without a slash at the end.
+func (c *Config) checkStripPrefix() error {
+	if c.StripPrefix == "" || c.StripPrefix == autoPrefix {
+		return nil
+	}
+	prefix, err := url.PathUnescape(strings.TrimRight(c.StripPrefix, "/"))
+	if err != nil || !strings.HasPrefix(c.StripPrefix, "/") || strings.ContainsAny(c.StripPrefix, "?#") ||
+		strings.Contains(prefix, "//") || strings.Contains(prefix+"/", "/./") || strings.Contains(prefix+"/", "/../") {
+		return &settingError{name: "STRIP_PREFIX", value: c.StripPrefix, err: errors.New("neither auto nor a path that starts with a slash")}
+	}
+	c.StripPrefix = prefix
+	return nil
+}
+
+// autoPrefix is the STRIP_PREFIX that stands for the script's folder.
+const autoPrefix = "auto"
+
+// stripPrefix returns the decoded prefix to take from this request's path, ""
+// for none.
+func (c *Config) stripPrefix(env Environ) string {
+	if c.StripPrefix != autoPrefix {
+		return c.StripPrefix
+	}
+	folder, name := env.scriptFolder()
+	if name == "" {
+		return ""
+	}
+	return strings.TrimRight(folder, "/")
+}
+
+// checkLoop reports an upstream that is the web server itself: each request
+// would start another proxy.cgi until the host's process limit is reached.
+func (c *Config) checkLoop(env Environ) error {
+	own := env["SERVER_ADDR"]
+	if own == "" || c.Upstream.address != net.JoinHostPort(strings.Trim(own, "[]"), env["SERVER_PORT"]) {
+		return nil
+	}
+	return &settingError{name: "UPSTREAM", value: c.Upstream.address, err: errors.New("is this web server itself, so each request would start the next")}
+}
+
+// A settingError is a setting that is missing or wrong.
+type settingError struct {
+	name  string // without the prefix
+	value string
+	err   error
+}
+
+func (e *settingError) Error() string {
+	if e.value == "" {
+		return fmt.Sprintf("%s%s %v", settingPrefix, e.name, e.err)
+	}
+	return fmt.Sprintf("%s%s is %q: %v", settingPrefix, e.name, e.value, e.err)
+}

@@ -1,0 +1,20 @@
+// Package cgiproxy forwards one CGI request to an app that listens on a local
+// port or a unix socket, and copies the app's answer back to the web server.
+//
+// A request goes one way through the package, one file a step:
+//
+//	environ.go   the CGI variables (RFC 3875), normalised
+//	config.go    the settings, from the environment and .htcgiproxy
+//	request.go   the request as the app shall see it (target.go, forwarded.go, fields.go)
+//	upstream.go  the connection to the app (exchange.go sends, answer.go reads)
+//	response.go  the answer as the web server shall see it (location.go, longfield.go)
+//	handler.go   the four calls above, in order; what fails becomes a page (errorpage.go)
+//	cgi.go       the way in: one process, one request
+//
+// # Whom it trusts
+//
+// The settings and the app are the owner's. The web server is believed about
+// what it says itself (REMOTE_ADDR, HTTPS, SCRIPT_NAME, REMOTE_USER), never
+// about what it only passes on: everything under HTTP_ and the request-target
+// come from a stranger, and nothing in them chooses where we connect.
+package cgiproxy

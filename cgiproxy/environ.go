@@ -1,0 +1,130 @@
+package cgiproxy
+
+import (
+	"path"
+	"strings"
+)
+
+// An Environ holds the CGI variables of one request (RFC 3875, section 4.1),
+// normalised so that the steps after it need to know no web server:
+//
+//   - a variable that mod_rewrite's internal redirect renamed to REDIRECT_X,
+//     and that is needed, has its own name again;
+//   - HTTP_ names are upper case with underscores, each once;
+//   - a control byte in a field value is a space (RFC 9110, section 5.5);
+//   - fields that repeat a variable of RFC 3875 are gone.
+type Environ map[string]string
+
+// redirected lists the variables that Apache sets before an internal redirect
+// and then passes on only as REDIRECT_X. The owner's rule
+// `E=HTTP_AUTHORIZATION:%{HTTP:Authorization}` is the usual case.
+var redirected = [...]string{"HTTP_AUTHORIZATION", "REMOTE_USER"}
+
+// NewEnviron reads "NAME=value" strings as os.Environ returns them. Of a name
+// that occurs twice the first counts, as for getenv.
+func NewEnviron(vars []string) Environ {
+	env := make(Environ, len(vars))
+	for _, v := range vars {
+		name, value, ok := strings.Cut(v, "=")
+		if !ok {
+			continue
+		}
+		if field, ok := strings.CutPrefix(name, "HTTP_"); ok {
+			name, value = "HTTP_"+variableName(field), cleanValue(value)
+			if !isToken(field) {
+				continue
+			}
+		}
+		if _, ok := env[name]; !ok {
+			env[name] = value
+		}
+	}
+	env.restoreRedirected()
+	// nginx passes both on beside CONTENT_TYPE and CONTENT_LENGTH; a visitor
+	// can forge them through servers that map Content_Length to the same name.
+	delete(env, "HTTP_CONTENT_TYPE")
+	delete(env, "HTTP_CONTENT_LENGTH")
+	return env
+}
+
+// restoreRedirected undoes REDIRECT_ for the variables that need it, however
+// many internal redirects there were. No visitor can send such a name: all
+// that a visitor sends starts with HTTP_.
+func (env Environ) restoreRedirected() {
+	for _, name := range redirected {
+		for prefix := "REDIRECT_"; env[name] == "" && len(prefix) <= 5*len("REDIRECT_"); prefix += "REDIRECT_" {
+			if value := env[prefix+name]; value != "" {
+				env[name] = cleanValue(value)
+			}
+		}
+		if env[name] == "" { // RFC 3875, section 4.1: empty and absent are the same
+			delete(env, name)
+		}
+	}
+}
+
+// https reports whether the visitor's connection to the web server is
+// encrypted, by what the server says itself.
+func (env Environ) https() bool {
+	switch strings.ToLower(env["HTTPS"]) {
+	case "on", "1":
+		return true
+	}
+	return strings.EqualFold(env["REQUEST_SCHEME"], "https")
+}
+
+// scriptFolder returns the public folder that the script is in ("/" or
+// "/sub", decoded), and the script's name there. The name is empty where
+// SCRIPT_NAME does not end in the name of the script's file: nginx sends the
+// whole URL as SCRIPT_NAME, ScriptAlias the alias.
+func (env Environ) scriptFolder() (folder, name string) {
+	script := env["SCRIPT_NAME"]
+	if script == "" || path.Base(script) != path.Base(env["SCRIPT_FILENAME"]) {
+		return script, ""
+	}
+	return path.Dir(script), path.Base(script)
+}
+
+// variableName returns the part of a CGI variable's name that stands for the
+// field name s (RFC 3875, section 4.1.18).
+func variableName(s string) string {
+	return strings.ToUpper(strings.ReplaceAll(s, "-", "_"))
+}
+
+// cleanValue returns s as a field value: without control bytes, and without
+// the white space around it that is no part of a value.
+func cleanValue(s string) string {
+	return strings.Trim(withoutControls(s), " \t")
+}
+
+// withoutControls returns s with each control byte other than a tab replaced
+// by a space.
+func withoutControls(s string) string {
+	if !strings.ContainsFunc(s, isControl) {
+		return s
+	}
+	b := []byte(s) // by byte, not by rune: values need not be UTF-8
+	for i, c := range b {
+		if isControl(rune(c)) {
+			b[i] = ' '
+		}
+	}
+	return string(b)
+}
+
+func isControl(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
+
+// isToken reports whether s is a token (RFC 9110, section 5.6.2): a method or
+// a field name.
+func isToken(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if !isAlphanumeric(s[i]) && !strings.Contains("!#$%&'*+-.^_`|~", s[i:i+1]) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func isAlphanumeric(c byte) bool {
+	return '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
+}

@@ -1,0 +1,181 @@
+package cgiproxy
+
+import (
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// sentences is what a visitor reads. He is told what he can do, and nothing of
+// what is behind.
+var sentences = map[int]string{
+	http.StatusBadRequest:            "The browser sent a request that this site cannot pass on.",
+	http.StatusRequestEntityTooLarge: "What was sent is larger than this site accepts.",
+	http.StatusInternalServerError:   "This site is not set up correctly. Its owner finds the reason in the error log.",
+	http.StatusNotImplemented:        "This site cannot do what the request asks for.",
+	http.StatusBadGateway:            "The application behind this site is not running or did not answer properly. Please try again in a minute.",
+	http.StatusServiceUnavailable:    "The application behind this site is not available at the moment. Please try again shortly.",
+	http.StatusGatewayTimeout:        "The application behind this site took too long to answer. Please try again in a minute.",
+}
+
+// maxErrorPage bounds the owner's ERROR_PAGE.
+const maxErrorPage = 1 << 20
+
+// An errorPage is what the visitor gets in place of an answer.
+type errorPage struct {
+	status int
+	text   string // one sentence
+	id     string // the same as in the log
+	custom []byte // the owner's HTML, nil for the built-in page
+}
+
+// writeErrorPage answers a request that has failed, in the form its Accept
+// asks for.
+func writeErrorPage(w http.ResponseWriter, env Environ, cfg *Config, folder string, f *failure, log *logger) error {
+	page := errorPage{status: f.status, text: f.advice, id: log.id}
+	if page.text == "" {
+		page.text = sentences[f.status]
+	}
+	if cfg.ErrorPage != "" {
+		custom, err := readErrorPage(cfg.ErrorPage, folder)
+		if err != nil {
+			log.errorf("%sERROR_PAGE: %v: the built-in page is shown", settingPrefix, err)
+		}
+		page.custom = custom
+	}
+	contentType, body := page.html()
+	switch preferred(env["HTTP_ACCEPT"]) {
+	case "json":
+		contentType, body = page.problem()
+	case "text":
+		contentType, body = page.plain()
+	}
+	h := w.Header()
+	clear(h)
+	h.Set("Content-Type", contentType)
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h.Set("Cache-Control", "no-store")
+	if f.status == http.StatusServiceUnavailable {
+		h.Set("Retry-After", "5")
+	}
+	w.WriteHeader(f.status)
+	if env["REQUEST_METHOD"] == http.MethodHead {
+		return nil
+	}
+	_, err := io.WriteString(w, body)
+	return err
+}
+
+func readErrorPage(name, folder string) ([]byte, error) {
+	if !filepath.IsAbs(name) {
+		name = filepath.Join(folder, name)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	page, err := io.ReadAll(io.LimitReader(f, maxErrorPage+1))
+	if err == nil && len(page) > maxErrorPage {
+		return nil, fmt.Errorf("%s is over %d bytes", name, maxErrorPage)
+	}
+	return page, err
+}
+
+func (p errorPage) title() string {
+	return fmt.Sprintf("%d %s", p.status, http.StatusText(p.status))
+}
+
+func (p errorPage) html() (contentType, body string) {
+	contentType = "text/html; charset=utf-8"
+	if p.custom != nil {
+		return contentType, string(p.custom)
+	}
+	// All three are ours: there is nothing to escape.
+	return contentType, strings.NewReplacer("{title}", p.title(), "{text}", p.text, "{id}", p.id).Replace(builtinPage)
+}
+
+const builtinPage = `<!DOCTYPE html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{title}</title>
+<style>
+body { font: 1.1rem/1.5 system-ui, sans-serif; max-width: 34rem; margin: 18vh auto; padding: 0 1.5rem }
+h1 { font-size: 1.6rem; font-weight: 600 }
+small { opacity: .65 }
+</style>
+<h1>{title}</h1>
+<p>{text}</p>
+<p><small>Request {id}</small></p>
+</html>
+`
+
+// problem is problem details (RFC 9457). The type is left out, so it is
+// about:blank, for which the title has to be the status's.
+func (p errorPage) problem() (contentType, body string) {
+	return "application/problem+json", fmt.Sprintf(`{"title":%q,"status":%d,"detail":%q,"instance":"urn:request:%s"}`+"\n",
+		http.StatusText(p.status), p.status, p.text, p.id)
+}
+
+func (p errorPage) plain() (contentType, body string) {
+	return "text/plain; charset=utf-8", fmt.Sprintf("%s\n\n%s\n\nRequest %s\n", p.title(), p.text, p.id)
+}
+
+// preferred returns "html", "json" or "text", whichever the Accept field (RFC
+// 9110, section 12.5.1) weighs most; of equals the first of this order. Who
+// takes anything is no browser, and reads text best.
+func preferred(accept string) string {
+	form, best := "text", 0.0
+	for item := range strings.SplitSeq(accept, ",") {
+		mediaType, params, _ := strings.Cut(item, ";")
+		weight := quality(params)
+		switch mediaType = strings.ToLower(strings.TrimSpace(mediaType)); {
+		case mediaType == "text/html", mediaType == "application/xhtml+xml":
+			if weight > 0 && weight >= best {
+				form, best = "html", weight
+			}
+		case mediaType == "application/json", strings.HasSuffix(mediaType, "+json"):
+			if weight > best {
+				form, best = "json", weight
+			}
+		case mediaType == "text/plain":
+			if weight > best {
+				form, best = "text", weight
+			}
+		}
+	}
+	return form
+}
+
+func quality(params string) float64 {
+	for param := range strings.SplitSeq(params, ";") {
+		if q, ok := strings.CutPrefix(strings.ToLower(strings.TrimSpace(param)), "q="); ok {
+			if weight, err := strconv.ParseFloat(q, 64); err == nil {
+				return weight
+			}
+		}
+	}
+	return 1
+}
+
+// requestID returns the id that joins the visitor's page and the owner's log:
+// the web server's (mod_unique_id) or a random one.
+func requestID(env Environ) string {
+	id := env["UNIQUE_ID"]
+	for i := 0; i < len(id); i++ {
+		if !isAlphanumeric(id[i]) && strings.IndexByte("@-_", id[i]) < 0 {
+			id = ""
+		}
+	}
+	if id == "" || len(id) > 64 {
+		id = fmt.Sprintf("%016x", rand.Uint64())
+	}
+	return id
+}

@@ -1,0 +1,305 @@
+package cgiproxy
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// An exchange is one request and its answer on one connection. The body is
+// sent beside the reading, for an app may answer early.
+type exchange struct {
+	conn    net.Conn
+	cfg     *Config
+	req     *http.Request
+	release func() bool   // lets go of the request's context
+	sent    chan struct{} // closed when no more of the body will be sent
+
+	mu       sync.Mutex
+	answered bool  // the answer's header has been read
+	aborted  error // why the request was cut off, nil if it was not
+
+	taken atomic.Int64 // bytes of the body read from the visitor
+
+	// When the current write to the app, and the current piece of the answer's
+	// way to the visitor, began: Unix nanoseconds, or 0 for none under way.
+	sending, passingOn atomic.Int64
+}
+
+// startExchange sends the request. The end of its context closes the
+// connection, so that the app sees a request that was cut off.
+func startExchange(conn net.Conn, cfg *Config, req *http.Request) *exchange {
+	x := &exchange{conn: conn, cfg: cfg, req: req, sent: make(chan struct{})}
+	x.release = context.AfterFunc(req.Context(), func() { conn.Close() })
+	x.send(requestHead(req)) // an error here is one for readAnswer, too
+	if req.Body == http.NoBody {
+		close(x.sent)
+		x.awaitHeader()
+	} else {
+		go x.sendBody()
+	}
+	return x
+}
+
+// requestHead returns the request line and the header section.
+func requestHead(req *http.Request) []byte {
+	b := make([]byte, 0, 2048)
+	b = append(b, req.Method+" "+req.RequestURI+" HTTP/1.1\r\nHost: "+req.Host+"\r\n"...)
+	names := make([]string, 0, len(req.Header))
+	for name := range req.Header {
+		names = append(names, name)
+	}
+	slices.Sort(names) // the environment has no order that could be kept
+	for _, name := range names {
+		for _, value := range req.Header[name] {
+			b = append(b, name+": "+value+"\r\n"...)
+		}
+	}
+	return append(b, "Connection: close\r\n\r\n"...)
+}
+
+// sendBody sends the body as it comes. Where the app takes no more of it, the
+// rest is read and dropped, for Apache sends all of it before it reads.
+func (x *exchange) sendBody() {
+	defer close(x.sent)
+	if x.req.ContentLength != 0 {
+		stop := x.watchStuck()
+		defer stop()
+	}
+	err := x.copyBody()
+	switch {
+	case err == nil:
+		x.awaitHeader()
+	case errors.Is(err, errSend):
+		x.awaitHeader() // an answer may have come all the same
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			x.conn.SetReadDeadline(time.Now())
+		}
+		for err = nil; err == nil; {
+			_, err = x.take(make([]byte, copyBuffer))
+		}
+	default:
+		x.abort(err)
+	}
+}
+
+// errSend marks an error of the app's side.
+var errSend = errors.New("the app takes no more of the body")
+
+const (
+	copyBuffer = 32 << 10
+	chunkRoom  = 16 // for the size of a chunk before its data
+)
+
+// copyBody sends the body, chunked where it has no length (RFC 9112, section
+// 7.1). Only a whole body gets its last chunk.
+func (x *exchange) copyBody() error {
+	chunked := x.req.ContentLength == unknownLength
+	buf := make([]byte, chunkRoom+copyBuffer+len("\r\n"))
+	for {
+		n, err := x.take(buf[chunkRoom : chunkRoom+copyBuffer])
+		if n == 0 && err == io.EOF {
+			break
+		}
+		piece := buf[chunkRoom : chunkRoom+n]
+		if chunked && n > 0 {
+			size := strconv.AppendInt(nil, int64(n), 16)
+			start := chunkRoom - len(size) - len("\r\n")
+			copy(buf[start:], append(size, "\r\n"...))
+			copy(buf[chunkRoom+n:], "\r\n")
+			piece = buf[start : chunkRoom+n+len("\r\n")]
+		}
+		if err := x.send(piece); err != nil {
+			return fmt.Errorf("%w: %w", errSend, err)
+		}
+		if err != nil && err != io.EOF {
+			return err
+		}
+	}
+	if chunked {
+		if err := x.send([]byte("0\r\n\r\n")); err != nil {
+			return fmt.Errorf("%w: %w", errSend, err)
+		}
+	}
+	return nil
+}
+
+// take reads a piece of the body.
+func (x *exchange) take(p []byte) (int, error) {
+	n, err := x.req.Body.Read(p)
+	x.taken.Add(int64(n))
+	return n, err
+}
+
+// send writes p, each call within HEADER_TIMEOUT.
+func (x *exchange) send(p []byte) error {
+	now := time.Now()
+	if x.cfg.HeaderTimeout > 0 {
+		x.conn.SetWriteDeadline(now.Add(x.cfg.HeaderTimeout))
+	}
+	x.sending.Store(now.UnixNano())
+	_, err := x.conn.Write(p)
+	x.sending.Store(0)
+	return err
+}
+
+// awaitHeader starts HEADER_TIMEOUT for the answer's header: the app has all
+// that it will get.
+func (x *exchange) awaitHeader() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !x.answered && x.cfg.HeaderTimeout > 0 {
+		x.conn.SetReadDeadline(time.Now().Add(x.cfg.HeaderTimeout))
+	}
+}
+
+// watchStuck ends the sending when both directions have stood still for
+// stuckAfter.
+func (x *exchange) watchStuck() (stop func()) {
+	ticker, done := time.NewTicker(time.Second), make(chan struct{})
+	go func() {
+		for {
+			select {
+			case <-done:
+				return
+			case now := <-ticker.C:
+				if since(now, &x.sending) > stuckAfter && since(now, &x.passingOn) > stuckAfter {
+					x.conn.SetWriteDeadline(now)
+				}
+			}
+		}
+	}()
+	return func() { ticker.Stop(); close(done) }
+}
+
+// stuckAfter is how long both directions may stand still before the rest of
+// the request's body is given up. Apache reads no answer until the script has
+// taken the whole body: with an app that answers and does not read, each would
+// wait for the other.
+const stuckAfter = 10 * time.Second
+
+// since returns the time since start, 0 where nothing has started.
+func since(now time.Time, start *atomic.Int64) time.Duration {
+	if t := start.Load(); t != 0 {
+		return time.Duration(now.UnixNano() - t)
+	}
+	return 0
+}
+
+// abort cuts the request off: the app must not take half a body for a whole.
+func (x *exchange) abort(err error) {
+	x.mu.Lock()
+	if x.aborted == nil {
+		x.aborted = err
+	}
+	x.mu.Unlock()
+	x.conn.Close()
+}
+
+// answer reads the header of the answer.
+func (x *exchange) answer() (*http.Response, error) {
+	limit := &io.LimitedReader{R: answerReader{x}}
+	resp, err := readAnswer(bufio.NewReader(limit), limit, x.req.Method)
+	x.mu.Lock()
+	x.answered = true
+	x.conn.SetReadDeadline(time.Time{})
+	x.mu.Unlock()
+	if err != nil {
+		x.close()
+		return nil, x.answerFailure(err)
+	}
+	resp.Request = x.req
+	resp.Body = &answerBody{ReadCloser: resp.Body, x: x}
+	return resp, nil
+}
+
+func (x *exchange) close() {
+	x.release()
+	x.conn.Close()
+}
+
+// answerFailure tells why there is no answer that could be passed on.
+func (x *exchange) answerFailure(err error) error {
+	if cause := x.cause(); cause != nil {
+		return cause
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return gatewayTimeout(fmt.Errorf("no answer within %v", x.cfg.HeaderTimeout),
+			"is the app stuck? raise "+settingPrefix+"HEADER_TIMEOUT if it needs longer")
+	}
+	if _, ok := errors.AsType[net.Error](err); ok || errors.Is(err, io.ErrUnexpectedEOF) {
+		return badGateway(fmt.Errorf("the app closed the connection before the header of its answer was complete (%w)", err),
+			"look into the app's own log")
+	}
+	return badGateway(fmt.Errorf("malformed answer: %w", err), "does an HTTP app listen at "+x.cfg.Upstream.String()+"?")
+}
+
+// cause returns why we ended the exchange ourselves, or nil.
+func (x *exchange) cause() error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.aborted != nil {
+		return x.aborted
+	}
+	return x.req.Context().Err()
+}
+
+// An answerReader reads from the connection, after the header each time within
+// IDLE_TIMEOUT.
+type answerReader struct{ x *exchange }
+
+func (r answerReader) Read(p []byte) (int, error) {
+	x := r.x
+	x.passingOn.Store(0)
+	if x.answered && x.cfg.IdleTimeout > 0 {
+		x.conn.SetReadDeadline(time.Now().Add(x.cfg.IdleTimeout))
+	}
+	n, err := x.conn.Read(p)
+	x.passingOn.Store(time.Now().UnixNano())
+	return n, err
+}
+
+// An answerBody is the answer's body. What it returns as io.EOF is the end of
+// a whole answer.
+type answerBody struct {
+	io.ReadCloser
+	x     *exchange
+	whole bool
+}
+
+func (b *answerBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	switch {
+	case err == nil:
+	case err == io.EOF:
+		b.whole = true
+	case b.x.cause() != nil:
+		err = b.x.cause()
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		err = gatewayTimeout(fmt.Errorf("no piece of the answer within %v", b.x.cfg.IdleTimeout),
+			"raise "+settingPrefix+"IDLE_TIMEOUT if the app may be silent for longer")
+	default:
+		err = badGateway(fmt.Errorf("the app ended its answer early: %w", err), "look into the app's own log")
+	}
+	return n, err
+}
+
+// Close closes the connection. After a whole answer an app may still read the
+// request's body: it gets the rest first.
+func (b *answerBody) Close() error {
+	if b.whole {
+		linger(b.x.sent, &b.x.taken)
+	}
+	b.x.close()
+	return nil
+}

@@ -1,0 +1,82 @@
+package cgiproxy
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+)
+
+// A statusWriter is a ResponseWriter that can send the app's own reason phrase.
+type statusWriter interface {
+	http.ResponseWriter
+	WriteStatus(code int, reason string)
+}
+
+// writeAnswer copies the app's answer to the web server: status, header
+// section, and each piece of the body as it comes. An error after the header
+// means an answer that was cut short.
+func writeAnswer(w http.ResponseWriter, resp *http.Response, m mount, log *logger) error {
+	defer resp.Body.Close()
+	h := w.Header()
+	for name, values := range resp.Header {
+		h[name] = values
+	}
+	filterAnswer(h, resp.StatusCode, log)
+	m.rewrite(h)
+	splitLongFields(h, log)
+	writeStatus(w, resp)
+	if resp.Body == http.NoBody {
+		return nil
+	}
+	return copyPieces(w, resp.Body)
+}
+
+// filterAnswer drops what a web server would take as meant for itself.
+func filterAnswer(h http.Header, code int, log *logger) {
+	removeHopByHop(h)
+	delete(h, "Status") // RFC 3875, section 6.3.3: it would set the status
+	if location := h["Location"]; location != nil && code == http.StatusOK {
+		// Apache answers with what is at that place, or makes it a 302.
+		log.warnf("dropped Location %q of a 200 answer: the web server would follow it", location)
+		delete(h, "Location")
+	}
+	if h["Content-Type"] == nil {
+		h["Content-Type"] = nil // keeps net/http and net/http/fcgi from guessing one
+	}
+}
+
+func writeStatus(w http.ResponseWriter, resp *http.Response) {
+	_, reason, _ := strings.Cut(resp.Status, " ")
+	if sw, ok := w.(statusWriter); ok {
+		sw.WriteStatus(resp.StatusCode, strings.TrimSpace(reason))
+		return
+	}
+	w.WriteHeader(resp.StatusCode)
+}
+
+// copyPieces copies the body, and lets nothing wait for more to come.
+func copyPieces(w http.ResponseWriter, body io.Reader) error {
+	flush := http.NewResponseController(w).Flush
+	if err := flush(); err != nil {
+		return err
+	}
+	buf := make([]byte, copyBuffer)
+	for {
+		n, err := body.Read(buf)
+		if n > 0 {
+			if _, err := w.Write(buf[:n]); err != nil {
+				return fmt.Errorf("passing it on: %w", err)
+			}
+			if err := flush(); err != nil {
+				return fmt.Errorf("passing it on: %w", err)
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,88 @@
+package cgiproxy
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"sync"
+	"unicode"
+)
+
+// A setting describes one field of Config.
+type setting struct {
+	name     string // without the prefix
+	standard string // the default, "" for none
+	example  string
+	desc     string
+}
+
+// settings lists the fields of Config in their order.
+var settings = sync.OnceValue(func() []setting {
+	return describe(reflect.TypeFor[Config](), "")
+})
+
+func describe(t reflect.Type, prefix string) []setting {
+	var list []setting
+	for field := range t.Fields() {
+		name := prefix + splitWords(field.Name)
+		if field.Tag.Get("desc") == "" {
+			list = append(list, describe(field.Type, name+"_")...)
+			continue
+		}
+		list = append(list, setting{name, field.Tag.Get("default"), field.Tag.Get("example"), field.Tag.Get("desc")})
+	}
+	return list
+}
+
+// splitWords returns the name that envconfig makes of a field's: MaxBody is
+// MAX_BODY, TLS stays TLS.
+func splitWords(field string) string {
+	var b strings.Builder
+	for i, r := range field {
+		if i > 0 && unicode.IsUpper(r) && unicode.IsLower(rune(field[i-1])) {
+			b.WriteByte('_')
+		}
+		b.WriteRune(unicode.ToUpper(r))
+	}
+	return b.String()
+}
+
+// unknownSettings describes each name that no setting has, with the nearest
+// one that there is.
+func unknownSettings(values map[string]string) []string {
+	var list []string
+	for name := range values {
+		nearest, distance := "", -1
+		for _, s := range settings() {
+			if d := editDistance(name, s.name); distance < 0 || d < distance {
+				nearest, distance = s.name, d
+			}
+		}
+		if distance > 0 {
+			list = append(list, fmt.Sprintf("%s%s is no setting: did you mean %s%s?", settingPrefix, name, settingPrefix, nearest))
+		}
+	}
+	return list
+}
+
+// editDistance counts the bytes to insert, delete or replace to make a from b.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range a {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range b {
+			above := row[j+1]
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			row[j+1] = min(above+1, row[j]+1, diagonal+cost)
+			diagonal = above
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,155 @@
+package cgiproxy
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/joho/godotenv"
+	"github.com/kelseyhightower/envconfig"
+)
+
+const (
+	settingPrefix = "CGIPROXY_"
+
+	// settingsFile is beside the executable. Stock Apache and LiteSpeed serve
+	// no .ht* file, and suEXEC, which strips SetEnv, cannot take it away.
+	settingsFile = ".htcgiproxy"
+
+	// maxSettingsFile is far more than anybody writes by hand.
+	maxSettingsFile = 64 << 10
+)
+
+// bakedUpstream is the UPSTREAM that `make build UPSTREAM=...` links in.
+var bakedUpstream string
+
+// loadConfig finds, decodes and checks the settings of one request. A setting
+// counts where it is found first: in the environment, there under REDIRECT_,
+// in the file in folder, in the executable. An empty one is as good as none.
+//
+// The Config is usable for logging and the error page also where there is an
+// error.
+func loadConfig(env Environ, folder string) (cfg *Config, unknown []string, err error) {
+	values := map[string]string{}
+	if bakedUpstream != "" {
+		values["UPSTREAM"] = bakedUpstream
+	}
+	fileErr := readSettings(values, folder)
+	addSettings(values, env, "REDIRECT_"+settingPrefix)
+	addSettings(values, env, settingPrefix)
+
+	cfg, err = decode(values)
+	switch {
+	case fileErr != nil: // first, for it may be why others are missing
+		err = unreadable(fileErr)
+	case err == nil:
+		err = cfg.check(env)
+	}
+	if bad, ok := errors.AsType[*settingError](err); ok {
+		err = misconfigured(bad, folder)
+	}
+	return cfg, unknownSettings(values), err
+}
+
+// addSettings adds what stands under prefix in vars to values.
+func addSettings(values, vars map[string]string, prefix string) {
+	for name, value := range vars {
+		if name, ok := strings.CutPrefix(name, prefix); ok && value != "" {
+			values[name] = value
+		}
+	}
+}
+
+// readSettings adds the settings of the file in folder to values. There the
+// prefix may be left out.
+func readSettings(values map[string]string, folder string) error {
+	f, err := os.Open(filepath.Join(folder, settingsFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxSettingsFile+1))
+	if err != nil {
+		return err
+	}
+	if len(text) > maxSettingsFile {
+		return fmt.Errorf("%s is over %d bytes", f.Name(), maxSettingsFile)
+	}
+	// Windows editors put a byte order mark first.
+	vars, err := godotenv.UnmarshalBytes(bytes.TrimPrefix(text, []byte("\ufeff")))
+	if err != nil {
+		// godotenv quotes the text around the error: that may be a secret.
+		return fmt.Errorf("%s is not made of lines NAME=value", f.Name())
+	}
+	addSettings(values, vars, "")
+	addSettings(values, vars, settingPrefix)
+	for name := range values {
+		if strings.HasPrefix(name, settingPrefix) {
+			delete(values, name)
+		}
+	}
+	return nil
+}
+
+// decodeLock guards the process environment, the only place that envconfig
+// reads from.
+var decodeLock sync.Mutex
+
+// decode turns the values into a Config through the process environment.
+func decode(values map[string]string) (*Config, error) {
+	decodeLock.Lock()
+	defer decodeLock.Unlock()
+	cfg := new(Config)
+	for _, s := range settings() {
+		if err := setenv(settingPrefix+s.name, values[s.name]); err != nil {
+			return cfg, &settingError{name: s.name, err: err}
+		}
+	}
+	err := envconfig.Process(strings.TrimSuffix(settingPrefix, "_"), cfg)
+	if bad, ok := errors.AsType[*envconfig.ParseError](err); ok {
+		err := bad.Err
+		if number, ok := errors.AsType[*strconv.NumError](err); ok {
+			err = number.Err // without the function's name
+		}
+		return cfg, &settingError{name: strings.TrimPrefix(bad.KeyName, settingPrefix), value: bad.Value, err: err}
+	}
+	return cfg, err
+}
+
+func setenv(name, value string) error {
+	if value == "" {
+		return os.Unsetenv(name)
+	}
+	return os.Setenv(name, value)
+}
+
+// misconfigured is a setting that is missing or wrong, with how to write it.
+func misconfigured(bad *settingError, folder string) *failure {
+	f := &failure{status: http.StatusInternalServerError, cause: bad}
+	for _, s := range settings() {
+		if s.name == bad.name {
+			f.remedy = fmt.Sprintf("write for example %s%s=%s into %s", settingPrefix, s.name, s.example, filepath.Join(folder, settingsFile))
+		}
+	}
+	return f
+}
+
+// unreadable is a settings file that cannot be used.
+func unreadable(err error) *failure {
+	return &failure{
+		status: http.StatusInternalServerError,
+		cause:  err,
+		remedy: "it must be a text file, readable for the user the script runs as, with lines like " + settingPrefix + "UPSTREAM=6543",
+	}
+}

@@ -1,0 +1,210 @@
+package cgiproxy
+
+import (
+	"net/url"
+	"strings"
+)
+
+// requestTarget returns path and query of the request-target (RFC 9112,
+// section 3.2) as the visitor sent them, byte for byte where they can be sent
+// on, and before STRIP_PREFIX. The query includes its question mark, so that an
+// empty one is not lost.
+func requestTarget(env Environ, usePathInfo bool) (path, query string, err error) {
+	raw := env["REQUEST_URI"]
+	switch {
+	case usePathInfo || raw == "":
+		path = pathFromInfo(env, usePathInfo)
+		if env["QUERY_STRING"] != "" {
+			query = "?" + env["QUERY_STRING"]
+		}
+		path, err = removeDotSegments(path)
+	case raw == "*" && env["REQUEST_METHOD"] == "OPTIONS":
+		path = raw
+	default:
+		path, query, err = splitTarget(raw)
+		if err == nil {
+			path, err = removeDotSegments(path)
+		}
+		path = removeScriptName(path, env)
+	}
+	return sendable(path), sendable(query), err
+}
+
+// pathFromInfo builds the path from variables that the server has decoded.
+// With USE_PATH_INFO it is what the owner's rewrite rule put behind the
+// script's name; without it, and without REQUEST_URI, it is the whole URL's.
+func pathFromInfo(env Environ, usePathInfo bool) string {
+	path := env["PATH_INFO"]
+	if !usePathInfo {
+		folder, _ := env.scriptFolder()
+		path = strings.TrimSuffix(folder, "/") + path
+	}
+	if !strings.HasPrefix(path, "/") {
+		path = "/" + path
+	}
+	return escapePath(path)
+}
+
+// splitTarget splits a request-target at the query. An absolute-form loses
+// scheme and authority.
+func splitTarget(raw string) (path, query string, err error) {
+	path = raw
+	if !strings.HasPrefix(raw, "/") {
+		scheme, rest, ok := strings.Cut(raw, "://")
+		if !ok || !isToken(scheme) {
+			return "", "", badRequest("request-target %q is neither a path nor an absolute URL", raw)
+		}
+		path = ""
+		if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+			path = rest[i:]
+		}
+	}
+	if i := strings.IndexByte(path, '?'); i >= 0 {
+		path, query = path[:i], path[i:]
+	}
+	if path == "" {
+		path = "/"
+	}
+	return path, query, nil
+}
+
+// removeDotSegments resolves "." and "..", also encoded, as the web server did
+// before it decided that the visitor may have this path: the app must not be
+// asked for another one. Apache, lighttpd and nginx merge slashes first, so
+// ".." takes away empty segments too; a path without dot segments keeps them.
+//
+// An encoded slash next to a dot segment is 400, for Apache takes it as part of
+// a name and the others as a separator.
+func removeDotSegments(path string) (string, error) {
+	if !strings.Contains(path, "/.") && !containsFold(path, "%2e") {
+		return path, nil
+	}
+	var kept []string
+	segments := strings.Split(path[1:], "/")
+	for i, segment := range segments {
+		dots := dotSegment(segment)
+		switch {
+		case dots == "" && hidesDotSegment(segment):
+			return "", badRequest("path %q has a dot segment next to an encoded slash", path)
+		case dots == "":
+			kept = append(kept, segment)
+			continue
+		case dots == "..":
+			for len(kept) > 0 && kept[len(kept)-1] == "" {
+				kept = kept[:len(kept)-1]
+			}
+			if len(kept) > 0 {
+				if containsFold(kept[len(kept)-1], "%2f") {
+					return "", badRequest("path %q has a dot segment next to an encoded slash", path)
+				}
+				kept = kept[:len(kept)-1]
+			}
+		}
+		if i == len(segments)-1 {
+			kept = append(kept, "")
+		}
+	}
+	return "/" + strings.Join(kept, "/"), nil
+}
+
+// dotSegment returns "." or ".." for a segment that stands for it, else "".
+func dotSegment(segment string) string {
+	if len(segment) > len("%2e%2e") {
+		return ""
+	}
+	switch s := strings.ReplaceAll(strings.ToLower(segment), "%2e", "."); s {
+	case ".", "..":
+		return s
+	}
+	return ""
+}
+
+// hidesDotSegment reports whether the segment has a dot segment in it once an
+// encoded slash counts as a separator.
+func hidesDotSegment(segment string) bool {
+	if !containsFold(segment, "%2f") {
+		return false
+	}
+	for part := range strings.SplitSeq(strings.ToLower(segment), "%2f") {
+		if dotSegment(part) != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// removeScriptName takes the script's name out of a URL that names it:
+// /sub/proxy.cgi/x is /sub/x for the app, as in the article that started this.
+func removeScriptName(path string, env Environ) string {
+	if _, name := env.scriptFolder(); name == "" {
+		return path
+	}
+	script, rest, ok := cutPathPrefix(path, env["SCRIPT_NAME"])
+	if !ok {
+		return path
+	}
+	folder := script[:strings.LastIndexByte(script, '/')]
+	if rest == "" {
+		rest = "/"
+	}
+	return folder + rest
+}
+
+// cutPathPrefix splits a path after the segments of prefix, which is decoded.
+// It compares as servers do, decoded and with slashes merged.
+func cutPathPrefix(path, prefix string) (before, after string, found bool) {
+	end := 0
+	for want := range strings.SplitSeq(strings.Trim(prefix, "/"), "/") {
+		segment := strings.TrimLeft(path[end:], "/")
+		start := len(path) - len(segment)
+		if start == end {
+			return "", path, false
+		}
+		segment, _, _ = strings.Cut(segment, "/")
+		if decoded, err := url.PathUnescape(segment); err != nil || decoded != want {
+			return "", path, false
+		}
+		end = start + len(segment)
+	}
+	return path[:end], path[end:], true
+}
+
+// escapePath percent-encodes what may not stand in a path (RFC 3986, section
+// 3.3): s is decoded, so a percent sign is one too.
+func escapePath(s string) string {
+	return percentEncode(s, func(c byte) bool {
+		return isAlphanumeric(c) || strings.IndexByte("/-._~!$&'()*+,;=:@", c) >= 0
+	})
+}
+
+// sendable percent-encodes only what would break the request line: blanks and
+// control bytes (RFC 9112, section 3), and the number sign, which would start a
+// fragment that no request-target has. All other bytes are the visitor's own.
+func sendable(s string) string {
+	return percentEncode(s, func(c byte) bool {
+		return c > ' ' && c != 0x7f && c != '#'
+	})
+}
+
+func percentEncode(s string, keep func(byte) bool) string {
+	const hex = "0123456789ABCDEF"
+	var b strings.Builder
+	done := 0
+	for i := 0; i < len(s); i++ {
+		if !keep(s[i]) {
+			b.WriteString(s[done:i])
+			b.Write([]byte{'%', hex[s[i]>>4], hex[s[i]&15]})
+			done = i + 1
+		}
+	}
+	if done == 0 {
+		return s
+	}
+	return b.String() + s[done:]
+}
+
+// containsFold reports whether s holds the lower-case ASCII string sub in any
+// spelling.
+func containsFold(s, sub string) bool {
+	return strings.Contains(s, sub) || strings.Contains(strings.ToLower(s), sub)
+}

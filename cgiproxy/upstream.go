@@ -1,0 +1,132 @@
+package cgiproxy
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"syscall"
+	"time"
+)
+
+// oneShot sends one request over a connection of its own. It is what CGI
+// needs, and costs a fraction of http.Transport; it also sends the
+// request-target byte for byte and reads no more into an answer than is there.
+type oneShot struct {
+	cfg *Config
+}
+
+// RoundTrip implements http.RoundTripper. It returns when the header of the
+// answer has been read, while the body of the request may still be under way.
+// Closing the answer's body, or the end of the request's context, ends both.
+func (o oneShot) RoundTrip(req *http.Request) (*http.Response, error) {
+	conn, err := connect(req.Context(), o.cfg)
+	if err != nil {
+		return nil, err
+	}
+	return startExchange(conn, o.cfg, req).answer()
+}
+
+// retryPause is the time between two attempts to connect.
+const retryPause = 100 * time.Millisecond
+
+// connect connects to the app. A refused connection is tried again for
+// CONNECT_RETRY: no byte was sent, so every method may be.
+func connect(ctx context.Context, cfg *Config) (net.Conn, error) {
+	giveUp := time.Now().Add(cfg.ConnectRetry)
+	for {
+		conn, err := dial(ctx, cfg)
+		if err == nil {
+			return conn, nil
+		}
+		notListening := errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ENOENT)
+		if !notListening || time.Until(giveUp) < retryPause {
+			return nil, connectFailure(err, cfg)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(retryPause):
+		}
+	}
+}
+
+func dial(ctx context.Context, cfg *Config) (net.Conn, error) {
+	if cfg.ConnectTimeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, cfg.ConnectTimeout)
+		defer cancel()
+	}
+	var d net.Dialer
+	d.KeepAlive = -1 // a local connection that lasts one request
+	conn, err := d.DialContext(ctx, cfg.Upstream.network, cfg.Upstream.address)
+	if err != nil || cfg.Upstream.scheme != "https" {
+		return conn, err
+	}
+	settings, err := tlsSettings(cfg)
+	if err == nil {
+		secure := tls.Client(conn, settings)
+		if err = secure.HandshakeContext(ctx); err == nil {
+			return secure, nil
+		}
+	}
+	conn.Close()
+	return nil, err
+}
+
+func tlsSettings(cfg *Config) (*tls.Config, error) {
+	host, _, err := net.SplitHostPort(cfg.Upstream.address)
+	if err != nil {
+		return nil, err
+	}
+	settings := &tls.Config{ServerName: host, InsecureSkipVerify: cfg.TLS.SkipVerify}
+	if cfg.TLS.CA == "" {
+		return settings, nil
+	}
+	pem, err := os.ReadFile(cfg.TLS.CA)
+	if err != nil {
+		return nil, &settingError{name: "TLS_CA", err: err}
+	}
+	settings.RootCAs = x509.NewCertPool()
+	if !settings.RootCAs.AppendCertsFromPEM(pem) {
+		return nil, &settingError{name: "TLS_CA", value: cfg.TLS.CA, err: errors.New("holds no certificate in PEM form")}
+	}
+	return settings, nil
+}
+
+// connectFailure gives a failed attempt the status the visitor gets, and the
+// remedy its cause suggests.
+func connectFailure(err error, cfg *Config) error {
+	if bad, ok := errors.AsType[*settingError](err); ok {
+		return &failure{status: http.StatusInternalServerError, cause: bad, remedy: "name a readable file with the app's certificate authority"}
+	}
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	at := "connect " + cfg.Upstream.String()
+	if netErr, ok := errors.AsType[net.Error](err); ok && netErr.Timeout() || errors.Is(err, context.DeadlineExceeded) {
+		return gatewayTimeout(fmt.Errorf("%s: no connection within %v", at, cfg.ConnectTimeout), "is the app overloaded, or a firewall between?")
+	}
+	if _, ok := errors.AsType[*net.DNSError](err); ok {
+		return badGateway(fmt.Errorf("%s: %w", at, err), "write an address that this machine knows into "+settingPrefix+"UPSTREAM")
+	}
+	if cause, ok := errors.AsType[syscall.Errno](err); ok {
+		return badGateway(fmt.Errorf("%s: %w", at, cause), connectRemedy(cause))
+	}
+	return badGateway(fmt.Errorf("%s: %w", at, err), "does the app speak TLS there, with a certificate that "+settingPrefix+"TLS_CA covers?")
+}
+
+func connectRemedy(cause syscall.Errno) string {
+	switch cause {
+	case syscall.ENOENT:
+		return "is the app running, and is its socket there?"
+	case syscall.EACCES, syscall.EPERM:
+		return fmt.Sprintf("may user %d use the socket and its folders?", os.Geteuid())
+	default:
+		return "is the app running?"
+	}
+}

@@ -1,0 +1,9 @@
+module proxy.cgi
+
+go 1.26.8
+
+require (
+	github.com/joho/godotenv v1.5.1
+	github.com/kelseyhightower/envconfig v1.4.0
+	golang.org/x/sys v0.49.0
+)

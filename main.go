@@ -1,0 +1,22 @@
+// Proxy.cgi puts an app that listens on a local port or unix socket behind a
+// web server that can run CGI programs and nothing more.
+//
+// Run by a web server it forwards the request; run by hand it takes commands.
+// See README.md.
+package main
+
+import (
+	"os"
+
+	"proxy.cgi/cgiproxy"
+	"proxy.cgi/cgiproxy/command"
+)
+
+func main() {
+	// A web server turns a query without "=" into arguments (RFC 3875, section
+	// 4.4): a visitor must not choose a command.
+	if _, ok := os.LookupEnv("REQUEST_METHOD"); ok {
+		os.Exit(cgiproxy.ServeCGI())
+	}
+	os.Exit(command.Main(os.Args[1:], os.Stdout, os.Stderr))
+}
