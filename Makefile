@@ -6,6 +6,7 @@ UPSTREAM ?=
 APP      ?= 127.0.0.1:6543
 LISTEN   ?= 127.0.0.1:8080
 FUZZTIME ?= 1m
+OUT      ?= proxy.cgi
 
 TAGS     = nethttpomithttp2,netgo,osusergo
 LDFLAGS  = -s -w $(if $(UPSTREAM),-X proxy.cgi/cgiproxy.bakedUpstream=$(UPSTREAM))
@@ -13,7 +14,7 @@ GOBUILD  = CGO_ENABLED=0 go build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)'
 
 .PHONY: build
 build: ## build ./proxy.cgi, static; UPSTREAM=6543 links in a default
-	$(GOBUILD) -o proxy.cgi .
+	@$(GOBUILD) -o $(OUT) .
 
 .PHONY: run
 run: build ## show the demo page on http://127.0.0.1:8080 until Ctrl-C

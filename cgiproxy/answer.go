@@ -20,26 +20,50 @@ const (
 // readAnswer reads the header of the final answer and leaves r at its body.
 // http.ReadResponse is not used, for it adds a Cache-Control to an answer that
 // has only a Pragma, and takes two framings for one.
-func readAnswer(r *bufio.Reader, limit *io.LimitedReader, method string) (*http.Response, error) {
-	limit.N = maxAnswerHeader
+func readAnswer(r *bufio.Reader, source *answerSource, method string) (*http.Response, error) {
+	source.limit = maxAnswerHeader
 	for {
 		resp, err := readHead(textproto.NewReader(r))
+		if err != nil && source.err != nil {
+			return nil, source.err // net/textproto calls a line without its end malformed
+		}
 		if err != nil {
-			if limit.N <= 0 {
-				err = fmt.Errorf("header of over %d bytes", maxAnswerHeader)
-			}
 			return nil, err
 		}
 		switch {
 		case resp.StatusCode == http.StatusSwitchingProtocols:
 			return nil, errors.New("101 Switching Protocols, which nobody asked for")
 		case resp.StatusCode >= 200:
-			limit.N = 1<<63 - 1
+			source.limit = 0
 			err := setAnswerBody(resp, r, method)
 			return resp, err
 		}
 		// 1xx is for our connection only: a CGI answer has one status.
 	}
+}
+
+// An answerSource is what readAnswer's reader reads from.
+type answerSource struct {
+	r     io.Reader
+	limit int64 // what may still be read; 0 is no limit
+	err   error // what ended it, io.EOF as io.ErrUnexpectedEOF
+}
+
+func (s *answerSource) Read(p []byte) (int, error) {
+	if s.limit > 0 {
+		p = p[:min(int64(len(p)), s.limit)]
+	}
+	n, err := s.r.Read(p)
+	if err != nil {
+		s.err = noEOF(err)
+	}
+	if s.limit > 0 && err == nil {
+		if s.limit -= int64(n); s.limit == 0 {
+			s.err = fmt.Errorf("header of over %d bytes", maxAnswerHeader)
+			return n, s.err
+		}
+	}
+	return n, err
 }
 
 // readHead reads a status line (RFC 9112, section 4) and a header section.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
+	"time"
 )
 
 // ServeCGI answers the one request this process was started for (RFC 3875): it
@@ -31,6 +32,7 @@ func ServeCGI() int {
 		err = flushErr
 	}
 	if err != nil {
+		time.Sleep(cutPause)
 		return 1
 	}
 	if env["CONTENT_LENGTH"] != "" || env["HTTP_TRANSFER_ENCODING"] != "" {
@@ -38,6 +40,12 @@ func ServeCGI() int {
 	}
 	return 0
 }
+
+// cutPause lets the web server pass on what it has of an answer that was cut
+// short. Apache gives an answer that it reads to the end in one go the length
+// it found, so that a short one looks whole; with the header already sent, the
+// Content-Length there shows that something is missing.
+const cutPause = 250 * time.Millisecond
 
 // executableFolder returns the folder of proxy.cgi. Without /proc it is the
 // working directory, which every web server sets to it (RFC 3875, section 7.2).

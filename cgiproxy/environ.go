@@ -44,6 +44,11 @@ func NewEnviron(vars []string) Environ {
 	// can forge them through servers that map Content_Length to the same name.
 	delete(env, "HTTP_CONTENT_TYPE")
 	delete(env, "HTTP_CONTENT_LENGTH")
+	// RFC 9112, section 3.2.2: an absolute-form's host counts, not the field's.
+	// Apache and nginx choose the site by it and yet pass the field on.
+	if _, authority, ok := cutAbsoluteForm(env["REQUEST_URI"]); ok {
+		env["HTTP_HOST"] = authority
+	}
 	return env
 }
 

@@ -208,8 +208,8 @@ func (x *exchange) abort(err error) {
 
 // answer reads the header of the answer.
 func (x *exchange) answer() (*http.Response, error) {
-	limit := &io.LimitedReader{R: answerReader{x}}
-	resp, err := readAnswer(bufio.NewReader(limit), limit, x.req.Method)
+	source := &answerSource{r: answerReader{x}}
+	resp, err := readAnswer(bufio.NewReader(source), source, x.req.Method)
 	x.mu.Lock()
 	x.answered = true
 	x.conn.SetReadDeadline(time.Time{})

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -35,6 +37,7 @@ func (h *handler) serve(ctx context.Context, w http.ResponseWriter, env Environ,
 	if req.ContentLength != 0 {
 		req.Body = &requestBody{r: stdin, length: req.ContentLength, limit: cfg.MaxBody, left: left}
 	}
+	log.debugf("to %v: %s %s, Host %s, fields %s", &cfg.Upstream, req.Method, req.RequestURI, req.Host, slices.Sorted(maps.Keys(req.Header)))
 	resp, err := oneShot{cfg}.RoundTrip(req.WithContext(ctx))
 	if err != nil {
 		return h.fail(w, env, cfg, err, log)

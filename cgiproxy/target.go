@@ -50,14 +50,11 @@ func pathFromInfo(env Environ, usePathInfo bool) string {
 func splitTarget(raw string) (path, query string, err error) {
 	path = raw
 	if !strings.HasPrefix(raw, "/") {
-		scheme, rest, ok := strings.Cut(raw, "://")
-		if !ok || !isToken(scheme) {
+		rest, _, ok := cutAbsoluteForm(raw)
+		if !ok {
 			return "", "", badRequest("request-target %q is neither a path nor an absolute URL", raw)
 		}
-		path = ""
-		if i := strings.IndexAny(rest, "/?#"); i >= 0 {
-			path = rest[i:]
-		}
+		path = rest
 	}
 	if i := strings.IndexByte(path, '?'); i >= 0 {
 		path, query = path[:i], path[i:]
@@ -66,6 +63,20 @@ func splitTarget(raw string) (path, query string, err error) {
 		path = "/"
 	}
 	return path, query, nil
+}
+
+// cutAbsoluteForm returns the parts of an absolute-form: what stands behind
+// the authority, and that. It reports false for any other form.
+func cutAbsoluteForm(raw string) (rest, authority string, ok bool) {
+	scheme, rest, ok := strings.Cut(raw, "://")
+	if !ok || !isToken(scheme) {
+		return "", "", false
+	}
+	end := strings.IndexAny(rest, "/?#")
+	if end < 0 {
+		end = len(rest)
+	}
+	return rest[end:], rest[:end], true
 }
 
 // removeDotSegments resolves "." and "..", also encoded, as the web server did

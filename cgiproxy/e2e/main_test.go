@@ -1,0 +1,128 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"proxy.cgi/cgiproxy/e2e/webserver"
+)
+
+// binary is the proxy.cgi under test, built as `make build` does.
+var binary string
+
+func TestMain(m *testing.M) {
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "proxycgi-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	binary = filepath.Join(dir, "proxy.cgi")
+	build := exec.Command("make", "-s", "-C", "../..", "build", "OUT="+binary)
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "make build: %v\n%s", err, out)
+		return 1
+	}
+	code := m.Run()
+	for _, s := range started {
+		if err := s.Stop(); err != nil {
+			fmt.Fprintf(os.Stderr, "%s: %v\n", s.Kind, err)
+			code = 1
+		}
+	}
+	return code
+}
+
+// servers holds one running server of each kind for all tests.
+var (
+	servers   sync.Map // webserver.Kind to func() (*webserver.Server, error)
+	startedMu sync.Mutex
+	started   []*webserver.Server
+)
+
+// sites is how many folders with a proxy.cgi each server has: lighttpd and
+// nginx must know them when they start.
+const sites = 150
+
+func siteFolder(i int) string { return fmt.Sprintf("s%d", i) }
+
+// server returns the shared server of a kind, started by the first test that
+// asks for it.
+func server(t *testing.T, kind webserver.Kind) *webserver.Server {
+	t.Helper()
+	start, _ := servers.LoadOrStore(kind, sync.OnceValues(func() (*webserver.Server, error) {
+		options := webserver.Options{Folders: []string{""}}
+		for i := range sites {
+			options.Folders = append(options.Folders, siteFolder(i))
+		}
+		if strings.HasPrefix(string(kind), "apache") {
+			// Without it %2F is a 404 of Apache's own.
+			options.Config = "AllowEncodedSlashes NoDecode\n"
+		}
+		s, err := webserver.Start(kind, options)
+		if err == nil {
+			startedMu.Lock()
+			defer startedMu.Unlock()
+			started = append(started, s)
+		}
+		return s, err
+	}))
+	s, err := start.(func() (*webserver.Server, error))()
+	webserver.Need(t, err)
+	return s
+}
+
+// A site is a folder with proxy.cgi and its settings on a running server.
+type site struct {
+	*webserver.Server
+	folder string // "/s1"
+}
+
+var (
+	siteMu   sync.Mutex
+	siteUsed = map[webserver.Kind]int{}
+)
+
+// newSite puts proxy.cgi into a folder of its own, with htaccess.example as
+// .htaccess and the given lines in .htcgiproxy. The line of htaccess.example
+// that sets the upstream is taken out, for it would count before the file.
+func newSite(t *testing.T, kind webserver.Kind, settings string) site {
+	t.Helper()
+	s := server(t, kind)
+	siteMu.Lock()
+	i := siteUsed[kind]
+	siteUsed[kind]++
+	siteMu.Unlock()
+	if i >= sites {
+		t.Fatalf("more than %d sites: raise the constant", sites)
+	}
+	folder := siteFolder(i)
+	s.Install(t, folder+"/proxy.cgi", binary)
+	s.WriteFile(t, folder+"/.htcgiproxy", settings, 0o600)
+	s.WriteFile(t, folder+"/.htaccess", strings.Replace(example(t), upstreamLine, "", 1), 0o644)
+	return site{s, "/" + folder}
+}
+
+const upstreamLine = "\nSetEnv CGIPROXY_UPSTREAM 6543\n"
+
+// example returns htaccess.example.
+func example(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("../../htaccess.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(text), upstreamLine) {
+		t.Fatalf("htaccess.example has no line %q", upstreamLine)
+	}
+	return string(text)
+}

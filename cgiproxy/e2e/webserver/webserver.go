@@ -1,0 +1,276 @@
+// Package webserver starts real web servers for tests: in the foreground, from
+// a generated configuration, in a temporary folder and on a free loopback
+// port. It is imported by tests only.
+//
+//	s := webserver.Run(t, webserver.ApacheEvent, webserver.Options{})
+//	s.Install(t, "proxy.cgi", binary)
+//	s.WriteFile(t, ".htaccess", rules, 0o644)
+//	resp, err := http.Get(s.URL + "/anything")
+//
+// A new kind is a constant and an entry in setups.
+package webserver
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// A Kind is a web server together with the way it runs programs. Its text is
+// fit for the name of a subtest.
+type Kind string
+
+// The kinds that run proxy.cgi once for each request.
+const (
+	ApacheEvent   Kind = "apache-event-mod_cgid"
+	ApachePrefork Kind = "apache-prefork-mod_cgi"
+	ApacheSuexec  Kind = "apache-suexec" // event and mod_cgid; needs root
+	LighttpdCGI   Kind = "lighttpd-mod_cgi"
+	NginxFcgiwrap Kind = "nginx-fcgiwrap"
+)
+
+// CGI lists the kinds that run proxy.cgi once for each request.
+var CGI = []Kind{ApacheEvent, ApachePrefork, ApacheSuexec, LighttpdCGI, NginxFcgiwrap}
+
+// setups holds what differs between kinds: a setup writes the configuration
+// below s.dir and returns what to start, the web server itself last.
+var setups = map[Kind]func(s *Server, o Options) ([]command, error){
+	ApacheEvent:   apache{mpm: "event", cgi: "cgid"}.setup,
+	ApachePrefork: apache{mpm: "prefork", cgi: "cgi"}.setup,
+	ApacheSuexec:  apache{mpm: "event", cgi: "cgid", suexec: true}.setup,
+	LighttpdCGI:   lighttpd,
+	NginxFcgiwrap: nginx,
+}
+
+// Options change what Start does; the zero value is a usual host.
+type Options struct {
+	// Config is text for the server's own configuration, in its language: for
+	// Apache and lighttpd it follows the generated one, for nginx it stands in
+	// the server block. lighttpd replaces an earlier setting only by :=.
+	Config string
+
+	// Folders are the folders of the document root whose proxy.cgi gets each
+	// request that is not an existing file, where the server has no .htaccess
+	// to say so. None means the document root alone, which is "". Apache
+	// ignores it.
+	Folders []string
+}
+
+// ErrUnavailable is wrapped by the errors of Start that say that the software,
+// or the right to use it, is missing on this machine.
+var ErrUnavailable = errors.New("not available here")
+
+// errAddrInUse is wrapped when somebody else took the port first.
+var errAddrInUse = errors.New("address already in use")
+
+const (
+	readyTimeout = 10 * time.Second
+	stopTimeout  = 15 * time.Second // from SIGTERM to SIGKILL; Apache kills its own workers after 9
+	helpTimeout  = 3 * time.Second  // for helpers to follow a server that has ended
+	pollInterval = 10 * time.Millisecond
+)
+
+// A Server is a running web server with a document root that tests fill.
+type Server struct {
+	Kind Kind
+	URL  string // "http://" and Addr
+	Addr string // 127.0.0.1 and a port
+	Root string // the document root
+
+	// UID and GID run the CGI programs and own everything below Root, as on a
+	// shared host.
+	UID, GID int
+
+	dir       string   // configuration, logs, sockets
+	folders   []string // to remove: dir, and under suEXEC the one around Root
+	web       account  // whom the server works as
+	logs      []logFile
+	processes []*process
+
+	mu     sync.Mutex
+	copies map[string]string // from a binary to this server's copy of it
+}
+
+// An account is a user with a group.
+type account struct{ uid, gid int }
+
+// A command is one process to start.
+type command struct {
+	path  string
+	args  []string
+	as    account
+	stdin *os.File // nil is /dev/null; closed once all are started
+}
+
+// Start starts a server and returns once it answers, with an empty document
+// root. The caller must call Stop. Run as root, the server works as www-data,
+// so the folder for temporary files must be open to all.
+func Start(k Kind, o Options) (*Server, error) {
+	// The port is free when it is picked and may be gone when it is bound:
+	// tests run in parallel.
+	for attempt := 1; ; attempt++ {
+		s, err := start(k, o)
+		if err == nil {
+			return s, nil
+		}
+		if !errors.Is(err, errAddrInUse) || attempt == 5 {
+			return nil, fmt.Errorf("%s: %w", k, err)
+		}
+	}
+}
+
+func start(k Kind, o Options) (_ *Server, err error) {
+	setup, ok := setups[k]
+	if !ok {
+		return nil, errors.New("no such kind of web server")
+	}
+	s := &Server{Kind: k, copies: make(map[string]string)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Stop())
+		}
+	}()
+	if err := s.prepare(); err != nil {
+		return nil, err
+	}
+	if len(o.Folders) == 0 {
+		o.Folders = []string{""}
+	}
+	commands, err := setup(s, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.launch(commands); err != nil {
+		return nil, err
+	}
+	return s, s.awaitReady()
+}
+
+// prepare picks the account, the folders and the port.
+func (s *Server) prepare() (err error) {
+	if s.web, err = lookupAccount("www-data", "www-data"); err != nil {
+		return err
+	}
+	s.UID, s.GID = s.web.uid, s.web.gid
+	if s.dir, err = s.newFolder("", s.web); err != nil {
+		return err
+	}
+	s.logs = []logFile{{path: s.path("error.log")}}
+	s.Root = s.path("htdocs")
+	if err := newSubfolder(s.Root, s.web); err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	s.Addr = l.Addr().String()
+	s.URL = "http://" + s.Addr
+	return l.Close()
+}
+
+func (s *Server) path(name string) string { return filepath.Join(s.dir, name) }
+
+func (s *Server) port() string {
+	_, port, _ := net.SplitHostPort(s.Addr)
+	return port
+}
+
+func (s *Server) launch(commands []command) error {
+	// One log for what a server prints and what it logs. Both append.
+	log, err := os.OpenFile(s.path("error.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	for _, c := range commands {
+		if c.stdin != nil {
+			defer c.stdin.Close() // after all: commands may share it
+		}
+		p, err := startProcess(c, log)
+		if err != nil {
+			return err
+		}
+		s.processes = append(s.processes, p)
+	}
+	return nil
+}
+
+// awaitReady waits until the server answers.
+func (s *Server) awaitReady() error {
+	for deadline := time.Now().Add(readyTimeout); time.Now().Before(deadline); time.Sleep(pollInterval) {
+		for _, p := range s.processes {
+			select {
+			case <-p.done:
+				return s.startError("exited at once: " + p.state())
+			default:
+			}
+		}
+		if s.bound() && answers(s.Addr) {
+			return nil
+		}
+	}
+	return s.startError("not ready after " + readyTimeout.String())
+}
+
+// bound reports whether the server has its port. To connect is not enough:
+// where another one took the port, that one would answer. All servers here
+// write their process id once they are bound.
+func (s *Server) bound() bool {
+	main := s.processes[len(s.processes)-1]
+	pid, err := os.ReadFile(s.path("pid"))
+	return err == nil && strings.TrimSpace(string(pid)) == strconv.Itoa(main.pid)
+}
+
+// answers reports whether a worker answers a request. The kernel accepts
+// connections before there is one, and Apache's take seconds to stop when they
+// are told so while they start. OPTIONS * touches no file and no log.
+func answers(addr string) bool {
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		return false
+	}
+	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(readyTimeout)); err != nil {
+		return false
+	}
+	if _, err := io.WriteString(c, "OPTIONS * HTTP/1.0\r\n\r\n"); err != nil {
+		return false
+	}
+	n, _ := c.Read(make([]byte, 1))
+	return n == 1
+}
+
+func (s *Server) startError(what string) error {
+	log := s.ErrorLog()
+	if strings.Contains(log, "Address already in use") {
+		return fmt.Errorf("%w: %s", errAddrInUse, log)
+	}
+	return fmt.Errorf("%s; its log:\n%s", what, log)
+}
+
+// Stop ends the server and what it started, and removes its folders. The error
+// names each process that outlived the server and had to be killed. Stop may
+// be called again.
+func (s *Server) Stop() error {
+	var errs []error
+	var sessions []int
+	for _, p := range slices.Backward(s.processes) {
+		errs = append(errs, p.stop(stopTimeout))
+		sessions = append(sessions, p.pid)
+	}
+	errs = append(errs, endLeftovers(sessions, s.folders, helpTimeout))
+	for _, folder := range s.folders {
+		errs = append(errs, os.RemoveAll(folder))
+	}
+	s.processes, s.folders = nil, nil
+	return errors.Join(errs...)
+}
