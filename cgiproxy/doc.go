@@ -6,7 +6,7 @@
 //	environ.go   the CGI variables (RFC 3875), normalised
 //	config.go    the settings, from the environment and .htcgiproxy
 //	request.go   the request as the app shall see it (target.go, forwarded.go, fields.go)
-//	upstream.go  the connection to the app (exchange.go sends, answer.go reads)
+//	upstream.go  the connection to the app (exchange.go sends; answer.go, answerbody.go read)
 //	response.go  the answer as the web server shall see it (location.go, longfield.go)
 //	handler.go   the four calls above, in order; what fails becomes a page (errorpage.go)
 //	cgi.go       the way in: one process, one request

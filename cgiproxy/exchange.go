@@ -1,7 +1,6 @@
 package cgiproxy
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -44,7 +43,7 @@ func startExchange(conn net.Conn, cfg *Config, req *http.Request) *exchange {
 	x.send(requestHead(req)) // an error here is one for readAnswer, too
 	if req.Body == http.NoBody {
 		close(x.sent)
-		x.awaitHeader()
+		x.awaitHeader(x.cfg.HeaderTimeout)
 	} else {
 		go x.sendBody()
 	}
@@ -79,11 +78,12 @@ func (x *exchange) sendBody() {
 	err := x.copyBody()
 	switch {
 	case err == nil:
-		x.awaitHeader()
+		x.awaitHeader(x.cfg.HeaderTimeout)
 	case errors.Is(err, errSend):
-		x.awaitHeader() // an answer may have come all the same
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			x.conn.SetReadDeadline(time.Now())
+			x.awaitHeader(time.Nanosecond) // it has had its time
+		} else {
+			x.awaitHeader(x.cfg.HeaderTimeout) // an answer may have come all the same
 		}
 		for err = nil; err == nil; {
 			_, err = x.take(make([]byte, copyBuffer))
@@ -153,13 +153,13 @@ func (x *exchange) send(p []byte) error {
 	return err
 }
 
-// awaitHeader starts HEADER_TIMEOUT for the answer's header: the app has all
-// that it will get.
-func (x *exchange) awaitHeader() {
+// awaitHeader starts the time for the answer's header, 0 for no limit: the app
+// has all that it will get.
+func (x *exchange) awaitHeader(limit time.Duration) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if !x.answered && x.cfg.HeaderTimeout > 0 {
-		x.conn.SetReadDeadline(time.Now().Add(x.cfg.HeaderTimeout))
+	if !x.answered && limit > 0 {
+		x.conn.SetReadDeadline(time.Now().Add(limit))
 	}
 }
 
@@ -186,7 +186,7 @@ func (x *exchange) watchStuck() (stop func()) {
 // the request's body is given up. Apache reads no answer until the script has
 // taken the whole body: with an app that answers and does not read, each would
 // wait for the other.
-const stuckAfter = 10 * time.Second
+const stuckAfter = 5 * time.Second
 
 // since returns the time since start, 0 where nothing has started.
 func since(now time.Time, start *atomic.Int64) time.Duration {
@@ -206,44 +206,6 @@ func (x *exchange) abort(err error) {
 	x.conn.Close()
 }
 
-// answer reads the header of the answer.
-func (x *exchange) answer() (*http.Response, error) {
-	source := &answerSource{r: answerReader{x}}
-	resp, err := readAnswer(bufio.NewReader(source), source, x.req.Method)
-	x.mu.Lock()
-	x.answered = true
-	x.conn.SetReadDeadline(time.Time{})
-	x.mu.Unlock()
-	if err != nil {
-		x.close()
-		return nil, x.answerFailure(err)
-	}
-	resp.Request = x.req
-	resp.Body = &answerBody{ReadCloser: resp.Body, x: x}
-	return resp, nil
-}
-
-func (x *exchange) close() {
-	x.release()
-	x.conn.Close()
-}
-
-// answerFailure tells why there is no answer that could be passed on.
-func (x *exchange) answerFailure(err error) error {
-	if cause := x.cause(); cause != nil {
-		return cause
-	}
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return gatewayTimeout(fmt.Errorf("no answer within %v", x.cfg.HeaderTimeout),
-			"is the app stuck? raise "+settingPrefix+"HEADER_TIMEOUT if it needs longer")
-	}
-	if _, ok := errors.AsType[net.Error](err); ok || errors.Is(err, io.ErrUnexpectedEOF) {
-		return badGateway(fmt.Errorf("the app closed the connection before the header of its answer was complete (%w)", err),
-			"look into the app's own log")
-	}
-	return badGateway(fmt.Errorf("malformed answer: %w", err), "does an HTTP app listen at "+x.cfg.Upstream.String()+"?")
-}
-
 // cause returns why we ended the exchange ourselves, or nil.
 func (x *exchange) cause() error {
 	x.mu.Lock()
@@ -254,52 +216,7 @@ func (x *exchange) cause() error {
 	return x.req.Context().Err()
 }
 
-// An answerReader reads from the connection, after the header each time within
-// IDLE_TIMEOUT.
-type answerReader struct{ x *exchange }
-
-func (r answerReader) Read(p []byte) (int, error) {
-	x := r.x
-	x.passingOn.Store(0)
-	if x.answered && x.cfg.IdleTimeout > 0 {
-		x.conn.SetReadDeadline(time.Now().Add(x.cfg.IdleTimeout))
-	}
-	n, err := x.conn.Read(p)
-	x.passingOn.Store(time.Now().UnixNano())
-	return n, err
-}
-
-// An answerBody is the answer's body. What it returns as io.EOF is the end of
-// a whole answer.
-type answerBody struct {
-	io.ReadCloser
-	x     *exchange
-	whole bool
-}
-
-func (b *answerBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	switch {
-	case err == nil:
-	case err == io.EOF:
-		b.whole = true
-	case b.x.cause() != nil:
-		err = b.x.cause()
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		err = gatewayTimeout(fmt.Errorf("no piece of the answer within %v", b.x.cfg.IdleTimeout),
-			"raise "+settingPrefix+"IDLE_TIMEOUT if the app may be silent for longer")
-	default:
-		err = badGateway(fmt.Errorf("the app ended its answer early: %w", err), "look into the app's own log")
-	}
-	return n, err
-}
-
-// Close closes the connection. After a whole answer an app may still read the
-// request's body: it gets the rest first.
-func (b *answerBody) Close() error {
-	if b.whole {
-		linger(b.x.sent, &b.x.taken)
-	}
-	b.x.close()
-	return nil
+func (x *exchange) close() {
+	x.release()
+	x.conn.Close()
 }

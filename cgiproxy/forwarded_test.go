@@ -1,0 +1,121 @@
+package cgiproxy
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestForwarded(t *testing.T) {
+	const (
+		trusted = "TRUSTED_PROXIES=198.51.100.0/24,2001:db8::/32"
+		front   = "REMOTE_ADDR=198.51.100.7" // in trusted
+		plain   = "Host=example.com Port=80 Proto=http"
+	)
+	tests := []struct {
+		name     string
+		vars     []string
+		settings []string
+		want     string // name=value of each X-Forwarded- field, sorted
+	}{
+		{"http", nil, nil, "For=198.51.100.7 " + plain},
+		{"https", []string{"HTTPS=on", "SERVER_PORT=443"}, nil, "For=198.51.100.7 Host=example.com Port=443 Proto=https"},
+		{"https, ended in front of the server", []string{"HTTPS=on", "SERVER_PORT=80"}, nil, "For=198.51.100.7 Host=example.com Port=443 Proto=https"},
+		{"https by scheme, another port", []string{"REQUEST_SCHEME=https", "SERVER_PORT=8443"}, nil, "For=198.51.100.7 Host=example.com Port=8443 Proto=https"},
+		{"IPv6", []string{"REMOTE_ADDR=2001:db8::7"}, nil, "For=2001:db8::7 " + plain},
+		{"no Host", []string{"HTTP_HOST="}, nil, "For=198.51.100.7 Port=80 Proto=http"},
+		{"no REMOTE_ADDR", []string{"REMOTE_ADDR="}, nil, plain},
+		{"REMOTE_ADDR of a unix socket", []string{"REMOTE_ADDR=unix:"}, nil, plain},
+		{"odd SERVER_PORT", []string{"SERVER_PORT=x"}, nil, "For=198.51.100.7 Host=example.com Proto=http"},
+
+		{"user", []string{"REMOTE_USER=me"}, nil, "For=198.51.100.7 " + plain + " User=me"},
+		{"user after a rewrite", []string{"REDIRECT_REMOTE_USER=me"}, nil, "For=198.51.100.7 " + plain + " User=me"},
+		{"user with control bytes", []string{"REMOTE_USER=me\r\nX: y"}, nil, "For=198.51.100.7 " + plain + " User=me  X: y"},
+		{"user, 8-bit", []string{"REMOTE_USER=ren\xc3\xa9"}, nil, "For=198.51.100.7 " + plain + " User=ren\xc3\xa9"},
+		{"prefix", []string{"REQUEST_URI=/my%20app/x"}, []string{"STRIP_PREFIX=/my app"}, "For=198.51.100.7 Host=example.com Port=80 Prefix=/my%20app Proto=http"},
+		{"prefix that is not in the URL", []string{"REQUEST_URI=/x"}, []string{"STRIP_PREFIX=/sub"}, "For=198.51.100.7 " + plain},
+
+		{"forged, nobody is trusted",
+			[]string{"HTTP_X_FORWARDED_FOR=127.0.0.1", "HTTP_X_FORWARDED_HOST=evil.example", "HTTP_X_FORWARDED_PROTO=https", "HTTP_X_FORWARDED_PORT=1",
+				"HTTP_X_FORWARDED_PREFIX=/evil", "HTTP_X_FORWARDED_USER=root", "HTTP_X_FORWARDED_SERVER=evil", "HTTP_X_FORWARDED_ANYTHING=1", "HTTP_FORWARDED=for=127.0.0.1"},
+			nil, "For=198.51.100.7 " + plain},
+		{"forged, in every spelling",
+			[]string{"HTTP_X-Forwarded-For=127.0.0.1", "HTTP_x_forwarded_host=evil.example", "HTTP_X_Forwarded-Proto=https", "HTTP_X-FORWARDED_USER=root", "HTTP_x-forwarded-prefix=/evil"},
+			nil, "For=198.51.100.7 " + plain},
+		{"forged, others are trusted",
+			[]string{"HTTP_X_FORWARDED_FOR=127.0.0.1", "HTTP_X_FORWARDED_PROTO=https", "HTTP_X_FORWARDED_USER=root"},
+			[]string{"TRUSTED_PROXIES=10.0.0.0/8,198.51.100.6"}, "For=198.51.100.7 " + plain},
+		{"forged, no REMOTE_ADDR", []string{"REMOTE_ADDR=", "HTTP_X_FORWARDED_FOR=127.0.0.1", "HTTP_X_FORWARDED_PROTO=https"}, []string{"TRUSTED_PROXIES=0.0.0.0/0,::/0"}, plain},
+
+		{"trusted, claims nothing", []string{front}, []string{trusted}, "For=198.51.100.7 " + plain},
+		{"trusted", []string{front, "HTTP_X_FORWARDED_FOR=203.0.113.9", "HTTP_X_FORWARDED_HOST=www.example.com", "HTTP_X_FORWARDED_PROTO=https"},
+			[]string{trusted}, "For=203.0.113.9, 198.51.100.7 Host=www.example.com Port=443 Proto=https"},
+		{"trusted, IPv6", []string{"REMOTE_ADDR=2001:db8::7", "HTTP_X_FORWARDED_FOR=2001:db9::1"}, []string{trusted}, "For=2001:db9::1, 2001:db8::7 " + plain},
+		{"trusted, IPv4 in IPv6", []string{"REMOTE_ADDR=::ffff:198.51.100.7", "HTTP_X_FORWARDED_FOR=203.0.113.9"}, []string{trusted}, "For=203.0.113.9, ::ffff:198.51.100.7 " + plain},
+		{"trusted, https that became http", []string{front, "HTTPS=on", "SERVER_PORT=443", "HTTP_X_FORWARDED_PROTO=http"}, []string{trusted}, "For=198.51.100.7 Host=example.com Port=80 Proto=http"},
+		{"trusted, proto in upper case", []string{front, "HTTP_X_FORWARDED_PROTO=HTTPS"}, []string{trusted}, "For=198.51.100.7 Host=example.com Port=443 Proto=https"},
+		{"trusted, odd proto", []string{front, "HTTP_X_FORWARDED_PROTO=javascript"}, []string{trusted}, "For=198.51.100.7 " + plain},
+		{"trusted, host with a port", []string{front, "HTTP_X_FORWARDED_HOST=www.example.com:8080"}, []string{trusted}, "For=198.51.100.7 Host=www.example.com:8080 Port=8080 Proto=http"},
+		{"trusted, odd host", []string{front, "HTTP_X_FORWARDED_HOST=a/b"}, []string{trusted}, "For=198.51.100.7 " + plain},
+		{"trusted, port", []string{front, "HTTP_X_FORWARDED_PROTO=https", "HTTP_X_FORWARDED_PORT=8443"}, []string{trusted}, "For=198.51.100.7 Host=example.com Port=8443 Proto=https"},
+		{"trusted, odd port", []string{front, "HTTP_X_FORWARDED_PORT=-1"}, []string{trusted}, "For=198.51.100.7 " + plain},
+		{"trusted, user is the server's word only", []string{front, "HTTP_X_FORWARDED_USER=root"}, []string{trusted}, "For=198.51.100.7 " + plain},
+		{"trusted, prefix before ours", []string{front, "REQUEST_URI=/sub/x", "HTTP_X_FORWARDED_PREFIX=/front/"}, []string{trusted, "STRIP_PREFIX=/sub"},
+			"For=198.51.100.7 Host=example.com Port=80 Prefix=/front/sub Proto=http"},
+		{"trusted, prefix alone", []string{front, "HTTP_X_FORWARDED_PREFIX=/front"}, []string{trusted}, "For=198.51.100.7 Host=example.com Port=80 Prefix=/front Proto=http"},
+		{"trusted, prefix that is a host", []string{front, "HTTP_X_FORWARDED_PREFIX=//evil.example"}, []string{trusted}, "For=198.51.100.7 " + plain},
+
+		{"stops at the first stranger from the right", []string{front, "HTTP_X_FORWARDED_FOR=127.0.0.1, 203.0.113.9, 198.51.100.8"}, []string{trusted},
+			"For=203.0.113.9, 198.51.100.8, 198.51.100.7 " + plain},
+		{"walks through all that are trusted", []string{front, "HTTP_X_FORWARDED_FOR=198.51.100.1,198.51.100.2 ,\t2001:db8::3"}, []string{trusted},
+			"For=198.51.100.1, 198.51.100.2, 2001:db8::3, 198.51.100.7 " + plain},
+		{"stops at what is no address", []string{front, "HTTP_X_FORWARDED_FOR=203.0.113.9, unknown, 198.51.100.8"}, []string{trusted},
+			"For=198.51.100.8, 198.51.100.7 " + plain},
+		{"empty elements", []string{front, "HTTP_X_FORWARDED_FOR=, 203.0.113.9,,"}, []string{trusted}, "For=203.0.113.9, 198.51.100.7 " + plain},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			lines := strings.Split(head(t, visit(tt.vars...), configure(t, tt.settings...)), "\r\n")
+			var got []string
+			for _, line := range lines {
+				if field, ok := strings.CutPrefix(line, "X-Forwarded-"); ok {
+					got = append(got, strings.Replace(field, ": ", "=", 1))
+				}
+				if strings.HasPrefix(line, "Forwarded:") {
+					t.Errorf("the visitor's %q was passed on", line)
+				}
+			}
+			slices.Sort(got)
+			if joined := strings.Join(got, " "); joined != tt.want {
+				t.Errorf("with %q and %q\n got %q\nwant %q", tt.vars, tt.settings, joined, tt.want)
+			}
+		})
+	}
+}
+
+func TestPublicURL(t *testing.T) {
+	tests := []struct {
+		name     string
+		vars     []string
+		settings []string
+		want     publicURL
+	}{
+		{"http", nil, nil, publicURL{"http", "example.com", ""}},
+		{"https, port and prefix", []string{"HTTPS=on", "HTTP_HOST=example.com:8443", "REQUEST_URI=/sub/"}, []string{"STRIP_PREFIX=/sub"}, publicURL{"https", "example.com:8443", "/sub"}},
+		{"forged", []string{"HTTP_X_FORWARDED_HOST=evil.example", "HTTP_X_FORWARDED_PROTO=https"}, nil, publicURL{"http", "example.com", ""}},
+		{"trusted", []string{"HTTP_X_FORWARDED_HOST=www.example.com", "HTTP_X_FORWARDED_PROTO=https", "HTTP_X_FORWARDED_PREFIX=/front"},
+			[]string{"TRUSTED_PROXIES=198.51.100.7"}, publicURL{"https", "www.example.com", "/front"}},
+		{"PRESERVE_HOST=false", nil, []string{"PRESERVE_HOST=false"}, publicURL{"http", "example.com", ""}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, got, err := newRequest(visit(tt.vars...), configure(t, tt.settings...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got != tt.want {
+				t.Errorf("with %q and %q\n got %+v\nwant %+v", tt.vars, tt.settings, got, tt.want)
+			}
+		})
+	}
+}
