@@ -32,8 +32,8 @@ func (u *Upstream) Decode(value string) error {
 	case isPort(value):
 		value = "127.0.0.1:" + value
 	}
-	host, port, err := net.SplitHostPort(value)
-	if err != nil || !isHost(joinHost(host, "")) || !isPort(port) {
+	_, port, err := net.SplitHostPort(value)
+	if err != nil || !isHost(value) || !isPort(port) {
 		return errors.New("neither a port, host:port, a URL nor unix:/path")
 	}
 	*u = Upstream{network: "tcp", address: value, scheme: "http", authority: value}
@@ -41,8 +41,11 @@ func (u *Upstream) Decode(value string) error {
 }
 
 func (u *Upstream) decodeUnix(path string) error {
+	if rest, ok := strings.CutPrefix(path, "///"); ok {
+		path = "/" + rest // unix:///path, as a URL has it
+	}
 	// sun_path has 108 bytes on Linux and 104 on FreeBSD, a NUL included.
-	if !strings.HasPrefix(path, "/") || len(path) > 103 {
+	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || len(path) > 103 {
 		return errors.New("a unix socket needs an absolute path of at most 103 bytes")
 	}
 	*u = Upstream{network: "unix", address: path, scheme: "http", authority: "localhost"}
@@ -116,6 +119,7 @@ func (n *Networks) Decode(value string) error {
 			if err != nil {
 				return fmt.Errorf("%q is neither an address nor a CIDR", s)
 			}
+			addr = addr.Unmap()
 			prefix = netip.PrefixFrom(addr, addr.BitLen())
 		}
 		*n = append(*n, prefix)

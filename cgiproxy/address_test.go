@@ -47,10 +47,10 @@ func TestUpstreamDecode(t *testing.T) {
 func TestUpstreamDecodeRefuses(t *testing.T) {
 	for _, value := range []string{
 		"", "0", "65536", "-1", "+80", "80 81", "6543/tcp", "app", "app.example", "localhost:", ":6543", "localhost:http", "localhost:0", "a:b:1",
-		"::1:6543", "[::1]", "[::1]6543", "[::1%lo]:80", "[127.0.0.1]:80", "me@localhost:80", "localhost:80/base", "a b:80", "a\r\nb:80",
+		"::1:6543", "[::1]", "[::1]6543", "[::1%lo]:80", "me@localhost:80", "localhost:80/base", "a b:80", "a\r\nb:80",
 		"http://", "http:///base", "http://:80", "http://localhost:0", "http://localhost:65536", "http://localhost:x", "http://a b/",
 		"http://me@localhost/", "http://me:secret@localhost/", "http://localhost/?a", "http://localhost/?", "http://localhost/#a", "http://localhost/%zz",
-		"http://localhost/\r\nX: y", "ftp://localhost/", "fcgi://localhost:9000", "://localhost", "unix://run/../x:y://z?",
+		"http://localhost/\r\nX: y", "ftp://localhost/", "fcgi://localhost:9000", "://localhost",
 		"unix:", "unix:app.sock", "unix:./app.sock", "unix:/" + strings.Repeat("a", 103),
 	} {
 		t.Run(value, func(t *testing.T) {

@@ -36,7 +36,10 @@ func requestTarget(env Environ, usePathInfo bool) (path, query string, err error
 func pathFromInfo(env Environ, usePathInfo bool) string {
 	path := env["PATH_INFO"]
 	if !usePathInfo {
-		folder, _ := env.scriptFolder()
+		folder, name := env.scriptFolder()
+		if name != "" && path == "" {
+			path = "/" // the script stands for its folder
+		}
 		path = strings.TrimSuffix(folder, "/") + path
 	}
 	if !strings.HasPrefix(path, "/") {
@@ -59,8 +62,8 @@ func splitTarget(raw string) (path, query string, err error) {
 	if i := strings.IndexByte(path, '?'); i >= 0 {
 		path, query = path[:i], path[i:]
 	}
-	if path == "" {
-		path = "/"
+	if !strings.HasPrefix(path, "/") { // an absolute-form without a path
+		path = "/" + path
 	}
 	return path, query, nil
 }
@@ -87,7 +90,7 @@ func cutAbsoluteForm(raw string) (rest, authority string, ok bool) {
 // An encoded slash next to a dot segment is 400, for Apache takes it as part of
 // a name and the others as a separator.
 func removeDotSegments(path string) (string, error) {
-	if !strings.Contains(path, "/.") && !containsFold(path, "%2e") {
+	if !strings.Contains(path, ".") && !containsFold(path, "%2e") {
 		return path, nil
 	}
 	var kept []string
