@@ -22,12 +22,13 @@ func ServeCGI() int {
 	env := NewEnviron(os.Environ())
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	stop := watchHangup(syscall.Stdout, cancel)
+	stdoutClosed := func() bool { return hungUp(syscall.Stdout) }
+	stop := watchHangup(cancel, stdoutClosed, visitorConnection(env))
 	defer stop()
 
 	h := &handler{folder: executableFolder(), log: os.Stderr}
 	w := newCGIWriter(os.Stdout)
-	err := h.serve(ctx, w, env, os.Stdin, func() bool { return hungUp(syscall.Stdout) })
+	err := h.serve(ctx, w, env, os.Stdin, stdoutClosed)
 	if flushErr := w.out.Flush(); err == nil {
 		err = flushErr
 	}

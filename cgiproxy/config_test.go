@@ -1,6 +1,7 @@
 package cgiproxy
 
 import (
+	"reflect"
 	"testing"
 	"time"
 )
@@ -14,12 +15,7 @@ func TestConfigDefaults(t *testing.T) {
 		HeaderTimeout:  60 * time.Second,
 		LogLevel:       LevelWarn,
 	}
-	if cfg.TrustedProxies != nil {
-		t.Errorf("TRUSTED_PROXIES is %v, want none", cfg.TrustedProxies)
-	}
-	if cfg.UsePathInfo != want.UsePathInfo || cfg.PreserveHost != want.PreserveHost || cfg.StripPrefix != want.StripPrefix ||
-		cfg.ConnectTimeout != want.ConnectTimeout || cfg.HeaderTimeout != want.HeaderTimeout || cfg.IdleTimeout != want.IdleTimeout ||
-		cfg.ConnectRetry != want.ConnectRetry || cfg.MaxBody != want.MaxBody || cfg.TLS != want.TLS || cfg.ErrorPage != want.ErrorPage || cfg.LogLevel != want.LogLevel {
+	if !reflect.DeepEqual(*cfg, want) {
 		t.Errorf("got %+v\nwant %+v", *cfg, want)
 	}
 }

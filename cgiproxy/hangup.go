@@ -10,10 +10,11 @@ import (
 // requests are over before the first look, so that looking costs nothing.
 const hangupCheck = 500 * time.Millisecond
 
-// watchHangup calls gone when nobody reads fd any more. Under suEXEC no signal
-// tells so, and a write only does when there is something to write: an event
-// stream may be silent for hours.
-func watchHangup(fd int, gone func()) (stop func()) {
+// watchHangup calls gone, once, when one of the looks finds the visitor gone.
+// A write tells so too, but only when there is something to write: an event
+// stream may be silent for hours, and hold one of the few processes that a
+// host allows.
+func watchHangup(gone func(), looks ...func() bool) (stop func()) {
 	ended := make(chan struct{})
 	var look func()
 	look = func() {
@@ -22,9 +23,11 @@ func watchHangup(fd int, gone func()) (stop func()) {
 			return
 		default:
 		}
-		if hungUp(fd) {
-			gone()
-			return
+		for _, left := range looks {
+			if left() {
+				gone()
+				return
+			}
 		}
 		time.AfterFunc(hangupCheck, look)
 	}
@@ -34,7 +37,8 @@ func watchHangup(fd int, gone func()) (stop func()) {
 
 // hungUp reports whether the reader of a pipe or socket is gone. A pipe then
 // has POLLERR, a socket POLLHUP; what has only sent its last byte, as mod_cgid
-// does after the request's body, has neither.
+// does after the request's body, has neither. Under suEXEC, where Apache can
+// send no signal, this is how the script learns of it.
 func hungUp(fd int) bool {
 	fds := []unix.PollFd{{Fd: int32(fd)}}
 	n, err := unix.Poll(fds, 0)

@@ -258,6 +258,10 @@ func TestSettingsBad(t *testing.T) {
 // The names that this package tells the owner are those envconfig reads, and
 // no value comes from a name without prefix.
 func TestSettingsNames(t *testing.T) {
+	for _, s := range settings() { // another test may have left some
+		t.Setenv("CGIPROXY_"+s.name, "") // puts back what was
+		os.Unsetenv("CGIPROXY_" + s.name)
+	}
 	var standard Config
 	if err := envconfig.Process("CGIPROXY", &standard); err != nil {
 		t.Fatal(err)
@@ -277,7 +281,7 @@ func TestSettingsNames(t *testing.T) {
 				t.Errorf("CGIPROXY_%s=%s changes nothing", s.name, value)
 			}
 
-			os.Unsetenv("CGIPROXY_" + s.name) // t.Setenv puts back what was
+			os.Unsetenv("CGIPROXY_" + s.name)
 			t.Setenv(s.name, value)
 			cfg = Config{}
 			if err := envconfig.Process("CGIPROXY", &cfg); err != nil {
