@@ -21,7 +21,7 @@ const (
 // http.ReadResponse is not used, for it adds a Cache-Control to an answer that
 // has only a Pragma, and takes two framings for one.
 func readAnswer(r *bufio.Reader, source *answerSource, method string) (*http.Response, error) {
-	source.limit = maxAnswerHeader
+	source.limit = maxAnswerHeader + int64(r.Size()) // r may read ahead into the body
 	for {
 		resp, err := readHead(textproto.NewReader(r))
 		if err != nil && source.err != nil {
@@ -29,6 +29,9 @@ func readAnswer(r *bufio.Reader, source *answerSource, method string) (*http.Res
 		}
 		if err != nil {
 			return nil, err
+		}
+		if source.read-int64(r.Buffered()) > maxAnswerHeader {
+			return nil, errLongHeader
 		}
 		switch {
 		case resp.StatusCode == http.StatusSwitchingProtocols:
@@ -42,26 +45,28 @@ func readAnswer(r *bufio.Reader, source *answerSource, method string) (*http.Res
 	}
 }
 
+var errLongHeader = fmt.Errorf("header of over %d bytes", maxAnswerHeader)
+
 // An answerSource is what readAnswer's reader reads from.
 type answerSource struct {
 	r     io.Reader
-	limit int64 // what may still be read; 0 is no limit
-	err   error // what ended it, io.EOF as io.ErrUnexpectedEOF
+	read  int64
+	limit int64 // of read; 0 is no limit
+	err   error // what ended it for good, io.EOF as io.ErrUnexpectedEOF
 }
 
 func (s *answerSource) Read(p []byte) (int, error) {
 	if s.limit > 0 {
-		p = p[:min(int64(len(p)), s.limit)]
+		if s.read >= s.limit {
+			s.err = errLongHeader
+			return 0, s.err
+		}
+		p = p[:min(int64(len(p)), s.limit-s.read)]
 	}
 	n, err := s.r.Read(p)
+	s.read += int64(n)
 	if err != nil {
 		s.err = noEOF(err)
-	}
-	if s.limit > 0 && err == nil {
-		if s.limit -= int64(n); s.limit == 0 {
-			s.err = fmt.Errorf("header of over %d bytes", maxAnswerHeader)
-			return n, s.err
-		}
 	}
 	return n, err
 }
@@ -74,7 +79,7 @@ func readHead(r *textproto.Reader) (*http.Response, error) {
 	}
 	version, status, _ := strings.Cut(line, " ")
 	major, minor, ok := http.ParseHTTPVersion(version)
-	if !ok || major != 1 {
+	if !ok || major != 1 || strings.ContainsFunc(line, isControl) {
 		return nil, fmt.Errorf("status line %.80q is not HTTP/1", line)
 	}
 	digits, _, _ := strings.Cut(status, " ")
@@ -87,7 +92,10 @@ func readHead(r *textproto.Reader) (*http.Response, error) {
 		return nil, noEOF(err)
 	}
 	lines := 0
-	for _, values := range fields {
+	for name, values := range fields {
+		if !isToken(name) { // net/textproto lets blanks pass
+			return nil, fmt.Errorf("field name %.80q", name)
+		}
 		lines += len(values)
 	}
 	if lines > maxAnswerLines {

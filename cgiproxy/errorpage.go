@@ -81,10 +81,13 @@ func readErrorPage(name, folder string) ([]byte, error) {
 	}
 	defer f.Close()
 	page, err := io.ReadAll(io.LimitReader(f, maxErrorPage+1))
-	if err == nil && len(page) > maxErrorPage {
+	if err != nil {
+		return nil, err
+	}
+	if len(page) > maxErrorPage {
 		return nil, fmt.Errorf("%s is over %d bytes", name, maxErrorPage)
 	}
-	return page, err
+	return page, nil
 }
 
 func (p errorPage) title() string {
@@ -132,31 +135,31 @@ func (p errorPage) plain() (contentType, body string) {
 // 9110, section 12.5.1) weighs most; of equals the first of this order. Who
 // takes anything is no browser, and reads text best.
 func preferred(accept string) string {
-	form, best := "text", 0.0
-	for item := range strings.SplitSeq(accept, ",") {
+	var html, json, text float64
+	for item := range strings.SplitSeq(strings.ToLower(accept), ",") {
 		mediaType, params, _ := strings.Cut(item, ";")
 		weight := quality(params)
-		switch mediaType = strings.ToLower(strings.TrimSpace(mediaType)); {
+		switch mediaType = strings.TrimSpace(mediaType); {
 		case mediaType == "text/html", mediaType == "application/xhtml+xml":
-			if weight > 0 && weight >= best {
-				form, best = "html", weight
-			}
+			html = max(html, weight)
 		case mediaType == "application/json", strings.HasSuffix(mediaType, "+json"):
-			if weight > best {
-				form, best = "json", weight
-			}
+			json = max(json, weight)
 		case mediaType == "text/plain":
-			if weight > best {
-				form, best = "text", weight
-			}
+			text = max(text, weight)
 		}
 	}
-	return form
+	switch {
+	case html > 0 && html >= json && html >= text:
+		return "html"
+	case json > 0 && json >= text:
+		return "json"
+	}
+	return "text"
 }
 
 func quality(params string) float64 {
 	for param := range strings.SplitSeq(params, ";") {
-		if q, ok := strings.CutPrefix(strings.ToLower(strings.TrimSpace(param)), "q="); ok {
+		if q, ok := strings.CutPrefix(strings.TrimSpace(param), "q="); ok {
 			if weight, err := strconv.ParseFloat(q, 64); err == nil {
 				return weight
 			}

@@ -65,18 +65,21 @@ func (m mount) publicPath(path string) string {
 	}
 	if m.app.base != "" && hasPathPrefix(path, m.app.base) {
 		path = path[len(m.app.base):]
-		if !strings.HasPrefix(path, "/") {
-			path = "/" + path
-		}
 	}
-	return m.public.prefix + path
+	path = m.public.prefix + path
+	if !strings.HasPrefix(path, "/") {
+		path = "/" + path
+	}
+	return path
 }
 
 // publicRefresh rewrites the URL in "5; url=/x".
 func (m mount) publicRefresh(value string) string {
-	i := strings.Index(strings.ToLower(value), "url=")
-	if i < 0 {
-		return value
+	i := 0 // byte by byte: strings.ToLower may change the length
+	for !hasPrefixFold(value[i:], "url=") {
+		if i++; i >= len(value) {
+			return value
+		}
 	}
 	i += len("url=")
 	quote := ""
@@ -90,7 +93,7 @@ func (m mount) publicRefresh(value string) string {
 // publicCookie rewrites the Path of a Set-Cookie (RFC 6265, section 4.1). A
 // __Host- cookie must keep the path /.
 func (m mount) publicCookie(cookie string) string {
-	if strings.HasPrefix(strings.ToLower(cookie), "__host-") {
+	if hasPrefixFold(cookie, "__Host-") {
 		return cookie
 	}
 	parts := strings.Split(cookie, ";")
@@ -99,13 +102,17 @@ func (m mount) publicCookie(cookie string) string {
 		value = strings.TrimSpace(value)
 		if ok && strings.EqualFold(strings.TrimSpace(name), "Path") && strings.HasPrefix(value, "/") {
 			path := m.publicPath(value)
-			if value == "/" && path != "/" {
-				path = strings.TrimSuffix(path, "/") // /sub/ would leave out /sub
+			if path == m.public.prefix+"/" && path != "/" {
+				path = m.public.prefix // for /sub/ would leave out /sub
 			}
 			parts[i+1] = name + "=" + path
 		}
 	}
 	return strings.Join(parts, ";")
+}
+
+func hasPrefixFold(s, prefix string) bool {
+	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
 }
 
 // hasPathPrefix reports whether path is prefix or below it.

@@ -48,6 +48,9 @@ func filterAnswer(h http.Header, code int, log *logger) {
 
 func writeStatus(w http.ResponseWriter, resp *http.Response) {
 	_, reason, _ := strings.Cut(resp.Status, " ")
+	if len(reason) > maxFieldLine {
+		reason = ""
+	}
 	if sw, ok := w.(statusWriter); ok {
 		sw.WriteStatus(resp.StatusCode, strings.TrimSpace(reason))
 		return

@@ -1,12 +1,11 @@
 package e2e
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -151,25 +150,13 @@ func TestCurlUpload(t *testing.T) {
 	if err := os.WriteFile(upload, []byte(megabyte+megabyte), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	want := fmt.Sprintf("%x 2097152", sha256.Sum256([]byte(megabyte+megabyte)))
-	app := http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		hash := sha256.New()
-		n, err := io.Copy(hash, r.Body)
-		fmt.Fprintf(w, "%x %d", hash.Sum(nil), n)
-		if err != nil {
-			fmt.Fprintf(w, " %v", err)
-		}
-	})}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	go app.Serve(l)
-	t.Cleanup(func() { app.Close() })
+	app := httptest.NewServer(hashBody)
+	t.Cleanup(app.Close)
 	for _, kind := range webserver.CGI {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
-			s := newSite(t, kind, "CGIPROXY_UPSTREAM="+l.Addr().String()+"\n")
+			s := newSite(t, kind, "CGIPROXY_UPSTREAM="+strings.TrimPrefix(app.URL, "http://")+"\n")
+			want := hashed("PUT", s.folder+"/up", megabyte+megabyte)
 			for name, args := range map[string][]string{
 				"length":  {"-T", upload, "-H", "Expect: 100-continue"},
 				"chunked": {"-T", upload, "-H", "Expect: 100-continue", "-H", "Transfer-Encoding: chunked"},
@@ -185,7 +172,19 @@ func TestCurlUpload(t *testing.T) {
 // curl returns what curl prints.
 func curl(t *testing.T, args ...string) string {
 	t.Helper()
+	return curlFrom(t, os.DevNull, args...)
+}
+
+// curlFrom returns what curl prints with a file for its input.
+func curlFrom(t *testing.T, file string, args ...string) string {
+	t.Helper()
+	stdin, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stdin.Close()
 	cmd := exec.Command("curl", append([]string{"-sS", "--max-time", "30"}, args...)...)
+	cmd.Stdin = stdin
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

@@ -57,14 +57,25 @@ func (c exchangeCase) run(t *testing.T, kind webserver.Kind) {
 		t.Skip(reason)
 	}
 	t.Parallel()
+	app := c.app(t)
+	c.check(t, newSite(t, kind, "CGIPROXY_UPSTREAM="+app.addr+"\n"+c.settings), app)
+}
+
+// app starts the app of this case.
+func (c exchangeCase) app(t *testing.T) *recorder {
+	t.Helper()
 	reply := c.reply
 	if reply == nil {
 		reply = func(conn net.Conn, _ received) {
 			io.WriteString(conn, c.fill(nil, conn.LocalAddr().String(), c.answer, plainAnswer))
 		}
 	}
-	app := newRecorder(t, reply)
-	s := newSite(t, kind, "CGIPROXY_UPSTREAM="+app.addr+"\n"+c.settings)
+	return newRecorder(t, reply)
+}
+
+// check visits the site and compares what the app and the visitor got.
+func (c exchangeCase) check(t *testing.T, s site, app *recorder) {
+	t.Helper()
 	fill := func(text string) string { return c.fill(&s, app.addr, text, "") }
 
 	got := visit(t, s.Addr, fill(strings.Replace(c.request, "{}", "Host: {host}\r\nConnection: close\r\n\r\n", 1)))
@@ -78,8 +89,8 @@ func (c exchangeCase) run(t *testing.T, kind webserver.Kind) {
 	} else if len(app.got) > 0 {
 		t.Errorf("the app was asked: %+v", <-app.got)
 	}
-	c.checkAnswer(t, kind, got, fill)
-	if kind != nginx { // fcgiwrap now and then loses what a script writes to stderr last
+	c.checkAnswer(t, s.Kind, got, fill)
+	if s.Kind != nginx { // fcgiwrap now and then loses what a script writes to stderr last
 		awaitLog(t, s.Server, fill(c.log))
 	}
 }

@@ -43,7 +43,7 @@ func (a apache) setup(s *Server, o Options) ([]command, error) {
 	if err != nil {
 		return nil, err
 	}
-	config := modules + a.config(s) + o.Config + "\n"
+	config := modules + a.config(s) + s.own(o)
 	if err := os.WriteFile(s.path("apache.conf"), []byte(config), 0o644); err != nil {
 		return nil, err
 	}

@@ -67,19 +67,28 @@ func (s *Server) place(name string, create func(temp string) error) error {
 	if !filepath.IsLocal(name) {
 		return fmt.Errorf("%q leaves the document root", name)
 	}
+	if err := s.makeFolder(filepath.Dir(name)); err != nil {
+		return err
+	}
+	folder := filepath.Join(s.Root, filepath.Dir(name))
+	temp := filepath.Join(folder, ".ht-new-"+filepath.Base(name))
+	if err := create(temp); err != nil {
+		return err
+	}
+	return os.Rename(temp, filepath.Join(folder, filepath.Base(name)))
+}
+
+// makeFolder makes a folder below the document root, with those on its way.
+func (s *Server) makeFolder(name string) error {
 	folder := s.Root
-	for part := range strings.SplitSeq(filepath.ToSlash(filepath.Dir(name)), "/") {
+	for part := range strings.SplitSeq(filepath.ToSlash(name), "/") {
 		folder = filepath.Join(folder, part)
 		err := newSubfolder(folder, account{s.UID, s.GID})
 		if err != nil && !os.IsExist(err) {
 			return err
 		}
 	}
-	temp := filepath.Join(folder, ".ht-new-"+filepath.Base(name))
-	if err := create(temp); err != nil {
-		return err
-	}
-	return os.Rename(temp, filepath.Join(folder, filepath.Base(name)))
+	return nil
 }
 
 // write writes a file that belongs to the account of the CGI programs: suEXEC

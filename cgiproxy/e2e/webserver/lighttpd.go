@@ -45,7 +45,7 @@ $HTTP["url"] =~ "/\.ht" { url.access-deny = ("") }
 url.rewrite-if-not-file = (
 %s)
 %s
-`, s.port(), s.Root, s.dir, lighttpdRules(o.Folders), o.Config)
+`, s.port(), s.Root, s.dir, lighttpdRules(o.Folders), s.own(o))
 }
 
 // lighttpdRules sends what is not a file to the proxy.cgi of its folder. The

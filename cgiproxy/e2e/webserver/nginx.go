@@ -93,7 +93,7 @@ http {
 %[4]s%[5]s
 	}
 }
-`, s.dir, s.Addr, s.Root, nginxLocations(s, o.Folders), o.Config)
+`, s.dir, s.Addr, s.Root, nginxLocations(s, o.Folders), s.own(o))
 }
 
 // nginxLocations runs the proxy.cgi of each folder, and sends what is not a

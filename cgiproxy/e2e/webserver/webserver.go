@@ -54,13 +54,14 @@ var setups = map[Kind]func(s *Server, o Options) ([]command, error){
 type Options struct {
 	// Config is text for the server's own configuration, in its language: for
 	// Apache and lighttpd it follows the generated one, for nginx it stands in
-	// the server block. lighttpd replaces an earlier setting only by :=.
+	// the server block. lighttpd replaces an earlier setting only by :=. In it
+	// {root} stands for the document root.
 	Config string
 
 	// Folders are the folders of the document root whose proxy.cgi gets each
 	// request that is not an existing file, where the server has no .htaccess
-	// to say so. None means the document root alone, which is "". Apache
-	// ignores it.
+	// to say so. None means the document root alone, which is "". Apache only
+	// finds them there when it starts.
 	Folders []string
 }
 
@@ -148,10 +149,20 @@ func start(k Kind, o Options) (_ *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, folder := range o.Folders {
+		if err := s.makeFolder(folder); err != nil {
+			return nil, err
+		}
+	}
 	if err := s.launch(commands); err != nil {
 		return nil, err
 	}
 	return s, s.awaitReady()
+}
+
+// own returns the test's own part of the configuration.
+func (s *Server) own(o Options) string {
+	return strings.ReplaceAll(o.Config, "{root}", s.Root) + "\n"
 }
 
 // prepare picks the account, the folders and the port.

@@ -1,0 +1,123 @@
+package cgiproxy
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"testing"
+)
+
+// handle answers a request as the handler in folder does.
+func handle(t *testing.T, ctx context.Context, folder string, env Environ, stdin io.Reader) (answer cgiAnswer, logged string, err error) {
+	t.Helper()
+	var b bytes.Buffer
+	h := &handler{folder: folder, log: &b}
+	answer, err = readCGI(t, func(w *cgiWriter) error {
+		return h.serve(ctx, w, env, stdin, func() bool { return false })
+	})
+	return answer, b.String(), err
+}
+
+func TestHandler(t *testing.T) {
+	type request struct{ head, body string }
+	got := make(chan request, 1)
+	app := startApp(t, func(conn net.Conn) {
+		head, err := readHeadBytes(conn)
+		if err != nil {
+			return
+		}
+		body := make([]byte, 5)
+		io.ReadFull(conn, body)
+		got <- request{head, string(body)}
+		io.WriteString(conn, "HTTP/1.1 303 Look there\r\nLocation: /done\r\nContent-Length: 2\r\n\r\nhi")
+	})
+	folder := t.TempDir()
+	writeFile(t, folder, ".htcgiproxy", app.upstream()+"\nSTRIP_PREFIX=auto\nLOG_LEVEL=info\n")
+	env := visit("SCRIPT_NAME=/sub/proxy.cgi", "REQUEST_URI=/sub/a?b", "REQUEST_METHOD=POST", "CONTENT_LENGTH=5", "UNIQUE_ID=id7")
+	answer, logged, err := handle(t, t.Context(), folder, env, strings.NewReader("hello, and more"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := <-got; !strings.HasPrefix(r.head, "POST /a?b HTTP/1.1\r\nHost: example.com\r\n") || r.body != "hello" {
+		t.Errorf("the app got %q with body %q", r.head, r.body)
+	}
+	if answer.status != "Status: 303 Look there" || answer.body != "hi" || answer.values("Location")[0] != "/sub/done" {
+		t.Errorf("the web server got %+v", answer)
+	}
+	wantText(t, logged, "proxy.cgi: info: [id7] POST /a?b: 303 in ")
+}
+
+func TestHandlerFails(t *testing.T) {
+	refusing := listen(t, "tcp", "127.0.0.1:0")
+	refusing.Close()
+	tests := []struct {
+		name, settings string
+		vars           []string
+		status, log    string
+	}{
+		{"no settings", "", nil, "500 Internal Server Error", "proxy.cgi: error: [id7] 500 CGIPROXY_UPSTREAM is not set: write for example CGIPROXY_UPSTREAM=6543 into "},
+		{"nobody listens", "UPSTREAM=" + refusing.Addr().String(), nil, "502 Bad Gateway", "proxy.cgi: error: [id7] 502 connect " + refusing.Addr().String() + ": connection refused: is the app running?\n"},
+		{"bad request", "UPSTREAM=1", []string{"HTTP_HOST=a/b"}, "400 Bad Request", `proxy.cgi: warn: [id7] 400 Host "a/b" is no host`},
+		{"too large", "UPSTREAM=1\nMAX_BODY=4", []string{"CONTENT_LENGTH=5"}, "413 Request Entity Too Large", "raise CGIPROXY_MAX_BODY"},
+		{"websocket", "UPSTREAM=1", []string{"HTTP_UPGRADE=websocket", "HTTP_CONNECTION=upgrade"}, "501 Not Implemented", "proxy.cgi: warn: [id7] 501 websocket"},
+		{"unknown setting", "UPSTREAM=1\nMAX_BODYS=4", []string{"HTTP_HOST=a/b"}, "400 Bad Request", "proxy.cgi: warn: [id7] CGIPROXY_MAX_BODYS is no setting: did you mean CGIPROXY_MAX_BODY?\n"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			folder := t.TempDir()
+			writeFile(t, folder, ".htcgiproxy", tt.settings)
+			answer, logged, err := handle(t, t.Context(), folder, visit(append(tt.vars, "UNIQUE_ID=id7")...), strings.NewReader("hello"))
+			if err != nil {
+				t.Errorf("got error %v, want none for a whole error page", err)
+			}
+			if answer.status != "Status: "+tt.status {
+				t.Errorf("got %q, want Status: %s", answer.status, tt.status)
+			}
+			wantText(t, answer.body, tt.status, "Request id7")
+			wantText(t, logged, tt.log)
+			if strings.Count(logged, "\n") != 1+strings.Count(tt.settings, "BODYS") {
+				t.Errorf("logged %q, want one line for each message", logged)
+			}
+		})
+	}
+}
+
+// An answer that is cut short cannot become an error page any more.
+func TestHandlerCutAnswer(t *testing.T) {
+	app := startApp(t, func(conn net.Conn) {
+		readHeadBytes(conn)
+		io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhi")
+	})
+	folder := t.TempDir()
+	writeFile(t, folder, ".htcgiproxy", app.upstream())
+	answer, logged, err := handle(t, t.Context(), folder, visit(), nil)
+	if err == nil {
+		t.Error("got no error for an answer that was cut short")
+	}
+	if answer.status != "Status: 200 OK" || answer.body != "hi" {
+		t.Errorf("got %+v, want what has come and no more", answer)
+	}
+	wantText(t, logged, "proxy.cgi: error: ", "GET /: 200 cut short after ")
+}
+
+// A visitor who has left gets no page, and is no error of the site.
+func TestHandlerVisitorLeft(t *testing.T) {
+	ctx, leave := context.WithCancel(t.Context())
+	app := startApp(t, func(conn net.Conn) {
+		readHeadBytes(conn)
+		leave()
+		io.Copy(io.Discard, conn)
+	})
+	folder := t.TempDir()
+	writeFile(t, folder, ".htcgiproxy", app.upstream())
+	answer, logged, err := handle(t, ctx, folder, visit(), nil)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got error %v, want %v", err, context.Canceled)
+	}
+	if answer.status != "" || logged != "" {
+		t.Errorf("got answer %+v and log %q, want neither", answer, logged)
+	}
+}

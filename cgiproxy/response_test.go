@@ -1,0 +1,248 @@
+package cgiproxy
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"testing/iotest"
+)
+
+// literalAnswer returns the answer that r holds, as the app's.
+func literalAnswer(t *testing.T, r io.Reader, method string) *http.Response {
+	t.Helper()
+	source := &answerSource{r: r}
+	resp, err := readAnswer(bufio.NewReader(source), source, method)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp
+}
+
+func TestWriteAnswer(t *testing.T) {
+	long := strings.Repeat("x", 9000)
+	tests := []struct {
+		name, answer string
+		status       string
+		fields       []string // sorted by name
+		body         string
+		log          string // in the log, "" for nothing
+	}{
+		{"plain", "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nhi", "200 OK", []string{"Content-Length: 2", "Content-Type: text/plain"}, "hi", ""},
+		{"the app's own reason", "HTTP/1.1 404 Nothing here, sorry\r\n\r\n", "404 Nothing here, sorry", nil, "", ""},
+		{"8-bit reason", "HTTP/1.1 200 \xc3\xa7a va\r\n\r\n", "200 \xc3\xa7a va", nil, "", ""},
+		{"no reason", "HTTP/1.1 404 \r\n\r\n", "404 Not Found", nil, "", ""},
+		{"no reason, no blank", "HTTP/1.1 404\r\n\r\n", "404 Not Found", nil, "", ""},
+		{"no reason, unknown status", "HTTP/1.1 299\r\n\r\n", "299 ", nil, "", ""},
+
+		{"Content-Type absent stays absent", "HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n<!DOCTYPE html>", "200 OK", []string{"Content-Length: 15"}, "<!DOCTYPE html>", ""},
+		{"Content-Encoding stays", "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n\x1f\x8b", "200 OK", []string{"Content-Encoding: gzip", "Content-Length: 2"}, "\x1f\x8b", ""},
+		{"Set-Cookie apart and in order", "HTTP/1.1 200 OK\r\nSet-Cookie: b=1\r\nSet-Cookie: a=2\r\nSet-Cookie: c=3\r\n\r\n", "200 OK", []string{"Set-Cookie: b=1", "Set-Cookie: a=2", "Set-Cookie: c=3"}, "", ""},
+		{"repeated fields apart", "HTTP/1.1 401 Unauthorized\r\nWww-Authenticate: Basic realm=\"a\"\r\nWww-Authenticate: Digest realm=\"a\"\r\n\r\n", "401 Unauthorized",
+			[]string{`Www-Authenticate: Basic realm="a"`, `Www-Authenticate: Digest realm="a"`}, "", ""},
+		{"Date, Server and others stay", "HTTP/1.1 200 OK\r\nDate: x\r\nServer: y\r\nX-Z:\r\n\r\n", "200 OK", []string{"Date: x", "Server: y", "X-Z: "}, "", ""},
+		{"Proxy-Authenticate stays", "HTTP/1.1 407 x\r\nProxy-Authenticate: Basic\r\n\r\n", "407 x", []string{"Proxy-Authenticate: Basic"}, "", ""},
+
+		{"Status is dropped", "HTTP/1.1 200 OK\r\nStatus: 500 Oops\r\nstatus: 404\r\n\r\nhi", "200 OK", nil, "hi", ""},
+		{"hop-by-hop", "HTTP/1.1 200 OK\r\nConnection: close, X-Hop\r\nX-Hop: 1\r\nKeep-Alive: timeout=5\r\nProxy-Connection: close\r\nTe: x\r\nTrailer: x\r\nUpgrade: h2c\r\nX-Kept: 2\r\n\r\n",
+			"200 OK", []string{"X-Kept: 2"}, "", ""},
+		{"chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X\r\n\r\n2\r\nhi\r\n0\r\nX: y\r\n\r\n", "200 OK", nil, "hi", ""},
+
+		{"200 with Location", "HTTP/1.1 200 OK\r\nLocation: /a\r\nContent-Location: /b\r\n\r\nhi", "200 OK", []string{"Content-Location: /sub/b"}, "hi", `Location ["/a"]`},
+		{"201 with Location", "HTTP/1.1 201 Created\r\nLocation: /a\r\n\r\n", "201 Created", []string{"Location: /sub/a"}, "", ""},
+		{"302", "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:6543/a\r\nSet-Cookie: a=b; Path=/\r\n\r\n", "302 Found", []string{"Location: https://example.com/sub/a", "Set-Cookie: a=b; Path=/sub"}, "", ""},
+		{"308, relative", "HTTP/1.1 308 Permanent Redirect\r\nLocation: a\r\n\r\n", "308 Permanent Redirect", []string{"Location: a"}, "", ""},
+		{"204", "HTTP/1.1 204 No Content\r\nEtag: \"a\"\r\n\r\n", "204 No Content", []string{`Etag: "a"`}, "", ""},
+		{"206", "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-1/9\r\nContent-Length: 2\r\n\r\nhi", "206 Partial Content", []string{"Content-Length: 2", "Content-Range: bytes 0-1/9"}, "hi", ""},
+		{"304", "HTTP/1.1 304 Not Modified\r\nEtag: \"a\"\r\n\r\n", "304 Not Modified", []string{`Etag: "a"`}, "", ""},
+
+		{"long list is split", "HTTP/1.1 200 OK\r\nVary: " + long[:5000] + ", " + long[:4000] + "\r\n\r\n", "200 OK", []string{"Vary: " + long[:5000], "Vary: " + long[:4000]}, "", ""},
+		{"long field is dropped", "HTTP/1.1 200 OK\r\nX-Long: " + long + "\r\nX-Short: a\r\n\r\nhi", "200 OK", []string{"X-Short: a"}, "hi", `dropped field "X-Long" of 9000 bytes`},
+		{"folded field becomes one line", "HTTP/1.1 200 OK\r\nX: a\r\n b\r\n\r\n", "200 OK", []string{"X: a b"}, "", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var b bytes.Buffer
+			m := mount{&configure(t).Upstream, publicURL{scheme: "https", host: "example.com", prefix: "/sub"}}
+			got, err := readCGI(t, func(w *cgiWriter) error {
+				return writeAnswer(w, literalAnswer(t, strings.NewReader(tt.answer), "GET"), m, logTo(&b))
+			})
+			if err != nil {
+				t.Fatalf("writeAnswer: %v", err)
+			}
+			if want := "Status: " + tt.status; got.status != want {
+				t.Errorf("%.200q\n got first line %q\nwant %q", tt.answer, got.status, want)
+			}
+			if !slices.Equal(got.fields, tt.fields) {
+				t.Errorf("%.200q\n got fields %.200q\nwant %.200q", tt.answer, got.fields, tt.fields)
+			}
+			if got.body != tt.body {
+				t.Errorf("%.200q\n got body %q\nwant %q", tt.answer, got.body, tt.body)
+			}
+			if tt.log == "" && b.Len() > 0 {
+				t.Errorf("logged %.200q, want nothing", b.String())
+			}
+			wantText(t, b.String(), tt.log)
+		})
+	}
+}
+
+func TestWriteAnswerHead(t *testing.T) {
+	got, err := readCGI(t, func(w *cgiWriter) error {
+		resp := literalAnswer(t, strings.NewReader("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\nContent-Type: a/b\r\n\r\n"), "HEAD")
+		return writeAnswer(w, resp, mount{app: &Upstream{}}, logTo(new(bytes.Buffer)))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"Content-Length: 1000", "Content-Type: a/b"}; !slices.Equal(got.fields, want) || got.body != "" {
+		t.Errorf("got fields %q and body %q, want %q and none", got.fields, got.body, want)
+	}
+}
+
+// A reason that the web server would choke on must not reach it.
+func TestWriteAnswerLongReason(t *testing.T) {
+	got, err := readCGI(t, func(w *cgiWriter) error {
+		resp := literalAnswer(t, strings.NewReader("HTTP/1.1 200 "+strings.Repeat("x", 9000)+"\r\n\r\nhi"), "GET")
+		return writeAnswer(w, resp, mount{app: &Upstream{}}, logTo(new(bytes.Buffer)))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(got.status, "Status: 200 ") || len(got.status) > webServerLine {
+		t.Errorf("got a first line of %d bytes, %.50q, want at most %d", len(got.status), got.status, webServerLine)
+	}
+}
+
+// What has come goes on, though the end is missing; and there is an error.
+func TestWriteAnswerCut(t *testing.T) {
+	for _, tt := range cutAnswers {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := readCGI(t, func(w *cgiWriter) error {
+				return writeAnswer(w, literalAnswer(t, strings.NewReader(tt.answer), "GET"), mount{app: &Upstream{}}, logTo(new(bytes.Buffer)))
+			})
+			if err == nil {
+				t.Errorf("%q passes for a whole answer", tt.answer)
+			}
+			if got.status != "Status: 200 OK" || got.body != tt.body {
+				t.Errorf("%q: got %q with body %q, want status 200 with %q", tt.answer, got.status, got.body, tt.body)
+			}
+		})
+	}
+	t.Run("broken without a length", func(t *testing.T) {
+		broken := errors.New("connection reset")
+		got, err := readCGI(t, func(w *cgiWriter) error {
+			r := io.MultiReader(strings.NewReader("HTTP/1.1 200 OK\r\n\r\nhi"), iotest.ErrReader(broken))
+			return writeAnswer(w, literalAnswer(t, r, "GET"), mount{app: &Upstream{}}, logTo(new(bytes.Buffer)))
+		})
+		if !errors.Is(err, broken) || got.body != "hi" {
+			t.Errorf("got body %q and error %v, want %q and %v", got.body, err, "hi", broken)
+		}
+	})
+}
+
+// Each piece must be at the web server before the next one comes.
+func TestWriteAnswerPieces(t *testing.T) {
+	for _, tt := range []struct {
+		name, head string
+		pieces     [][2]string // what the app sends, what the web server gets
+		end        string
+	}{
+		{"to the end", "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n", [][2]string{{"data: 1\n\n", "data: 1\n\n"}, {":", ":"}, {"data: 2\n\n", "data: 2\n\n"}}, ""},
+		{"chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", [][2]string{{"3\r\none\r\n", "one"}, {"3\r\ntwo\r\n", "two"}}, "0\r\n\r\n"},
+		{"length", "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n", [][2]string{{"one", "one"}, {"two", "two"}}, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			appReader, app := io.Pipe()
+			out, stdout, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer out.Close()
+			done := make(chan error, 1)
+			go func() {
+				defer stdout.Close()
+				source := &answerSource{r: appReader}
+				resp, err := readAnswer(bufio.NewReader(source), source, "GET")
+				if err == nil {
+					err = writeAnswer(newCGIWriter(stdout), resp, mount{app: &Upstream{}}, logTo(new(bytes.Buffer)))
+				}
+				done <- err
+			}()
+
+			// A piece that is held back makes the reads below wait forever:
+			// nothing more is sent until it is there.
+			io.WriteString(app, tt.head)
+			head, err := readHeadBytes(out)
+			if err != nil || !strings.HasPrefix(head, "Status: 200 OK\r\n") {
+				t.Fatalf("before the first piece: got %q, error %v, want the header", head, err)
+			}
+			for _, piece := range tt.pieces {
+				io.WriteString(app, piece[0])
+				got := make([]byte, len(piece[1]))
+				if _, err := io.ReadFull(out, got); err != nil || string(got) != piece[1] {
+					t.Fatalf("after %q: got %q, error %v, want %q", piece[0], got, err, piece[1])
+				}
+			}
+			if tt.end != "" {
+				io.WriteString(app, tt.end)
+			}
+			app.Close()
+			if rest, err := io.ReadAll(out); err != nil || len(rest) > 0 {
+				t.Errorf("after the end: got %q, error %v, want nothing", rest, err)
+			}
+			if err := <-done; err != nil {
+				t.Errorf("writeAnswer: %v", err)
+			}
+		})
+	}
+}
+
+// A web server that reads no more is an error, not an end.
+func TestWriteAnswerNoReader(t *testing.T) {
+	out, stdout, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stdout.Close()
+	out.Close()
+	resp := literalAnswer(t, strings.NewReader("HTTP/1.1 200 OK\r\n\r\nhi"), "GET")
+	if err := writeAnswer(newCGIWriter(stdout), resp, mount{app: &Upstream{}}, logTo(new(bytes.Buffer))); err == nil {
+		t.Error("writeAnswer has no error though nobody reads")
+	}
+}
+
+func TestCGIWriter(t *testing.T) {
+	tests := []struct {
+		name  string
+		write func(*cgiWriter)
+		want  cgiAnswer
+	}{
+		{"body first means 200", func(w *cgiWriter) { io.WriteString(w, "hi") }, cgiAnswer{"Status: 200 OK", nil, "hi"}},
+		{"usual reason", func(w *cgiWriter) { w.WriteHeader(404) }, cgiAnswer{"Status: 404 Not Found", nil, ""}},
+		{"own reason", func(w *cgiWriter) { w.WriteStatus(404, "Gone fishing") }, cgiAnswer{"Status: 404 Gone fishing", nil, ""}},
+		{"the first status counts", func(w *cgiWriter) { w.WriteHeader(404); w.WriteHeader(200) }, cgiAnswer{"Status: 404 Not Found", nil, ""}},
+		{"fields", func(w *cgiWriter) {
+			w.Header().Add("A", "1")
+			w.Header().Add("A", "2")
+			w.WriteHeader(200)
+			w.Header().Add("B", "too late")
+		}, cgiAnswer{"Status: 200 OK", []string{"A: 1", "A: 2"}, ""}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := readCGI(t, func(w *cgiWriter) error { tt.write(w); return nil })
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.status != tt.want.status || !slices.Equal(got.fields, tt.want.fields) || got.body != tt.want.body {
+				t.Errorf("got %+v\nwant %+v", got, tt.want)
+			}
+		})
+	}
+}
