@@ -6,9 +6,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hangupCheck is how often a request under way looks for its visitor. Most
-// requests are over before the first look, so that looking costs nothing.
-const hangupCheck = 500 * time.Millisecond
+// A request under way looks for its visitor after firstLook, and from then on
+// every nextLook. Most are over before the first, so that it costs nothing; it
+// is early to see the connection there at least once.
+const (
+	firstLook = 50 * time.Millisecond
+	nextLook  = 500 * time.Millisecond
+)
 
 // watchHangup calls gone, once, when one of the looks finds the visitor gone.
 // A write tells so too, but only when there is something to write: an event
@@ -29,9 +33,9 @@ func watchHangup(gone func(), looks ...func() bool) (stop func()) {
 				return
 			}
 		}
-		time.AfterFunc(hangupCheck, look)
+		time.AfterFunc(nextLook, look)
 	}
-	time.AfterFunc(hangupCheck, look)
+	time.AfterFunc(firstLook, look)
 	return func() { close(ended) }
 }
 

@@ -1,15 +1,11 @@
 package cgiproxy
 
 import (
-	"bytes"
 	"os"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/kelseyhightower/envconfig"
 )
 
 // bake links an UPSTREAM in, as `make build UPSTREAM=...` does.
@@ -208,149 +204,5 @@ func TestSettingsUnknown(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-// anyString are the settings for which every value is one; a file that they
-// name is looked at when it is needed.
-var anyString = []string{"ERROR_PAGE", "TLS_CA"}
-
-func TestSettingsBad(t *testing.T) {
-	bad := map[string][]string{
-		"UPSTREAM":        {"app", "0", "http://", "ftp://localhost/"},
-		"STRIP_PREFIX":    {"sub", "/a?b"},
-		"USE_PATH_INFO":   {"maybe", "2"},
-		"PRESERVE_HOST":   {"on", "2"},
-		"TRUSTED_PROXIES": {"localhost", "10.0.0.0/33"},
-		"CONNECT_TIMEOUT": {"5", "soon", "-1s"},
-		"HEADER_TIMEOUT":  {"60", "1 m", "-1ms"},
-		"IDLE_TIMEOUT":    {"1day", "-5m"},
-		"CONNECT_RETRY":   {"ten", "-10s"},
-		"MAX_BODY":        {"10M", "1e6", "-1", "9223372036854775808"},
-		"TLS_SKIP_VERIFY": {"maybe"},
-		"LOG_LEVEL":       {"loud", "3"},
-	}
-	for _, s := range settings() {
-		if slices.Contains(anyString, s.name) {
-			continue
-		}
-		if bad[s.name] == nil {
-			t.Errorf("%s: add bad values of it to this test", s.name)
-		}
-		for _, value := range bad[s.name] {
-			t.Run(s.name+"="+value, func(t *testing.T) {
-				bake(t, "6543")
-				folder := t.TempDir()
-				cfg, _, err := loadConfig(Environ{"CGIPROXY_" + s.name: value}, folder)
-				wantFailure(t, err, 500)
-				wantText(t, err.Error(), "CGIPROXY_"+s.name+" is ", "write for example CGIPROXY_"+s.name+"="+s.example, filepath.Join(folder, ".htcgiproxy"))
-				if strings.Contains(err.Error(), "strconv") || strings.Contains(err.Error(), "envconfig") {
-					t.Errorf("the message is not for an owner: %v", err)
-				}
-				if cfg == nil {
-					t.Error("got no Config to log with")
-				}
-			})
-		}
-	}
-}
-
-// The names that this package tells the owner are those envconfig reads, and
-// no value comes from a name without prefix.
-func TestSettingsNames(t *testing.T) {
-	for _, s := range settings() { // another test may have left some
-		t.Setenv("CGIPROXY_"+s.name, "") // puts back what was
-		os.Unsetenv("CGIPROXY_" + s.name)
-	}
-	var standard Config
-	if err := envconfig.Process("CGIPROXY", &standard); err != nil {
-		t.Fatal(err)
-	}
-	for _, s := range settings() {
-		t.Run(s.name, func(t *testing.T) {
-			value := s.example
-			if value == s.standard {
-				value = "7s"
-			}
-			t.Setenv("CGIPROXY_"+s.name, value)
-			var cfg Config
-			if err := envconfig.Process("CGIPROXY", &cfg); err != nil {
-				t.Fatalf("CGIPROXY_%s=%s: %v", s.name, value, err)
-			}
-			if reflect.DeepEqual(cfg, standard) {
-				t.Errorf("CGIPROXY_%s=%s changes nothing", s.name, value)
-			}
-
-			os.Unsetenv("CGIPROXY_" + s.name)
-			t.Setenv(s.name, value)
-			cfg = Config{}
-			if err := envconfig.Process("CGIPROXY", &cfg); err != nil {
-				t.Fatal(err)
-			}
-			if !reflect.DeepEqual(cfg, standard) {
-				t.Errorf("%s=%s, without prefix, counts too", s.name, value)
-			}
-		})
-	}
-}
-
-// Each setting's default and example are values it takes.
-func TestSettingsExamples(t *testing.T) {
-	for _, s := range settings() {
-		for _, value := range []string{s.standard, s.example} {
-			if value != "" {
-				configure(t, s.name+"="+value)
-			}
-		}
-		if s.example == "" || s.desc == "" {
-			t.Errorf("%s has no example or no description", s.name)
-		}
-	}
-}
-
-func TestEditDistance(t *testing.T) {
-	tests := []struct {
-		a, b string
-		want int
-	}{
-		{"", "", 0}, {"a", "", 1}, {"", "abc", 3}, {"abc", "abc", 0}, {"abc", "abd", 1}, {"abc", "xabc", 1}, {"kitten", "sitting", 3}, {"ab", "ba", 2},
-	}
-	for _, tt := range tests {
-		if got := editDistance(tt.a, tt.b); got != tt.want {
-			t.Errorf("editDistance(%q, %q) is %d, want %d", tt.a, tt.b, got, tt.want)
-		}
-	}
-}
-
-func TestLogger(t *testing.T) {
-	tests := []struct {
-		level Level
-		want  string
-	}{
-		{LevelError, "e"}, {LevelWarn, "ew"}, {LevelInfo, "ewi"}, {LevelDebug, "ewid"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.level.String(), func(t *testing.T) {
-			var b bytes.Buffer
-			log := logger{w: &b, level: tt.level, id: "id"}
-			log.errorf("e")
-			log.warnf("w")
-			log.infof("i")
-			log.debugf("d")
-			var got string
-			for line := range strings.Lines(b.String()) {
-				got += strings.TrimSpace(line[strings.LastIndex(line, "]")+1:])
-			}
-			if got != tt.want {
-				t.Errorf("logged %q, want %q", got, tt.want)
-			}
-		})
-	}
-
-	// A visitor must not be able to write a line of his own.
-	var b bytes.Buffer
-	logTo(&b).warnf("path %s", "/\r\nproxy.cgi: error: [x] \x1b[2Jforged")
-	if want := "proxy.cgi: warn: [test] path /  proxy.cgi: error: [x]  [2Jforged\n"; b.String() != want {
-		t.Errorf("logged %q, want %q", b.String(), want)
 	}
 }

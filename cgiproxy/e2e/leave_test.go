@@ -1,0 +1,111 @@
+package e2e
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"proxy.cgi/cgiproxy/e2e/webserver"
+)
+
+// leaveLimit is how soon the app's connection must be free and the process
+// gone once the visitor has left.
+const leaveLimit = 2 * time.Second
+
+// TestLeave has visitors who leave at each stage, and web servers that end the
+// script: the app's connection is closed, and no process stays behind. It does
+// not run beside other tests, for its limit is in seconds.
+func TestLeave(t *testing.T) {
+	const head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+	apps := []struct {
+		name string
+		say  func(conn net.Conn) // until the visitor leaves
+	}{
+		{"before the answer", func(net.Conn) {}},
+		{"after the header", func(conn net.Conn) { io.WriteString(conn, head) }},
+		{"in a silent stream", func(conn net.Conn) { io.WriteString(conn, head+"data: 1\n\n") }},
+		{"in a talking stream", func(conn net.Conn) {
+			for _, err := io.WriteString(conn, head); err == nil; _, err = io.WriteString(conn, "data: 1\n\n") {
+				time.Sleep(100 * time.Millisecond)
+			}
+		}},
+	}
+	for _, kind := range webserver.CGI {
+		for _, app := range apps {
+			for _, who := range []string{"visitor leaves", "SIGTERM"} {
+				t.Run(fmt.Sprintf("%s/%s/%s", kind, app.name, who), func(t *testing.T) {
+					testLeave(t, kind, app.say, who == "SIGTERM")
+				})
+			}
+		}
+	}
+}
+
+func testLeave(t *testing.T, kind webserver.Kind, say func(net.Conn), sigterm bool) {
+	asked, freed := make(chan bool), make(chan bool)
+	app := newRecorder(t, func(conn net.Conn, _ received) {
+		close(asked)
+		say(conn)
+		io.Copy(io.Discard, conn) // returns when the other side closes
+		close(freed)
+	})
+	s := newSite(t, kind, "CGIPROXY_UPSTREAM="+app.addr+"\n")
+	conn, err := net.Dial("tcp", s.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "GET %s/events HTTP/1.1\r\nHost: %s\r\n\r\n", s.folder, s.Addr)
+	select {
+	case <-asked:
+	case <-time.After(patience):
+		t.Fatal("the app was not asked")
+	}
+	time.Sleep(100 * time.Millisecond) // the answer is on its way
+	if sigterm {
+		for _, pid := range scripts(t, s) {
+			syscall.Kill(pid, syscall.SIGTERM)
+		}
+	} else {
+		conn.Close()
+	}
+	left := time.Now()
+	select {
+	case <-freed:
+	case <-time.After(patience):
+		t.Error("the app's connection is still open")
+	}
+	for len(scripts(t, s)) > 0 && time.Since(left) < patience {
+		time.Sleep(20 * time.Millisecond)
+	}
+	if pids := scripts(t, s); len(pids) > 0 {
+		t.Errorf("processes left: %v", pids)
+	}
+	if took := time.Since(left); took > leaveLimit {
+		t.Errorf("it took %v, want %v at most", took, leaveLimit)
+	}
+}
+
+// scripts returns the processes of the site's proxy.cgi: a web server runs it
+// in its own folder (RFC 3875, section 7.2). A zombie has no folder.
+func scripts(t *testing.T, s site) (pids []int) {
+	t.Helper()
+	folder := filepath.Join(s.Root, s.folder)
+	links, err := filepath.Glob("/proc/[0-9]*/cwd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, link := range links {
+		if cwd, err := os.Readlink(link); err == nil && cwd == folder {
+			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(link)))
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
