@@ -191,9 +191,11 @@ func FuzzAnswer(f *testing.F) {
 		}
 		chunked := resp.Header["Transfer-Encoding"] != nil
 		bodiless := isHead || resp.StatusCode == 204 || resp.StatusCode == 304
-		got, err := readCGI(t, func(w *cgiWriter) error {
-			return writeAnswer(w, resp, mount{&cfg.Upstream, public}, &logger{w: io.Discard})
-		})
+		var out bytes.Buffer // no pipe: the fuzzer wants the same steps each time
+		w := &cgiWriter{header: http.Header{}, out: bufio.NewWriter(&out)}
+		err = writeAnswer(w, resp, mount{&cfg.Upstream, public}, &logger{w: io.Discard})
+		w.FlushError()
+		got := parseCGI(t, out.String())
 		checkCGIHeader(t, got)
 		if err != nil {
 			return
@@ -201,8 +203,10 @@ func FuzzAnswer(f *testing.F) {
 		if bodiless && got.body != "" {
 			t.Errorf("%q: body %q where there is none", answer, got.body)
 		}
-		if lengths := got.values("Content-Length"); len(lengths) > 0 && !bodiless && lengths[0] != strconv.Itoa(len(got.body)) {
-			t.Errorf("%q: a body of %d bytes passes for the whole of %s", answer, len(got.body), lengths[0])
+		for _, declared := range got.values("Content-Length") {
+			if n, err := strconv.Atoi(declared); !bodiless && (err != nil || n != len(got.body)) {
+				t.Errorf("%q: a body of %d bytes passes for the whole of %s", answer, len(got.body), declared)
+			}
 		}
 		if chunked && !bodiless && !lastChunk.Match(answer) {
 			t.Errorf("%q: passes for a whole answer without its last chunk", answer)

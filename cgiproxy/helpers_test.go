@@ -131,18 +131,24 @@ func readCGI(t testing.TB, write func(*cgiWriter) error) (answer cgiAnswer, err 
 	if readErr != nil {
 		t.Fatal(readErr)
 	}
-	head, body, ok := strings.Cut(string(text), "\r\n\r\n")
-	if !ok && len(text) > 0 {
-		t.Fatalf("no end of the header section in %q", text)
+	return parseCGI(t, string(text)), <-written
+}
+
+// parseCGI splits what a CGI program has written.
+func parseCGI(t testing.TB, text string) cgiAnswer {
+	t.Helper()
+	head, body, ok := strings.Cut(text, "\r\n\r\n")
+	if !ok && text != "" {
+		t.Fatalf("no end of the header section in %.200q", text)
 	}
 	lines := strings.Split(head, "\r\n")
-	answer = cgiAnswer{status: lines[0], fields: lines[1:], body: body}
+	answer := cgiAnswer{status: lines[0], fields: lines[1:], body: body}
 	slices.SortStableFunc(answer.fields, func(a, b string) int {
 		nameA, _, _ := strings.Cut(a, ":")
 		nameB, _, _ := strings.Cut(b, ":")
 		return strings.Compare(nameA, nameB)
 	})
-	return answer, <-written
+	return answer
 }
 
 // An app is a listener whose every connection is handled by a test.

@@ -125,8 +125,8 @@ func leftovers(sessions []int, folders []string) map[int]string {
 		if err != nil || pid == os.Getpid() {
 			continue
 		}
-		session, terminal, ok := status(pid)
-		if !ok {
+		session, terminal, alive, ok := status(pid)
+		if !ok || !alive {
 			continue
 		}
 		about := traces(pid)
@@ -138,20 +138,37 @@ func leftovers(sessions []int, folders []string) map[int]string {
 	return found
 }
 
-// status returns a living process's session and whether it has a terminal.
-func status(pid int) (session int, terminal, ok bool) {
+// Processes returns the pids of the server's processes and of the programs they
+// run, zombies included.
+func (s *Server) Processes() (pids []int) {
+	entries, _ := os.ReadDir("/proc")
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			continue
+		}
+		session, _, _, ok := status(pid)
+		if ok && slices.ContainsFunc(s.processes, func(p *process) bool { return p.pid == session }) {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// status returns a process's session and whether it has a terminal and lives.
+func status(pid int) (session int, terminal, alive, ok bool) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return 0, false, false
+		return 0, false, false, false
 	}
 	// proc(5): pid (name) state ppid pgrp session tty_nr; the name may hold
 	// spaces and brackets.
 	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-	if len(fields) < 5 || fields[0] == "Z" || fields[0] == "X" {
-		return 0, false, false
+	if len(fields) < 5 {
+		return 0, false, false, false
 	}
 	session, err = strconv.Atoi(fields[3])
-	return session, fields[4] != "0", err == nil
+	return session, fields[4] != "0", fields[0] != "Z" && fields[0] != "X", err == nil
 }
 
 // traces returns the command line, executable and working folder of a process.
