@@ -1,17 +1,15 @@
 package e2e
 
 import (
+	"maps"
 	"strings"
 
 	"proxy.cgi/cgiproxy/e2e/webserver"
 )
 
 const (
-	apacheEvent   = webserver.ApacheEvent
-	apachePrefork = webserver.ApachePrefork
-	apacheSuexec  = webserver.ApacheSuexec
-	lighttpd      = webserver.LighttpdCGI
-	nginx         = webserver.NginxFcgiwrap
+	lighttpd = webserver.LighttpdCGI
+	nginx    = webserver.NginxFcgiwrap
 )
 
 // on gives several servers the same reason.
@@ -23,10 +21,17 @@ func on(reason string, kinds ...webserver.Kind) map[webserver.Kind]string {
 	return m
 }
 
-// onApache is on for the three kinds of Apache.
-func onApache(reason string) map[webserver.Kind]string {
-	return on(reason, apacheEvent, apachePrefork, apacheSuexec)
+// and adds the same reason for further servers.
+func and(m map[webserver.Kind]string, reason string, kinds ...webserver.Kind) map[webserver.Kind]string {
+	maps.Copy(m, on(reason, kinds...))
+	return m
 }
+
+// What Go's net/http/cgi does to every request.
+const (
+	goEncodes  = "gives REQUEST_URI as net/url encodes it anew"
+	goNoChunks = "answers 400 to chunked bodies"
+)
 
 // targetCases: the request-target reaches the app as the visitor sent it.
 var targetCases = []exchangeCase{
@@ -35,9 +40,9 @@ var targetCases = []exchangeCase{
 	{name: "encoded slash", request: "GET {site}/a%2Fb%2fc HTTP/1.1\r\n{}", line: "GET {site}/a%2Fb%2fc HTTP/1.1"},
 	{name: "encoded percent, question mark, number sign", request: "GET {site}/a%25b%3Fc%23d HTTP/1.1\r\n{}", line: "GET {site}/a%25b%3Fc%23d HTTP/1.1"},
 	{name: "empty segments", request: "GET {site}//a///b// HTTP/1.1\r\n{}", line: "GET {site}//a///b// HTTP/1.1"},
-	{name: "bytes outside of ASCII", request: "GET {site}/caf\xc3\xa9 HTTP/1.1\r\n{}", line: "GET {site}/caf\xc3\xa9 HTTP/1.1"},
+	{name: "bytes outside of ASCII", request: "GET {site}/caf\xc3\xa9 HTTP/1.1\r\n{}", line: "GET {site}/caf\xc3\xa9 HTTP/1.1", except: on(goEncodes, goCGI)},
 	{name: "bytes that URLs should not have", request: "GET {site}/a|b{c}^`\"<> HTTP/1.1\r\n{}", line: "GET {site}/a|b{c}^`\"<> HTTP/1.1",
-		except: on("lighttpd percent-encodes them in REQUEST_URI", lighttpd)},
+		except: and(on("percent-encodes them in REQUEST_URI", lighttpd), goEncodes, goCGI)},
 	{name: "query", request: "GET {site}/q?x=%7E&y=a;b&z&empty=&x=2+3 HTTP/1.1\r\n{}", line: "GET {site}/q?x=%7E&y=a;b&z&empty=&x=2+3 HTTP/1.1"},
 	{name: "query of another shape", request: "GET {site}/q?a/../b?c%zz[]| HTTP/1.1\r\n{}", line: "GET {site}/q?a/../b?c%zz[]| HTTP/1.1"},
 	{name: "empty query", request: "GET {site}/q? HTTP/1.1\r\n{}", line: "GET {site}/q? HTTP/1.1"},
@@ -47,9 +52,9 @@ var targetCases = []exchangeCase{
 	{name: "absolute form", request: "GET http://{host}{site}/a?b HTTP/1.1\r\n{}", line: "GET {site}/a?b HTTP/1.1", fields: []string{"Host: {seen}"}},
 	{name: "absolute form and another Host", request: "GET http://ex.org{site}/a HTTP/1.1\r\n{}", line: "GET {site}/a HTTP/1.1", fields: []string{"Host: ex.org", "X-Forwarded-Host: ex.org"},
 		except: on("answers 400 where the two differ", lighttpd)},
-	{name: "script named", request: "GET {site}/proxy.cgi/a%20b//c?d HTTP/1.1\r\n{}", line: "GET {site}/a%20b//c?d HTTP/1.1"},
-	{name: "script named alone", request: "GET {site}/proxy.cgi HTTP/1.1\r\n{}", line: "GET {site}/ HTTP/1.1"},
-	{name: "prefix stripped", settings: "CGIPROXY_STRIP_PREFIX=auto\n", request: "GET {site}/a%20b?c HTTP/1.1\r\n{}", line: "GET /a%20b?c HTTP/1.1", fields: []string{"X-Forwarded-Prefix: {site}"}},
+	{name: "script named", request: "GET {site}/proxy.cgi/a%20b//c?d HTTP/1.1\r\n{}", line: "GET {site}/a%20b//c?d HTTP/1.1", except: on("has no script's name in its URLs", goCGI)},
+	{name: "script named alone", request: "GET {site}/proxy.cgi HTTP/1.1\r\n{}", line: "GET {site}/ HTTP/1.1", except: on("has no script's name in its URLs", goCGI)},
+	{name: "prefix stripped", settings: "CGIPROXY_STRIP_PREFIX=auto\n", request: "GET {site}/a%20b?c HTTP/1.1\r\n{}", line: "GET /a%20b?c HTTP/1.1", fields: []string{"X-Forwarded-Prefix: {site}"}, except: on("serves the document root only", goCGI, demo)},
 	{name: "prefix stripped before two slashes", settings: "CGIPROXY_STRIP_PREFIX=auto\n", request: "GET {site}//ex.org/a HTTP/1.1\r\n{}", line: "GET //ex.org/a HTTP/1.1"},
 }
 
@@ -117,15 +122,15 @@ var megabyte = strings.Repeat("0123456789abcdef", 1<<16)
 // bodyCases: the request's body, whole or not at all.
 var bodyCases = []exchangeCase{
 	{name: "length", request: "POST {site}/ HTTP/1.1\r\nContent-Type: text/x\r\nContent-Length: 5\r\nHost: {host}\r\nConnection: close\r\n\r\nhello", fields: []string{"Content-Length: 5", "Content-Type: text/x"}, without: []string{"Transfer-Encoding"}, body: "hello"},
-	{name: "length 0", request: "POST {site}/ HTTP/1.1\r\nContent-Length: 0\r\n{}", fields: []string{"Content-Length: 0"}, without: []string{"Transfer-Encoding"}},
+	{name: "length 0", request: "POST {site}/ HTTP/1.1\r\nContent-Length: 0\r\n{}", fields: []string{"Content-Length: 0"}, without: []string{"Transfer-Encoding"}, except: on("gives no CONTENT_LENGTH of 0", goCGI)},
 	{name: "POST without a body", request: "POST {site}/ HTTP/1.1\r\n{}", without: []string{"Transfer-Encoding"},
 		except: on("answers 411 to a POST without a length", lighttpd)},
 	{name: "GET with a body", request: "GET {site}/ HTTP/1.1\r\nContent-Length: 5\r\nHost: {host}\r\nConnection: close\r\n\r\nhello", fields: []string{"Content-Length: 5"}, body: "hello",
 		except: on("answers 400 to a GET with a body", lighttpd)},
-	{name: "chunked", request: "POST {site}/ HTTP/1.1\r\nTransfer-Encoding: chunked\r\nHost: {host}\r\nConnection: close\r\n\r\n5\r\nhello\r\n6;x=y\r\n world\r\n0\r\n\r\n", body: "hello world"},
-	{name: "chunked and empty", request: "POST {site}/ HTTP/1.1\r\nTransfer-Encoding: chunked\r\nHost: {host}\r\nConnection: close\r\n\r\n0\r\n\r\n"},
+	{name: "chunked", request: "POST {site}/ HTTP/1.1\r\nTransfer-Encoding: chunked\r\nHost: {host}\r\nConnection: close\r\n\r\n5\r\nhello\r\n6;x=y\r\n world\r\n0\r\n\r\n", body: "hello world", except: on(goNoChunks, goCGI)},
+	{name: "chunked and empty", request: "POST {site}/ HTTP/1.1\r\nTransfer-Encoding: chunked\r\nHost: {host}\r\nConnection: close\r\n\r\n0\r\n\r\n", except: on(goNoChunks, goCGI)},
 	{name: "1 MiB", request: "PUT {site}/ HTTP/1.1\r\nContent-Length: 1048576\r\nHost: {host}\r\nConnection: close\r\n\r\n" + megabyte, body: megabyte},
-	{name: "1 MiB chunked", request: "PUT {site}/ HTTP/1.1\r\nTransfer-Encoding: chunked\r\nHost: {host}\r\nConnection: close\r\n\r\n100000\r\n" + megabyte + "\r\n0\r\n\r\n", body: megabyte},
+	{name: "1 MiB chunked", request: "PUT {site}/ HTTP/1.1\r\nTransfer-Encoding: chunked\r\nHost: {host}\r\nConnection: close\r\n\r\n100000\r\n" + megabyte + "\r\n0\r\n\r\n", body: megabyte, except: on(goNoChunks, goCGI)},
 	{name: "expectation", request: "POST {site}/ HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 5\r\nHost: {host}\r\nConnection: close\r\n\r\nhello", body: "hello", without: []string{"Expect"}},
 	{
 		name: "over MAX_BODY", settings: "CGIPROXY_MAX_BODY=1000\n",

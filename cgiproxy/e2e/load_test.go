@@ -52,7 +52,7 @@ func TestLoad(t *testing.T) {
 	if after := settledDescriptors(s); after > before {
 		t.Errorf("the server has %d open descriptors after the load, %d before", after, before)
 	}
-	if pids := scripts(t, site{s, "/"}); len(pids) > 0 {
+	if pids := scripts(t, site{Server: s}); len(pids) > 0 {
 		t.Errorf("processes left: %v", pids)
 	}
 }

@@ -85,6 +85,7 @@ func server(t *testing.T, kind webserver.Kind) *webserver.Server {
 type site struct {
 	*webserver.Server
 	folder string // "/s1"
+	log    func() string
 }
 
 var (
@@ -97,6 +98,9 @@ var (
 // that sets the upstream is taken out, for it would count before the file.
 func newSite(t *testing.T, kind webserver.Kind, settings string) site {
 	t.Helper()
+	if kind == goCGI || kind == demo {
+		return newGoSite(t, kind, settings)
+	}
 	s := server(t, kind)
 	siteMu.Lock()
 	i := siteUsed[kind]
@@ -109,7 +113,7 @@ func newSite(t *testing.T, kind webserver.Kind, settings string) site {
 	s.Install(t, folder+"/proxy.cgi", binary)
 	s.WriteFile(t, folder+"/.htcgiproxy", settings, 0o600)
 	s.WriteFile(t, folder+"/.htaccess", strings.Replace(example(t), upstreamLine, "", 1), 0o644)
-	return site{s, "/" + folder}
+	return site{s, "/" + folder, s.ErrorLog}
 }
 
 const upstreamLine = "\nSetEnv CGIPROXY_UPSTREAM 6543\n"

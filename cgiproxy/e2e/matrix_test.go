@@ -39,10 +39,9 @@ type exchangeCase struct {
 const plainAnswer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 func TestMatrix(t *testing.T) {
-	for _, kind := range webserver.CGI {
+	for _, kind := range append(webserver.CGI, goCGI, demo) {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
-			server(t, kind)
 			for _, table := range [][]exchangeCase{targetCases, fieldCases, bodyCases, answerCases, failureCases} {
 				for _, c := range table {
 					t.Run(c.name, func(t *testing.T) { c.run(t, kind) })
@@ -91,16 +90,16 @@ func (c exchangeCase) check(t *testing.T, s site, app *recorder) {
 	}
 	c.checkAnswer(t, s.Kind, got, fill)
 	if s.Kind != nginx { // fcgiwrap now and then loses what a script writes to stderr last
-		awaitLog(t, s.Server, fill(c.log))
+		awaitLog(t, s, fill(c.log))
 	}
 }
 
 // awaitLog waits for a text in the server's error log: it may come after the
 // answer.
-func awaitLog(t *testing.T, s *webserver.Server, text string) {
+func awaitLog(t *testing.T, s site, text string) {
 	t.Helper()
-	log := s.ErrorLog()
-	for deadline := time.Now().Add(patience / 4); !strings.Contains(log, text); log = s.ErrorLog() {
+	log := s.log()
+	for deadline := time.Now().Add(patience / 4); !strings.Contains(log, text); log = s.log() {
 		if time.Now().After(deadline) {
 			t.Fatalf("no %q in the error log, which ends\n%s", text, log[max(0, len(log)-1000):])
 		}
@@ -158,7 +157,7 @@ func (c exchangeCase) checkAnswer(t *testing.T, kind webserver.Kind, got visited
 	if want == "" {
 		want = "200 OK"
 	}
-	if status := got.Status; kind == lighttpd { // it has reason phrases of its own
+	if status := got.Status; kind == lighttpd || kind == goCGI { // they have reason phrases of their own
 		want, status = want[:3], status[:3]
 	} else if status != want {
 		t.Errorf("status %q, want %q; body %.200q", got.Status, want, got.body)

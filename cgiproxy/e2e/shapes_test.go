@@ -143,7 +143,7 @@ func TestShapes(t *testing.T) {
 			s.Install(t, path+"proxy.cgi", binary)
 			s.WriteFile(t, path+".htaccess", htaccess, 0o644)
 			s.WriteFile(t, path+".htcgiproxy", "CGIPROXY_UPSTREAM="+app.addr+"\n"+shape.settings, 0o600)
-			shape.check(t, site{s, shape.public}, app)
+			shape.check(t, site{s, shape.public, s.ErrorLog}, app)
 		})
 	}
 }

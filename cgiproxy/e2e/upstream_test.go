@@ -93,7 +93,7 @@ func TestUpstreams(t *testing.T) {
 			if want := hashed("PUT", target, megabyte); c.want == "200 OK" && got.body != want {
 				t.Errorf("got %q, want %q", got.body, want)
 			}
-			awaitLog(t, s.Server, c.log)
+			awaitLog(t, s, c.log)
 		})
 	}
 }
