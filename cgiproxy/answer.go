@@ -17,7 +17,8 @@ const (
 	maxAnswerLines  = 1000    // field lines of one header section
 )
 
-// readAnswer reads the header of the final answer and leaves r at its body.
+// readAnswer reads the header of the final answer and leaves r at its body. The
+// answer's Close tells whether the connection ends with it.
 // http.ReadResponse is not used, for it adds a Cache-Control to an answer that
 // has only a Pragma, and takes two framings for one.
 func readAnswer(r *bufio.Reader, source *answerSource, method string) (*http.Response, error) {
@@ -38,6 +39,7 @@ func readAnswer(r *bufio.Reader, source *answerSource, method string) (*http.Res
 			return nil, errors.New("101 Switching Protocols, which nobody asked for")
 		case resp.StatusCode >= 200:
 			source.limit = 0
+			resp.Close = resp.ProtoMinor == 0 || hasToken(strings.Join(resp.Header["Connection"], ","), "close")
 			err := setAnswerBody(resp, r, method)
 			return resp, err
 		}
@@ -132,7 +134,7 @@ func setAnswerBody(resp *http.Response, r *bufio.Reader, method string) error {
 	case length > 0:
 		resp.Body = io.NopCloser(&fixedBody{r, length})
 	default:
-		resp.Body = io.NopCloser(r)
+		resp.Body, resp.Close = io.NopCloser(r), true
 	}
 	return nil
 }

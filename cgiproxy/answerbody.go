@@ -13,8 +13,9 @@ import (
 
 // answer reads the header of the answer.
 func (x *exchange) answer() (*http.Response, error) {
-	source := &answerSource{r: answerReader{x}}
-	resp, err := readAnswer(bufio.NewReader(source), source, x.req.Method)
+	x.source.r = answerReader{x}
+	x.buffer = bufio.NewReader(&x.source)
+	resp, err := readAnswer(x.buffer, &x.source, x.req.Method)
 	x.mu.Lock()
 	x.answered = true
 	x.conn.SetReadDeadline(time.Time{})
@@ -24,8 +25,13 @@ func (x *exchange) answer() (*http.Response, error) {
 		return nil, x.answerFailure(err)
 	}
 	resp.Request = x.req
-	resp.Body = &answerBody{ReadCloser: resp.Body, x: x}
+	resp.Body = &answerBody{ReadCloser: resp.Body, x: x, last: resp.Close, chunked: resp.Header["Transfer-Encoding"] != nil}
 	return resp, nil
+}
+
+// unanswered reports whether the app closed the connection without a word.
+func (x *exchange) unanswered() bool {
+	return x.source.read == 0 && x.cause() == nil && !errors.Is(x.source.err, os.ErrDeadlineExceeded)
 }
 
 // answerFailure tells why there is no answer that could be passed on.
@@ -63,8 +69,10 @@ func (r answerReader) Read(p []byte) (int, error) {
 // a whole answer.
 type answerBody struct {
 	io.ReadCloser
-	x     *exchange
-	whole bool
+	x       *exchange
+	last    bool // the connection ends with this answer
+	chunked bool
+	whole   bool
 }
 
 func (b *answerBody) Read(p []byte) (int, error) {
@@ -84,12 +92,30 @@ func (b *answerBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close closes the connection. After a whole answer an app may still read the
-// request's body: it gets the rest first.
+// Close closes the connection, or gives it back. After a whole answer an app
+// may still read the request's body: it gets the rest first.
 func (b *answerBody) Close() error {
 	if b.whole {
 		linger(b.x.sent, &b.x.taken)
 	}
+	if b.x.pool != nil && b.x.aborted == nil && b.reusable() && b.x.release() {
+		b.x.conn.SetDeadline(time.Time{})
+		b.x.pool.put(b.x.conn)
+		return nil
+	}
 	b.x.close()
 	return nil
+}
+
+// reusable reports whether nothing is left on the connection. A chunked body
+// with a trailer is not waited for.
+func (b *answerBody) reusable() bool {
+	if !b.whole || b.last {
+		return false
+	}
+	rest, _ := b.x.buffer.Peek(b.x.buffer.Buffered())
+	if b.chunked {
+		return string(rest) == "\r\n" // the end of the empty trailer section
+	}
+	return len(rest) == 0
 }

@@ -1,6 +1,7 @@
 package cgiproxy
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -21,12 +22,16 @@ type exchange struct {
 	conn    net.Conn
 	cfg     *Config
 	req     *http.Request
-	release func() bool   // lets go of the request's context
+	pool    *pool         // keeps the connection afterwards; nil closes it
+	release func() bool   // lets go of the request's context, false where that has ended
 	sent    chan struct{} // closed when no more of the body will be sent
 
 	mu       sync.Mutex
 	answered bool  // the answer's header has been read
 	aborted  error // why the request was cut off, nil if it was not
+
+	source answerSource  // what the answer is read from
+	buffer *bufio.Reader // of source
 
 	taken atomic.Int64 // bytes of the body read from the visitor
 
@@ -64,7 +69,10 @@ func requestHead(req *http.Request) []byte {
 			b = append(b, name+": "+value+"\r\n"...)
 		}
 	}
-	return append(b, "Connection: close\r\n\r\n"...)
+	if req.Close {
+		b = append(b, "Connection: close\r\n"...)
+	}
+	return append(b, "\r\n"...)
 }
 
 // sendBody sends the body as it comes. Where the app takes no more of it, the

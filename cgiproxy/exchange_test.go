@@ -129,7 +129,7 @@ func TestExchangeCutUpload(t *testing.T) {
 			t.Fatal(err)
 		}
 		req.Body = &requestBody{r: strings.NewReader("hello"), length: unknownLength, left: func() bool { return true }}
-		_, err = oneShot{configure(t, app.upstream())}.RoundTrip(req.WithContext(t.Context()))
+		_, err = (&client{cfg: configure(t, app.upstream())}).RoundTrip(req.WithContext(t.Context()))
 		if err == nil {
 			t.Fatal("got an answer to half a request")
 		}
@@ -206,7 +206,7 @@ func TestExchangeNeverRead(t *testing.T) {
 		<-release
 	})
 	upload := strings.NewReader(strings.Repeat("x", 16<<20))
-	resp, err := roundTrip(t.Context(), t, configure(t, app.upstream(), "HEADER_TIMEOUT=50ms"), visit("CONTENT_LENGTH=16777216"), upload)
+	resp, err := roundTrip(t.Context(), t, configure(t, app.upstream(), "HEADER_TIMEOUT=200ms"), visit("CONTENT_LENGTH=16777216"), upload)
 	if err != nil {
 		t.Fatal(err)
 	}

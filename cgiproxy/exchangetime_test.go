@@ -50,10 +50,10 @@ func TestExchangeSlowUpload(t *testing.T) {
 		io.WriteString(conn, noAnswerBody)
 	})
 	stdin, visitor := io.Pipe()
-	const limit = 50 * time.Millisecond
+	const limit = 150 * time.Millisecond
 	go func() {
 		io.WriteString(visitor, "a")
-		time.Sleep(3 * limit)
+		time.Sleep(limit * 3 / 2)
 		io.WriteString(visitor, "b")
 	}()
 	resp, err := roundTrip(t.Context(), t, configure(t, app.upstream(), "HEADER_TIMEOUT="+limit.String()), visit("CONTENT_LENGTH=2"), stdin)
@@ -89,12 +89,12 @@ func TestExchangeIdle(t *testing.T) {
 
 // IDLE_TIMEOUT is between two pieces, not for all of them.
 func TestExchangeNotIdle(t *testing.T) {
-	const limit, pieces = 100 * time.Millisecond, 8
+	const limit, pieces = 300 * time.Millisecond, 7
 	app := startApp(t, func(conn net.Conn) {
 		readHeadBytes(conn)
 		io.WriteString(conn, "HTTP/1.1 200 OK\r\n\r\n")
 		for range pieces {
-			time.Sleep(limit / 4)
+			time.Sleep(limit / 6)
 			io.WriteString(conn, ".")
 		}
 	})

@@ -38,7 +38,7 @@ func (h *handler) serve(ctx context.Context, w http.ResponseWriter, env Environ,
 		req.Body = &requestBody{r: stdin, length: req.ContentLength, limit: cfg.MaxBody, left: left}
 	}
 	log.debugf("to %v: %s %s, Host %s, fields %s", &cfg.Upstream, req.Method, req.RequestURI, req.Host, slices.Sorted(maps.Keys(req.Header)))
-	resp, err := oneShot{cfg}.RoundTrip(req.WithContext(ctx))
+	resp, err := (&client{cfg: cfg}).RoundTrip(req.WithContext(ctx))
 	if err != nil {
 		return h.fail(w, env, cfg, err, log)
 	}

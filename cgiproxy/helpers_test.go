@@ -221,5 +221,5 @@ func roundTrip(ctx context.Context, t *testing.T, cfg *Config, env Environ, body
 	if req.ContentLength != 0 {
 		req.Body = &requestBody{r: body, length: req.ContentLength, limit: cfg.MaxBody}
 	}
-	return oneShot{cfg}.RoundTrip(req.WithContext(ctx))
+	return (&client{cfg: cfg}).RoundTrip(req.WithContext(ctx))
 }

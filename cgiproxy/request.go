@@ -52,6 +52,7 @@ func newRequest(env Environ, cfg *Config) (*http.Request, publicURL, error) {
 		Header:     in.Header,
 		Host:       hostField(env, cfg),
 		Body:       http.NoBody,
+		Close:      true,
 	}
 	setBodyLength(out, length)
 	return out, public, nil

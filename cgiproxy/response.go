@@ -26,9 +26,6 @@ func writeAnswer(w http.ResponseWriter, resp *http.Response, m mount, log *logge
 	m.rewrite(h)
 	splitLongFields(h, log)
 	writeStatus(w, resp)
-	if resp.Body == http.NoBody {
-		return nil
-	}
 	return copyPieces(w, resp.Body)
 }
 

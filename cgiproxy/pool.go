@@ -1,0 +1,103 @@
+package cgiproxy
+
+import (
+	"net"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	maxIdle  = 64              // connections
+	idleTime = 4 * time.Second // Node.js closes them after 5
+)
+
+// A pool keeps connections to the app between requests. The zero value is an
+// empty one.
+type pool struct {
+	mu   sync.Mutex
+	idle []idleConn // the latest last
+}
+
+type idleConn struct {
+	net.Conn
+	since time.Time
+}
+
+// take returns a connection that the app has not closed so far, or nil.
+func (p *pool) take() net.Conn {
+	for {
+		p.mu.Lock()
+		n := len(p.idle)
+		if n == 0 {
+			p.mu.Unlock()
+			return nil
+		}
+		conn := p.idle[n-1]
+		p.idle = p.idle[:n-1]
+		p.mu.Unlock()
+		if time.Since(conn.since) < idleTime && !readable(conn.Conn) {
+			return conn.Conn
+		}
+		conn.Close()
+	}
+}
+
+// put keeps a connection that has nothing under way.
+func (p *pool) put(conn net.Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.idle) >= maxIdle {
+		conn.Close()
+		return
+	}
+	if len(p.idle) == 0 {
+		time.AfterFunc(idleTime, p.expire)
+	}
+	p.idle = append(p.idle, idleConn{conn, time.Now()})
+}
+
+// expire closes the connections that have been idle for too long.
+func (p *pool) expire() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	old := 0
+	for old < len(p.idle) && time.Since(p.idle[old].since) >= idleTime {
+		p.idle[old].Close()
+		old++
+	}
+	p.idle = append([]idleConn(nil), p.idle[old:]...)
+	if len(p.idle) > 0 {
+		time.AfterFunc(idleTime, p.expire)
+	}
+}
+
+// close closes all idle connections.
+func (p *pool) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, conn := range p.idle {
+		conn.Close()
+	}
+	p.idle = nil
+}
+
+// readable reports whether an idle connection has something to read: its end,
+// or an answer that nobody asked for.
+func readable(conn net.Conn) bool {
+	if secure, ok := conn.(interface{ NetConn() net.Conn }); ok { // *tls.Conn
+		conn = secure.NetConn()
+	}
+	raw, err := conn.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return true
+	}
+	something := true
+	err = raw.Control(func(fd uintptr) {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+		something = err != nil || n > 0
+	})
+	return err != nil || something
+}
