@@ -18,5 +18,8 @@ func main() {
 	if _, ok := os.LookupEnv("REQUEST_METHOD"); ok {
 		os.Exit(cgiproxy.ServeCGI())
 	}
+	if cgiproxy.IsFastCGI() {
+		os.Exit(cgiproxy.ServeFastCGI())
+	}
 	os.Exit(command.Main(os.Args[1:], os.Stdout, os.Stderr))
 }

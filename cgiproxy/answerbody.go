@@ -96,7 +96,7 @@ func (b *answerBody) Read(p []byte) (int, error) {
 // may still read the request's body: it gets the rest first.
 func (b *answerBody) Close() error {
 	if b.whole {
-		linger(b.x.sent, &b.x.taken)
+		linger(b.x.sent, &b.x.taken, b.x.req.Context().Done())
 	}
 	if b.x.pool != nil && b.x.aborted == nil && b.reusable() && b.x.release() {
 		b.x.conn.SetDeadline(time.Time{})

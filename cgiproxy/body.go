@@ -69,16 +69,18 @@ func drain(r io.Reader) {
 			}
 		}
 	}()
-	linger(ended, &read)
+	linger(ended, &read, nil)
 }
 
-// linger waits until ended is closed, as long as read grows.
-func linger(ended <-chan struct{}, read *atomic.Int64) {
+// linger waits until ended or gone is closed, as long as read grows.
+func linger(ended <-chan struct{}, read *atomic.Int64, gone <-chan struct{}) {
 	giveUp := time.After(lingerTotal)
 	for before := int64(-1); before != read.Load(); {
 		before = read.Load()
 		select {
 		case <-ended:
+			return
+		case <-gone:
 			return
 		case <-giveUp:
 			return

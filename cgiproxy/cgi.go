@@ -78,7 +78,7 @@ func (w *cgiWriter) Header() http.Header { return w.header }
 
 func (w *cgiWriter) WriteHeader(code int) { w.WriteStatus(code, "") }
 
-// WriteStatus implements statusWriter. An empty reason is the usual one of the
+// WriteStatus implements answerWriter. An empty reason is the usual one of the
 // status, for a server may do without a reason but not without a blank.
 func (w *cgiWriter) WriteStatus(code int, reason string) {
 	if w.started {
@@ -101,6 +101,8 @@ func (w *cgiWriter) Write(p []byte) (int, error) {
 	w.WriteHeader(http.StatusOK)
 	return w.out.Write(p)
 }
+
+func (w *cgiWriter) hasStarted() bool { return w.started }
 
 // FlushError sends what has been written so far.
 func (w *cgiWriter) FlushError() error { return w.out.Flush() }

@@ -34,11 +34,11 @@ type Config struct {
 // TLSConfig is for an https upstream.
 type TLSConfig struct {
 	SkipVerify bool   `split_words:"true" default:"false" example:"true" desc:"accept any certificate of an https app"`
-	CA         string `split_words:"true" example:"/home/me/ca.pem" desc:"PEM file with the certificate authorities of an https app, in place of the system's"`
+	CA         string `split_words:"true" example:"/home/me/ca.pem" desc:"PEM file with the certificate authorities of an https app, in place of the system's; a relative path starts at the folder of proxy.cgi"`
 }
 
 // check reports the first value that no single field could refuse by itself.
-func (c *Config) check(env Environ) error {
+func (c *Config) check() error {
 	if c.Upstream.address == "" {
 		return &settingError{name: "UPSTREAM", err: errors.New("is not set")}
 	}
@@ -56,10 +56,7 @@ func (c *Config) check(env Environ) error {
 			return &settingError{name: limit.name, err: errors.New("is negative")}
 		}
 	}
-	if err := c.checkStripPrefix(); err != nil {
-		return err
-	}
-	return c.checkLoop(env)
+	return c.checkStripPrefix()
 }
 
 // checkStripPrefix brings STRIP_PREFIX to the form the path is compared with:
@@ -95,7 +92,7 @@ func (c *Config) stripPrefix(env Environ) string {
 
 // checkLoop reports an upstream that is the web server itself: each request
 // would start another proxy.cgi until the host's process limit is reached.
-func (c *Config) checkLoop(env Environ) error {
+func (c *Config) checkLoop(env Environ) *settingError {
 	own := env["SERVER_ADDR"]
 	if own == "" || c.Upstream.address != net.JoinHostPort(strings.Trim(own, "[]"), env["SERVER_PORT"]) {
 		return nil

@@ -74,15 +74,17 @@ func TestLoop(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, _, err := loadConfig(Environ{"CGIPROXY_UPSTREAM": tt.upstream, "SERVER_ADDR": tt.addr, "SERVER_PORT": tt.port}, t.TempDir())
-			if !tt.want {
-				if err != nil {
-					t.Errorf("got error %v, want none", err)
-				}
-				return
+			cfg, _, err := loadConfig(Environ{"CGIPROXY_UPSTREAM": tt.upstream}, t.TempDir())
+			if err != nil {
+				t.Fatal(err)
 			}
-			wantFailure(t, err, 500)
-			wantText(t, err.Error(), "CGIPROXY_UPSTREAM", "this web server itself")
+			loop := cfg.checkLoop(Environ{"SERVER_ADDR": tt.addr, "SERVER_PORT": tt.port})
+			if got := loop != nil; got != tt.want {
+				t.Fatalf("got error %v, want one: %v", loop, tt.want)
+			}
+			if loop != nil {
+				wantText(t, loop.Error(), "CGIPROXY_UPSTREAM", "this web server itself")
+			}
 		})
 	}
 }

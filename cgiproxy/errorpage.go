@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 )
@@ -36,13 +35,13 @@ type errorPage struct {
 
 // writeErrorPage answers a request that has failed, in the form its Accept
 // asks for.
-func writeErrorPage(w http.ResponseWriter, env Environ, cfg *Config, folder string, f *failure, log *logger) error {
+func writeErrorPage(w http.ResponseWriter, env Environ, cfg *Config, f *failure, log *logger) error {
 	page := errorPage{status: f.status, text: f.advice, id: log.id}
 	if page.text == "" {
 		page.text = sentences[f.status]
 	}
 	if cfg.ErrorPage != "" {
-		custom, err := readErrorPage(cfg.ErrorPage, folder)
+		custom, err := readErrorPage(cfg.ErrorPage)
 		if err != nil {
 			log.errorf("%sERROR_PAGE: %v: the built-in page is shown", settingPrefix, err)
 		}
@@ -71,10 +70,7 @@ func writeErrorPage(w http.ResponseWriter, env Environ, cfg *Config, folder stri
 	return err
 }
 
-func readErrorPage(name, folder string) ([]byte, error) {
-	if !filepath.IsAbs(name) {
-		name = filepath.Join(folder, name)
-	}
+func readErrorPage(name string) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err

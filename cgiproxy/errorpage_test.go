@@ -15,12 +15,12 @@ import (
 )
 
 // showError answers a request with the variables env with the page for f.
-func showError(t *testing.T, env Environ, cfg *Config, folder string, f *failure) (page *httptest.ResponseRecorder, logged string) {
+func showError(t *testing.T, env Environ, cfg *Config, f *failure) (page *httptest.ResponseRecorder, logged string) {
 	t.Helper()
 	var b bytes.Buffer
 	w := httptest.NewRecorder()
 	w.Header().Set("X-Of-The-Answer", "left over")
-	if err := writeErrorPage(w, env, cfg, folder, f, logTo(&b)); err != nil {
+	if err := writeErrorPage(w, env, cfg, f, logTo(&b)); err != nil {
 		t.Fatal(err)
 	}
 	if got := w.Header().Get("X-Of-The-Answer"); got != "" {
@@ -65,7 +65,7 @@ func TestErrorPageForm(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			w, _ := showError(t, visit("HTTP_ACCEPT="+tt.accept), configure(t), "", badGateway(errors.New("x"), ""))
+			w, _ := showError(t, visit("HTTP_ACCEPT="+tt.accept), configure(t), badGateway(errors.New("x"), ""))
 			if got := w.Header().Get("Content-Type"); got != tt.want {
 				t.Errorf("Accept %q: got %s, want %s", tt.accept, got, tt.want)
 			}
@@ -87,7 +87,7 @@ func TestErrorPageContent(t *testing.T) {
 		for _, accept := range []string{"text/html", "application/json", "text/plain"} {
 			t.Run(strconv.Itoa(status)+" "+accept, func(t *testing.T) {
 				f.status = status
-				w, _ := showError(t, visit("HTTP_ACCEPT="+accept), configure(t), "/home/me/public_html", f)
+				w, _ := showError(t, visit("HTTP_ACCEPT="+accept), configure(t), f)
 				body := w.Body.String()
 				for _, secret := range []string{"127.0.0.1", "6543", "/home", "app.sock", "CGIPROXY", "htcgiproxy", "example.com", "goroutine"} {
 					if strings.Contains(body, secret) {
@@ -119,7 +119,7 @@ func TestErrorPageStatuses(t *testing.T) {
 
 // RFC 9457, section 3
 func TestErrorPageProblem(t *testing.T) {
-	w, _ := showError(t, visit("HTTP_ACCEPT=application/json"), configure(t), "", notImplemented("x", `a "quoted" sentence`))
+	w, _ := showError(t, visit("HTTP_ACCEPT=application/json"), configure(t), notImplemented("x", `a "quoted" sentence`))
 	var got struct {
 		Type, Title, Detail, Instance string
 		Status                        int
@@ -133,7 +133,7 @@ func TestErrorPageProblem(t *testing.T) {
 }
 
 func TestErrorPageHTML(t *testing.T) {
-	w, _ := showError(t, visit("HTTP_ACCEPT=text/html"), configure(t), "", badGateway(errors.New("x"), ""))
+	w, _ := showError(t, visit("HTTP_ACCEPT=text/html"), configure(t), badGateway(errors.New("x"), ""))
 	body := w.Body.String()
 	wantText(t, body, "<!DOCTYPE html>", "502 Bad Gateway", "color-scheme", "light dark", "Request test")
 	for _, outside := range []string{"http://", "https://", "src=", "@import", "url("} {
@@ -147,8 +147,8 @@ func TestErrorPageHTML(t *testing.T) {
 }
 
 func TestErrorPageHead(t *testing.T) {
-	get, _ := showError(t, visit("HTTP_ACCEPT=text/html"), configure(t), "", tooLarge(1))
-	head, _ := showError(t, visit("HTTP_ACCEPT=text/html", "REQUEST_METHOD=HEAD"), configure(t), "", tooLarge(1))
+	get, _ := showError(t, visit("HTTP_ACCEPT=text/html"), configure(t), tooLarge(1))
+	head, _ := showError(t, visit("HTTP_ACCEPT=text/html", "REQUEST_METHOD=HEAD"), configure(t), tooLarge(1))
 	if head.Body.Len() != 0 {
 		t.Errorf("HEAD has the body %q", head.Body)
 	}
@@ -185,8 +185,11 @@ func TestErrorPageCustom(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			cfg := configure(t, "ERROR_PAGE="+tt.page)
-			w, logged := showError(t, visit("HTTP_ACCEPT="+tt.accept), cfg, folder, badGateway(errors.New("x"), ""))
+			cfg, _, err := loadConfig(Environ{"CGIPROXY_UPSTREAM": "6543", "CGIPROXY_ERROR_PAGE": tt.page}, folder)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w, logged := showError(t, visit("HTTP_ACCEPT="+tt.accept), cfg, badGateway(errors.New("x"), ""))
 			if w.Code != 502 {
 				t.Errorf("status %d, want 502", w.Code)
 			}

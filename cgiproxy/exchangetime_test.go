@@ -63,6 +63,28 @@ func TestExchangeSlowUpload(t *testing.T) {
 	resp.Body.Close()
 }
 
+// It ends with the header: an upload that ends later does not start it again.
+func TestExchangeSlowAnswer(t *testing.T) {
+	const limit = 50 * time.Millisecond
+	app := startApp(t, func(conn net.Conn) {
+		readHeadBytes(conn)
+		io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nh")
+		io.ReadFull(conn, make([]byte, 5))
+		time.Sleep(3 * limit)
+		io.WriteString(conn, "i")
+	})
+	stdin, visitor := io.Pipe()
+	resp, err := roundTrip(t.Context(), t, configure(t, app.upstream(), "HEADER_TIMEOUT="+limit.String()), visit("CONTENT_LENGTH=5"), stdin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	go io.WriteString(visitor, "hello")
+	if body, err := io.ReadAll(resp.Body); err != nil || string(body) != "hi" {
+		t.Errorf("got body %q, error %v, want all of it", body, err)
+	}
+}
+
 func TestExchangeIdle(t *testing.T) {
 	for _, start := range []string{"HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nhi", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n"} {
 		release := make(chan struct{})

@@ -49,7 +49,7 @@ func setForwarded(h http.Header, env Environ, trusted Networks, prefix string) p
 	}
 	if host := claims.Get("X-Forwarded-Host"); isHost(host) {
 		public.host = host
-		if _, p, err := net.SplitHostPort(host); err == nil {
+		if _, p, err := net.SplitHostPort(host); err == nil && p != "" {
 			port = p
 		}
 	}

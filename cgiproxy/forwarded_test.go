@@ -56,6 +56,7 @@ func TestForwarded(t *testing.T) {
 		{"trusted, proto in upper case", []string{front, "HTTP_X_FORWARDED_PROTO=HTTPS"}, []string{trusted}, "For=198.51.100.7 Host=example.com Port=443 Proto=https"},
 		{"trusted, odd proto", []string{front, "HTTP_X_FORWARDED_PROTO=javascript"}, []string{trusted}, "For=198.51.100.7 " + plain},
 		{"trusted, host with a port", []string{front, "HTTP_X_FORWARDED_HOST=www.example.com:8080"}, []string{trusted}, "For=198.51.100.7 Host=www.example.com:8080 Port=8080 Proto=http"},
+		{"trusted, host with an empty port", []string{front, "HTTP_X_FORWARDED_HOST=www.example.com:"}, []string{trusted}, "For=198.51.100.7 Host=www.example.com: Port=80 Proto=http"},
 		{"trusted, odd host", []string{front, "HTTP_X_FORWARDED_HOST=a/b"}, []string{trusted}, "For=198.51.100.7 " + plain},
 		{"trusted, port", []string{front, "HTTP_X_FORWARDED_PROTO=https", "HTTP_X_FORWARDED_PORT=8443"}, []string{trusted}, "For=198.51.100.7 Host=example.com Port=8443 Proto=https"},
 		{"trusted, odd port", []string{front, "HTTP_X_FORWARDED_PORT=-1"}, []string{trusted}, "For=198.51.100.7 " + plain},

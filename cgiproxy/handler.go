@@ -3,9 +3,11 @@ package cgiproxy
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
+	"runtime/debug"
 	"slices"
 	"time"
 )
@@ -13,22 +15,47 @@ import (
 // A handler forwards requests to the app: the four steps of this package, in
 // order.
 type handler struct {
-	folder string    // where proxy.cgi and .htcgiproxy are
-	log    io.Writer // the web server's error log
+	folder string     // where proxy.cgi and .htcgiproxy are
+	log    io.Writer  // the web server's error log
+	sites  *siteCache // of a process that answers many requests, nil for one
+}
+
+// withLog returns the handler for a request that has a log of its own.
+func (h *handler) withLog(log io.Writer) *handler {
+	return &handler{folder: h.folder, sites: h.sites, log: log}
+}
+
+// An answerWriter takes the answer for the web server.
+type answerWriter interface {
+	http.ResponseWriter
+	// WriteStatus is WriteHeader with the app's own reason phrase.
+	WriteStatus(code int, reason string)
+	// hasStarted reports whether it is too late for another status.
+	hasStarted() bool
 }
 
 // serve answers one request. It returns nil where the visitor got a whole
 // answer, be it an error page.
-func (h *handler) serve(ctx context.Context, w http.ResponseWriter, env Environ, stdin io.Reader, left func() bool) error {
+func (h *handler) serve(ctx context.Context, w answerWriter, env Environ, stdin io.Reader, left func() bool) (err error) {
 	log := &logger{w: h.log, id: requestID(env)}
 	start := time.Now()
-	cfg, unknown, err := loadConfig(env, h.folder)
+	site := h.site(env)
+	cfg := site.cfg
 	log.level = cfg.LogLevel
-	for _, message := range unknown {
+	for _, message := range site.unknown {
 		log.warnf("%s", message)
 	}
-	if err != nil {
-		return h.fail(w, env, cfg, err, log)
+	defer func() {
+		if p := recover(); p != nil {
+			log.errorf("panic: %v: please report it: %s", p, debug.Stack())
+			err = h.fail(w, env, cfg, fmt.Errorf("panic: %v", p), log)
+		}
+	}()
+	if site.err != nil {
+		return h.fail(w, env, cfg, site.err, log)
+	}
+	if loop := cfg.checkLoop(env); loop != nil {
+		return h.fail(w, env, cfg, misconfigured(loop, h.folder), log)
 	}
 	req, public, err := newRequest(env, cfg)
 	if err != nil {
@@ -38,7 +65,7 @@ func (h *handler) serve(ctx context.Context, w http.ResponseWriter, env Environ,
 		req.Body = &requestBody{r: stdin, length: req.ContentLength, limit: cfg.MaxBody, left: left}
 	}
 	log.debugf("to %v: %s %s, Host %s, fields %s", &cfg.Upstream, req.Method, req.RequestURI, req.Host, slices.Sorted(maps.Keys(req.Header)))
-	resp, err := (&client{cfg: cfg}).RoundTrip(req.WithContext(ctx))
+	resp, err := site.client.RoundTrip(req.WithContext(ctx))
 	if err != nil {
 		return h.fail(w, env, cfg, err, log)
 	}
@@ -47,8 +74,19 @@ func (h *handler) serve(ctx context.Context, w http.ResponseWriter, env Environ,
 	return err
 }
 
-// fail answers with an error page. A visitor who has left gets none.
-func (h *handler) fail(w http.ResponseWriter, env Environ, cfg *Config, err error, log *logger) error {
+func (h *handler) site(env Environ) *site {
+	if h.sites == nil {
+		return loadSite(env, h.folder)
+	}
+	return h.sites.site(env)
+}
+
+// fail answers with an error page. A visitor who has left gets none, and one
+// who has a part of an answer no other.
+func (h *handler) fail(w answerWriter, env Environ, cfg *Config, err error, log *logger) error {
+	if w.hasStarted() {
+		return err
+	}
 	if errors.Is(err, context.Canceled) {
 		log.infof("%s: the visitor left", env["REQUEST_METHOD"])
 		return err
@@ -59,7 +97,7 @@ func (h *handler) fail(w http.ResponseWriter, env Environ, cfg *Config, err erro
 		level = LevelWarn // the visitor's doing
 	}
 	log.printf(level, "%d %v", f.status, f)
-	return writeErrorPage(w, env, cfg, h.folder, f, log)
+	return writeErrorPage(w, env, cfg, f, log)
 }
 
 func (h *handler) logAnswer(log *logger, req *http.Request, resp *http.Response, start time.Time, err error) {

@@ -36,11 +36,14 @@ func (m mount) publicRef(ref string) string {
 	if strings.HasPrefix(ref, "/") && !strings.HasPrefix(ref, "//") {
 		return m.publicPath(ref)
 	}
-	scheme, rest, ok := strings.Cut(ref, "://")
-	if !ok {
+	scheme, rest, ok := strings.Cut(ref, "//")
+	if !ok || scheme != "" && !strings.HasSuffix(scheme, ":") {
 		return ref
 	}
-	scheme = strings.ToLower(scheme)
+	scheme = strings.ToLower(strings.TrimSuffix(scheme, ":"))
+	if scheme == "" { // the app's own, which it takes for the visitor's
+		scheme = m.app.scheme
+	}
 	host, path := rest, ""
 	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
 		host, path = rest[:i], rest[i:]

@@ -38,6 +38,7 @@ func TestRewriteReference(t *testing.T) {
 		{"empty", app, sub, "", ""},
 		{"relative with a URL in the query", app, sub, "a?next=http://127.0.0.1:6543/", "a?next=http://127.0.0.1:6543/"},
 		{"two slashes are a host", app, sub, "//cdn.example/a", "//cdn.example/a"},
+		{"two slashes and the own host", app, sub, "//127.0.0.1:6543/a", "https://example.com/sub/a"},
 
 		{"own address", app, plain, "http://127.0.0.1:6543/a", "https://example.com/a"},
 		{"own address, localhost", app, plain, "http://localhost:6543/a?b#c", "https://example.com/a?b#c"},

@@ -26,7 +26,12 @@ func newRequest(env Environ, cfg *Config) (*http.Request, publicURL, error) {
 	if err != nil {
 		return nil, publicURL{}, err
 	}
-	path, prefix := stripPrefix(path, cfg.stripPrefix(env))
+	prefix := cfg.stripPrefix(env)
+	if cfg.UsePathInfo {
+		prefix = escapePath(prefix) // PATH_INFO comes without it
+	} else {
+		path, prefix = stripPrefix(path, prefix)
+	}
 	if path != "*" {
 		path = cfg.Upstream.base + path
 	}
@@ -44,6 +49,10 @@ func newRequest(env Environ, cfg *Config) (*http.Request, publicURL, error) {
 		delete(in.Header, name)
 	}
 	public := setForwarded(in.Header, env, cfg.TrustedProxies, prefix)
+	if public.host == "" {
+		public.host = serverHost(env)
+	}
+	stripDestination(in.Header, public.host, cfg.stripPrefix(env))
 
 	out := &http.Request{
 		Method:     in.Method,
@@ -99,6 +108,14 @@ func hostField(env Environ, cfg *Config) string {
 	if host := env["HTTP_HOST"]; host != "" {
 		return host
 	}
+	if host := serverHost(env); host != "" {
+		return host
+	}
+	return cfg.Upstream.authority
+}
+
+// serverHost returns the web server's own name for the site, as a Host, or "".
+func serverHost(env Environ) string {
 	port := env["SERVER_PORT"]
 	if port == "80" || port == "443" || !isPort(port) {
 		port = ""
@@ -106,7 +123,18 @@ func hostField(env Environ, cfg *Config) string {
 	if host := joinHost(strings.Trim(env["SERVER_NAME"], "[]"), port); isHost(host) {
 		return host
 	}
-	return cfg.Upstream.authority
+	return ""
+}
+
+// stripDestination takes the prefix from the URL that a WebDAV COPY or MOVE
+// has for its target (RFC 4918, section 10.3).
+func stripDestination(h http.Header, host, prefix string) {
+	scheme, rest, ok := strings.Cut(h.Get("Destination"), "://")
+	if !ok || prefix == "" || !strings.HasPrefix(rest, host+"/") {
+		return
+	}
+	path, _ := stripPrefix(rest[len(host):], prefix)
+	h.Set("Destination", scheme+"://"+host+path)
 }
 
 // bodyLength returns the length of the request's body: 0 or more where the

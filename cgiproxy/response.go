@@ -7,16 +7,10 @@ import (
 	"strings"
 )
 
-// A statusWriter is a ResponseWriter that can send the app's own reason phrase.
-type statusWriter interface {
-	http.ResponseWriter
-	WriteStatus(code int, reason string)
-}
-
 // writeAnswer copies the app's answer to the web server: status, header
 // section, and each piece of the body as it comes. An error after the header
 // means an answer that was cut short.
-func writeAnswer(w http.ResponseWriter, resp *http.Response, m mount, log *logger) error {
+func writeAnswer(w answerWriter, resp *http.Response, m mount, log *logger) error {
 	defer resp.Body.Close()
 	h := w.Header()
 	for name, values := range resp.Header {
@@ -25,7 +19,7 @@ func writeAnswer(w http.ResponseWriter, resp *http.Response, m mount, log *logge
 	filterAnswer(h, resp.StatusCode, log)
 	m.rewrite(h)
 	splitLongFields(h, log)
-	writeStatus(w, resp)
+	w.WriteStatus(resp.StatusCode, reasonPhrase(resp))
 	return copyPieces(w, resp.Body)
 }
 
@@ -43,16 +37,14 @@ func filterAnswer(h http.Header, code int, log *logger) {
 	}
 }
 
-func writeStatus(w http.ResponseWriter, resp *http.Response) {
+// reasonPhrase returns the app's own, or "" where it has none that could be
+// passed on.
+func reasonPhrase(resp *http.Response) string {
 	_, reason, _ := strings.Cut(resp.Status, " ")
 	if len(reason) > maxFieldLine {
-		reason = ""
+		return ""
 	}
-	if sw, ok := w.(statusWriter); ok {
-		sw.WriteStatus(resp.StatusCode, strings.TrimSpace(reason))
-		return
-	}
-	w.WriteHeader(resp.StatusCode)
+	return strings.TrimSpace(reason)
 }
 
 // copyPieces copies the body, and lets nothing wait for more to come.

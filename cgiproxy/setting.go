@@ -3,6 +3,7 @@ package cgiproxy
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"unicode"
@@ -62,6 +63,7 @@ func unknownSettings(values map[string]string) []string {
 			list = append(list, fmt.Sprintf("%s%s is no setting: did you mean %s%s?", settingPrefix, name, settingPrefix, nearest))
 		}
 	}
+	slices.Sort(list)
 	return list
 }
 

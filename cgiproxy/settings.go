@@ -47,11 +47,16 @@ func loadConfig(env Environ, folder string) (cfg *Config, unknown []string, err 
 	addSettings(values, env, settingPrefix)
 
 	cfg, err = decode(values)
+	for _, file := range [...]*string{&cfg.ErrorPage, &cfg.TLS.CA} {
+		if *file != "" && !filepath.IsAbs(*file) {
+			*file = filepath.Join(folder, *file)
+		}
+	}
 	switch {
 	case fileErr != nil: // first, for it may be why others are missing
 		err = unreadable(fileErr)
 	case err == nil:
-		err = cfg.check(env)
+		err = cfg.check()
 	}
 	if bad, ok := errors.AsType[*settingError](err); ok {
 		err = misconfigured(bad, folder)

@@ -115,6 +115,7 @@ func TestSettingsFile(t *testing.T) {
 			if unknown != nil {
 				t.Errorf("unknown names %q in %.200q", unknown, tt.text)
 			}
+			cfg.ErrorPage = strings.TrimPrefix(cfg.ErrorPage, folder+"/")
 			if got := cfg.Upstream.String(); got != "127.0.0.1:6543" || cfg.MaxBody != tt.maxBody || cfg.ErrorPage != tt.errorPage {
 				t.Errorf("%.200q\n got UPSTREAM %s, MAX_BODY %d, ERROR_PAGE %q\nwant 127.0.0.1:6543, %d, %q", tt.text, got, cfg.MaxBody, cfg.ErrorPage, tt.maxBody, tt.errorPage)
 			}

@@ -63,11 +63,6 @@ func newRecorder(t *testing.T, answer func(net.Conn, received)) *recorder {
 	return a
 }
 
-// with answers with raw bytes.
-func with(raw string) func(net.Conn, received) {
-	return func(c net.Conn, _ received) { io.WriteString(c, raw) }
-}
-
 // request returns the next request the app got.
 func (a *recorder) request(t *testing.T) received {
 	t.Helper()

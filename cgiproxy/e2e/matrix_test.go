@@ -157,9 +157,11 @@ func (c exchangeCase) checkAnswer(t *testing.T, kind webserver.Kind, got visited
 	if want == "" {
 		want = "200 OK"
 	}
-	if status := got.Status; kind == lighttpd || kind == goCGI { // they have reason phrases of their own
+	status := got.Status
+	if kind == lighttpd || kind == goCGI { // they have reason phrases of their own
 		want, status = want[:3], status[:3]
-	} else if status != want {
+	}
+	if status != want {
 		t.Errorf("status %q, want %q; body %.200q", got.Status, want, got.body)
 	}
 	for _, line := range c.gets {

@@ -1,0 +1,148 @@
+package main
+
+// The programs that are compared, and how they are built.
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+const sources = "scripts/bench/yardsticks"
+
+// The names in the tables.
+const (
+	ours     = "proxy.cgi"
+	goProxy  = "Go, 30 lines"
+	cProxy   = "C, static"
+	goHello  = "Go, hello"
+	python   = "Python 3"
+	perl     = "Perl"
+	php      = "PHP"
+	oursFast = "proxy.fcgi"
+	goFast   = "Go FastCGI, 30 lines"
+	helloFCG = "Go FastCGI, hello"
+	modProxy = "mod_proxy"
+)
+
+// A program is one that a web server could run.
+type program struct {
+	name string
+	path string
+	args []string
+	env  []string // beside the request's
+	asks bool     // the app; else it answers by itself
+	err  error    // why it cannot be run here
+}
+
+// goFlags are those of `make build`: what differs between the Go programs is
+// their own code.
+var goFlags = []string{"build", "-trimpath", "-tags", "nethttpomithttp2,netgo,osusergo", "-ldflags", "-s -w"}
+
+// build builds all programs into folder, for an app at addr.
+func build(ctx context.Context, folder, addr string) (once, fast []*program, err error) {
+	upstream := []string{"UPSTREAM=" + addr}
+	compiled := func(name, file string, asks bool) *program {
+		return &program{name: name, path: filepath.Join(folder, file), env: upstream, asks: asks}
+	}
+	once = []*program{
+		compiled(ours, "proxy.cgi", true),
+		compiled(goProxy, "goproxy", true),
+		compiled(cProxy, "cproxy", true),
+		compiled(goHello, "gohello", false),
+		interpreted(python, "python3", "proxy.py", upstream),
+		interpreted(perl, "perl", "proxy.pl", upstream),
+		interpreted(php, "php-cgi", "proxy.php", upstream),
+	}
+	fast = []*program{
+		compiled(oursFast, "proxy.cgi", true),
+		compiled(goFast, "gofcgiproxy", true),
+		compiled(helloFCG, "gofcgihello", false),
+	}
+	// Under suEXEC this file is the only way, so it is the one measured.
+	if err := os.WriteFile(filepath.Join(folder, ".htcgiproxy"), []byte("CGIPROXY_UPSTREAM="+addr+"\n"), 0o644); err != nil {
+		return nil, nil, err
+	}
+	if _, err := output(ctx, "make", "-s", "build", "OUT="+once[0].path); err != nil {
+		return nil, nil, err
+	}
+	for _, p := range []*program{once[1], once[3], fast[1], fast[2]} {
+		if err := buildGo(ctx, p.path); err != nil {
+			return nil, nil, err
+		}
+	}
+	once[2].err = buildC(ctx, once[2].path)
+	return once, fast, nil
+}
+
+func buildGo(ctx context.Context, path string) error {
+	source := "./" + filepath.Join(sources, filepath.Base(path))
+	cmd := exec.CommandContext(ctx, "go", append(goFlags, "-o", path, source)...)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", source, err, text)
+	}
+	return nil
+}
+
+// buildC returns why there is no C program, which is not fatal.
+func buildC(ctx context.Context, path string) error {
+	gcc, err := findTool("gcc")
+	if err != nil {
+		return err
+	}
+	_, err = output(ctx, gcc, "-O2", "-static", "-o", path, filepath.Join(sources, "cproxy.c"))
+	return err
+}
+
+// interpreted is a program that is text.
+func interpreted(name, interpreter, file string, env []string) *program {
+	script, err := filepath.Abs(filepath.Join(sources, file))
+	if err != nil {
+		return &program{name: name, err: err}
+	}
+	path, err := findTool(interpreter)
+	if err != nil {
+		return &program{name: name, err: err}
+	}
+	p := &program{name: name, path: path, args: []string{script}, env: env, asks: true}
+	switch interpreter {
+	case "python3":
+		// Where versions are switched by a script, that is not Python's cost.
+		real, err := output(context.Background(), path, "-c", "import sys; print(sys.executable)")
+		p.path, p.err = strings.TrimSpace(real), err
+	case "php-cgi":
+		modules, err := output(context.Background(), path, "-m")
+		if err == nil && !strings.Contains(modules, "\ncurl\n") {
+			err = fmt.Errorf("PHP has no curl: apt-get install php-curl")
+		}
+		// As a web server would: php-cgi takes the script from here, and runs
+		// none without a REDIRECT_STATUS.
+		p.args, p.err = nil, err
+		p.env = append([]string{"SCRIPT_FILENAME=" + script, "REDIRECT_STATUS=200"}, env...)
+	}
+	return p
+}
+
+// usable returns the programs that can be run here.
+func usable(all []*program) (list []*program) {
+	for _, p := range all {
+		if p.err == nil {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+// named returns the program of that name, nil where it cannot be run.
+func named(all []*program, name string) *program {
+	for _, p := range usable(all) {
+		if p.name == name {
+			return p
+		}
+	}
+	return nil
+}
