@@ -105,7 +105,7 @@ func (m mount) publicCookie(cookie string) string {
 		value = strings.TrimSpace(value)
 		if ok && strings.EqualFold(strings.TrimSpace(name), "Path") && strings.HasPrefix(value, "/") {
 			path := m.publicPath(value)
-			if path != value && path == m.public.prefix+"/" {
+			if path != value && path == m.public.prefix+"/" && path != "/" {
 				path = m.public.prefix // for /sub/ would leave out /sub
 			}
 			parts[i+1] = name + "=" + path
