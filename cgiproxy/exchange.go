@@ -79,10 +79,8 @@ func requestHead(req *http.Request) []byte {
 // rest is read and dropped, for Apache sends all of it before it reads.
 func (x *exchange) sendBody() {
 	defer close(x.sent)
-	if x.req.ContentLength != 0 {
-		stop := x.watchStuck()
-		defer stop()
-	}
+	stop := x.watchStuck()
+	defer stop()
 	err := x.copyBody()
 	switch {
 	case err == nil:
@@ -93,8 +91,9 @@ func (x *exchange) sendBody() {
 		} else {
 			x.awaitHeader(x.cfg.HeaderTimeout) // an answer may have come all the same
 		}
+		rest := make([]byte, copyBuffer)
 		for err = nil; err == nil; {
-			_, err = x.take(make([]byte, copyBuffer))
+			_, err = x.take(rest)
 		}
 	default:
 		x.abort(err)
