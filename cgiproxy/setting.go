@@ -53,18 +53,18 @@ func splitWords(field string) string {
 func unknownSettings(values map[string]string) []string {
 	var list []string
 	for name := range values {
-		nearest, distance := "", -1
-		for _, s := range settings() {
-			if d := editDistance(name, s.name); distance < 0 || d < distance {
-				nearest, distance = s.name, d
-			}
-		}
-		if distance > 0 {
-			list = append(list, fmt.Sprintf("%s%s is no setting: did you mean %s%s?", settingPrefix, name, settingPrefix, nearest))
+		if !slices.ContainsFunc(settings(), func(s setting) bool { return s.name == name }) {
+			list = append(list, fmt.Sprintf("%s%s is no setting: did you mean %s%s?", settingPrefix, name, settingPrefix, nearestSetting(name)))
 		}
 	}
 	slices.Sort(list)
 	return list
+}
+
+func nearestSetting(name string) string {
+	return slices.MinFunc(settings(), func(a, b setting) int {
+		return editDistance(name, a.name) - editDistance(name, b.name)
+	}).name
 }
 
 // editDistance counts the bytes to insert, delete or replace to make a from b.

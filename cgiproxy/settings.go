@@ -111,14 +111,20 @@ func readSettings(values map[string]string, folder string) error {
 // reads from.
 var decodeLock sync.Mutex
 
-// decode turns the values into a Config through the process environment.
+// decode turns the values into a Config through the process environment, where
+// it leaves no other setting.
 func decode(values map[string]string) (*Config, error) {
 	decodeLock.Lock()
 	defer decodeLock.Unlock()
+	for _, v := range os.Environ() {
+		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, settingPrefix) {
+			os.Unsetenv(name)
+		}
+	}
 	cfg := new(Config)
-	for _, s := range settings() {
-		if err := setenv(settingPrefix+s.name, values[s.name]); err != nil {
-			return cfg, &settingError{name: s.name, err: err}
+	for name, value := range values {
+		if err := os.Setenv(settingPrefix+name, value); err != nil {
+			return cfg, &settingError{name: name, err: err}
 		}
 	}
 	err := envconfig.Process(strings.TrimSuffix(settingPrefix, "_"), cfg)
@@ -130,13 +136,6 @@ func decode(values map[string]string) (*Config, error) {
 		return cfg, &settingError{name: strings.TrimPrefix(bad.KeyName, settingPrefix), value: bad.Value, err: err}
 	}
 	return cfg, err
-}
-
-func setenv(name, value string) error {
-	if value == "" {
-		return os.Unsetenv(name)
-	}
-	return os.Setenv(name, value)
 }
 
 // misconfigured is a setting that is missing or wrong, with how to write it.
