@@ -4,12 +4,13 @@
 // A request goes one way through the package, one file a step:
 //
 //	environ.go   the CGI variables (RFC 3875), normalised
-//	config.go    the settings, from the environment and .htcgiproxy
+//	config.go    the settings, from the environment and .htcgiproxy (settings.go)
 //	request.go   the request as the app shall see it (target.go, forwarded.go, fields.go)
 //	upstream.go  the connection to the app (exchange.go sends; answer.go, answerbody.go read)
 //	response.go  the answer as the web server shall see it (location.go, longfield.go)
-//	handler.go   the four calls above, in order; what fails becomes a page (errorpage.go)
-//	cgi.go       the way in: one process, one request
+//	handler.go   the steps above, in order; what fails becomes a page (errorpage.go)
+//	cgi.go       one way in: a process for each request
+//	fastcgi.go   the other: one process for many (fcgiconn.go, sites.go, pool.go, replaced.go)
 //
 // # Whom it trusts
 //
