@@ -25,7 +25,8 @@ func (x *exchange) answer() (*http.Response, error) {
 		return nil, x.answerFailure(err)
 	}
 	resp.Request = x.req
-	resp.Body = &answerBody{ReadCloser: resp.Body, x: x, last: resp.Close, chunked: resp.Header["Transfer-Encoding"] != nil}
+	chunked := resp.Body != http.NoBody && resp.Header["Transfer-Encoding"] != nil
+	resp.Body = &answerBody{ReadCloser: resp.Body, x: x, last: resp.Close, chunked: chunked}
 	return resp, nil
 }
 
