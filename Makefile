@@ -23,7 +23,7 @@ run: build ## show the demo page on http://127.0.0.1:8080 until Ctrl-C
 .PHONY: test
 test: ## install what the tests need, run all tests
 	@scripts/webservers
-	go test ./...
+	go test -count=1 ./... # what the tests build is not in go test's cache
 
 .PHONY: lint
 lint: ## gofmt, go vet, staticcheck, shellcheck

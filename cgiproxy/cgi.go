@@ -79,7 +79,8 @@ func (w *cgiWriter) Header() http.Header { return w.header }
 func (w *cgiWriter) WriteHeader(code int) { w.WriteStatus(code, "") }
 
 // WriteStatus implements answerWriter. An empty reason is the usual one of the
-// status, for a server may do without a reason but not without a blank.
+// status: nginx would send a status line without the blank that must be there
+// (RFC 9112, section 4).
 func (w *cgiWriter) WriteStatus(code int, reason string) {
 	if w.started {
 		return

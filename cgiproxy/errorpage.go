@@ -10,16 +10,25 @@ import (
 	"strings"
 )
 
-// sentences is what a visitor reads. He is told what he can do, and nothing of
+// sentence is what a visitor reads. He is told what he can do, and nothing of
 // what is behind.
-var sentences = map[int]string{
-	http.StatusBadRequest:            "The browser sent a request that this site cannot pass on.",
-	http.StatusRequestEntityTooLarge: "What was sent is larger than this site accepts.",
-	http.StatusInternalServerError:   "This site is not set up correctly. Its owner finds the reason in the error log.",
-	http.StatusNotImplemented:        "This site cannot do what the request asks for.",
-	http.StatusBadGateway:            "The application behind this site is not running or did not answer properly. Please try again in a minute.",
-	http.StatusServiceUnavailable:    "The application behind this site is not available at the moment. Please try again shortly.",
-	http.StatusGatewayTimeout:        "The application behind this site took too long to answer. Please try again in a minute.",
+func sentence(status int) string {
+	switch status { // not a map, which every process would have to fill
+	case http.StatusBadRequest:
+		return "The browser sent a request that this site cannot pass on."
+	case http.StatusRequestEntityTooLarge:
+		return "What was sent is larger than this site accepts."
+	case http.StatusNotImplemented:
+		return "This site cannot do what the request asks for."
+	case http.StatusBadGateway:
+		return "The application behind this site is not running or did not answer properly. Please try again in a minute."
+	case http.StatusServiceUnavailable:
+		return "The application behind this site is not available at the moment. Please try again shortly."
+	case http.StatusGatewayTimeout:
+		return "The application behind this site took too long to answer. Please try again in a minute."
+	default:
+		return "This site is not set up correctly. Its owner finds the reason in the error log."
+	}
 }
 
 // maxErrorPage bounds the owner's ERROR_PAGE.
@@ -38,7 +47,7 @@ type errorPage struct {
 func writeErrorPage(w http.ResponseWriter, env Environ, cfg *Config, f *failure, log *logger) error {
 	page := errorPage{status: f.status, text: f.advice, id: log.id}
 	if page.text == "" {
-		page.text = sentences[f.status]
+		page.text = sentence(f.status)
 	}
 	if cfg.ErrorPage != "" {
 		custom, err := readErrorPage(cfg.ErrorPage)

@@ -8,6 +8,8 @@ import (
 	"net/http/fcgi"
 	"os"
 	"os/signal"
+	"runtime/debug"
+	"sync"
 	"syscall"
 	"time"
 
@@ -28,38 +30,39 @@ const finishTime = 30 * time.Second
 // ServeFastCGI answers requests from the socket that is descriptor 0, until
 // SIGTERM or SIGUSR1, or until proxy.cgi has been replaced; then it answers
 // those under way and returns the exit status 0. It returns 1 where it cannot
-// serve at all.
+// serve.
 //
 // A replaced proxy.cgi takes over in this same process: the socket stays open,
 // so that no request is lost, and it works under servers that start a FastCGI
 // program only once.
 func ServeFastCGI() int {
-	folder := executableFolder()
 	log := &logger{w: os.Stderr, id: "fastcgi"}
 	inherited, err := net.FileListener(os.Stdin)
 	if err != nil {
 		log.errorf("descriptor 0: %v", err)
 		return 1
 	}
+	signal.Ignore(syscall.SIGPIPE) // from an error log that nobody reads any more
 	end, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGUSR1)
 	defer cancel()
-	l := newFCGIListener(inherited)
-	context.AfterFunc(end, func() { l.Close() })
+	l := newFCGIListener(inherited, log)
+	context.AfterFunc(end, l.stop)
 
 	program := startedFrom(log)
-	h := &handler{folder: folder, sites: newSites(folder)}
+	folder := executableFolder()
+	h := &handler{folder: folder, sites: newSites(folder, os.Environ())}
 	err = fcgi.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		serveFastCGI(h, w, r, l)
-		if program.replaced() {
-			l.Close()
-		}
+		go program.whenReplaced(l.stop) // to run the new one takes time, and the answer ends here
 	}))
-	if !errors.Is(err, net.ErrClosed) {
-		log.errorf("accept: %v", err)
-	}
+	l.stop()
 	l.finish(finishTime)
 	h.sites.close()
-	if end.Err() == nil && program.replaced() {
+	switch {
+	case !errors.Is(err, net.ErrClosed):
+		log.errorf("accept: %v", err)
+		return 1
+	case end.Err() == nil:
 		log.errorf("run the new %s: %v", program.path, program.takeOver())
 		return 1
 	}
@@ -74,9 +77,15 @@ func serveFastCGI(h *handler, w http.ResponseWriter, r *http.Request, l *fcgiLis
 		http.Error(w, "bad FastCGI parameters", http.StatusBadRequest)
 		return
 	}
+	defer func() { // the handler has its own; this is for what is around it
+		if p := recover(); p != nil {
+			l.log.errorf("panic: %v: please report it: %s", p, debug.Stack())
+			request.cut()
+		}
+	}()
 	ctx, cancel := context.WithCancel(request.ctx)
 	defer cancel()
-	stop := watchHangup(cancel, visitorConnection(request.env))
+	stop := watchHangup(cancel, visitorConnection(request.env), request.conn.hungUp)
 	defer stop()
 	left := func() bool { return request.ctx.Err() != nil }
 	if err := h.withLog(request).serve(ctx, &fcgiWriter{ResponseWriter: w}, request.env, r.Body, left); err != nil {
@@ -115,3 +124,73 @@ func (w *fcgiWriter) FlushError() error {
 }
 
 func (w *fcgiWriter) hasStarted() bool { return w.started }
+
+// A fcgiListener hands out connections that know their requests.
+type fcgiListener struct {
+	net.Listener
+	log *logger
+
+	mu       sync.Mutex
+	stopping bool
+	conns    map[*fcgiConn]bool      // open
+	requests map[string]*fcgiRequest // under way, by their keys
+	lastKey  uint64
+}
+
+func newFCGIListener(l net.Listener, log *logger) *fcgiListener {
+	return &fcgiListener{Listener: l, log: log, conns: map[*fcgiConn]bool{}, requests: map[string]*fcgiRequest{}}
+}
+
+// Accept implements net.Listener. Any error ends fcgi.Serve, so those that pass
+// are waited for: no descriptor left, a connection that is gone already.
+func (l *fcgiListener) Accept() (net.Conn, error) {
+	said := false
+	for {
+		conn, err := l.Listener.Accept()
+		switch {
+		case err == nil:
+			return l.open(conn), nil
+		case errors.Is(err, net.ErrClosed), errors.Is(err, syscall.EINVAL), errors.Is(err, syscall.ENOTSOCK), errors.Is(err, syscall.EBADF):
+			return nil, err
+		}
+		if !said {
+			l.log.errorf("accept: %v: it is tried again", err)
+			said = true
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// request returns the request that the library calls r, or nil.
+func (l *fcgiListener) request(r *http.Request) *fcgiRequest {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.requests[fcgi.ProcessEnv(r)[keyParam]]
+}
+
+// stop accepts no more connections, and closes those that are kept for further
+// requests; one that is under way ends with its request.
+func (l *fcgiListener) stop() {
+	l.Close()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stopping = true
+	for c := range l.conns {
+		if c.idle() && !readable(c.Conn) {
+			c.Conn.Close()
+		}
+	}
+}
+
+// finish waits until the requests under way have been answered, but not longer
+// than limit.
+func (l *fcgiListener) finish(limit time.Duration) {
+	busy := func() bool {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return len(l.conns) > 0
+	}
+	for giveUp := time.Now().Add(limit); busy() && time.Now().Before(giveUp); {
+		time.Sleep(10 * time.Millisecond)
+	}
+}

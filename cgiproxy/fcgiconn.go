@@ -8,11 +8,10 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/fcgi"
+	"os"
+	"slices"
 	"strconv"
-	"sync"
-	"sync/atomic"
-	"time"
+	"syscall"
 )
 
 // net/http/fcgi refuses requests whose variables it cannot parse, forgets the
@@ -21,30 +20,6 @@ import (
 // request itself, hands the library a few harmless ones and the key under which
 // the real ones are kept, and watches for the end of the request. Everything
 // else passes through as it is.
-
-// Record types of the FastCGI specification, section 8.
-const (
-	fcgiAbortRequest = 2
-	fcgiEndRequest   = 3
-	fcgiParams       = 4
-	fcgiStderr       = 7
-	fcgiHeaderLength = 8
-)
-
-// maxParams bounds the variables of one request, in bytes. Apache's limits for
-// a request's header add up to less than 1 MiB.
-const maxParams = 1 << 20
-
-// keyParam is the parameter that carries the key. No web server sends it.
-const keyParam = "CGIPROXY-KEY"
-
-// A fcgiListener hands out connections that know their requests.
-type fcgiListener struct {
-	net.Listener
-	requests sync.Map // key to *fcgiRequest
-	lastKey  atomic.Uint64
-	running  sync.WaitGroup
-}
 
 // A fcgiRequest is one request on a connection, from its parameters to its end.
 type fcgiRequest struct {
@@ -56,56 +31,44 @@ type fcgiRequest struct {
 	key    string
 }
 
-func newFCGIListener(l net.Listener) *fcgiListener { return &fcgiListener{Listener: l} }
-
-// Accept implements net.Listener. Any error ends fcgi.Serve, so those that pass
-// are waited for: no descriptor left, a connection that is gone already.
-func (l *fcgiListener) Accept() (net.Conn, error) {
-	for {
-		conn, err := l.Listener.Accept()
-		if err == nil {
-			return &fcgiConn{
-				Conn: conn, r: bufio.NewReader(conn), listener: l,
-				params: map[uint16][]byte{}, requests: map[uint16]*fcgiRequest{},
-			}, nil
-		}
-		if errors.Is(err, net.ErrClosed) {
-			return nil, err
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-}
-
-// request returns the request that the library calls r, or nil.
-func (l *fcgiListener) request(r *http.Request) *fcgiRequest {
-	request, ok := l.requests.Load(fcgi.ProcessEnv(r)[keyParam])
-	if !ok {
-		return nil
-	}
-	return request.(*fcgiRequest)
-}
-
-// finish waits until the requests under way have been answered, but not longer
-// than limit.
-func (l *fcgiListener) finish(limit time.Duration) {
-	done := make(chan struct{})
-	go func() { l.running.Wait(); close(done) }()
-	select {
-	case <-done:
-	case <-time.After(limit):
-	}
-}
-
 // A fcgiConn is a connection from the web server.
 type fcgiConn struct {
 	net.Conn
 	r        *bufio.Reader
 	listener *fcgiListener
+	record   []byte            // the one that came last
 	pending  []byte            // what the library reads next
 	params   map[uint16][]byte // of requests whose parameters are not complete
 
-	mu       sync.Mutex
+	// Guarded by the listener's mu.
 	requests map[uint16]*fcgiRequest // under way
+	running  int                     // requests whose last record has not been written
+	served   bool                    // there has been a request
+}
+
+func (l *fcgiListener) open(conn net.Conn) *fcgiConn {
+	c := &fcgiConn{
+		Conn: conn, r: bufio.NewReader(conn), listener: l,
+		params: map[uint16][]byte{}, requests: map[uint16]*fcgiRequest{},
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.conns[c] = true
+	return c
+}
+
+// idle reports whether the connection is kept open for another request.
+func (c *fcgiConn) idle() bool { return c.served && c.running == 0 }
+
+// hungUp reports whether the web server has closed the connection, also while
+// nobody reads from it since the app does not take the request's body.
+func (c *fcgiConn) hungUp() bool {
+	gone := false
+	raw, err := c.Conn.(syscall.Conn).SyscallConn()
+	if err == nil {
+		err = raw.Control(func(fd uintptr) { gone = hungUp(int(fd)) })
+	}
+	return err != nil || gone
 }
 
 // Read implements net.Conn for the library.
@@ -129,46 +92,65 @@ func (c *fcgiConn) readRecord() error {
 		return err
 	}
 	kind, id := header[1], binary.BigEndian.Uint16(header[2:])
-	length := int(binary.BigEndian.Uint16(header[4:]))
-	record := make([]byte, fcgiHeaderLength+length+int(header[6]))
-	if _, err := io.ReadFull(c.r, record); err != nil {
+	whole := fcgiHeaderLength + int(binary.BigEndian.Uint16(header[4:]))
+	c.record = slices.Grow(c.record[:0], whole)[:whole]
+	padding := int(header[6])
+	header[6] = 0 // the library has no room for the largest record with padding
+	if _, err := io.ReadFull(c.r, c.record); err != nil {
 		return err
 	}
-	switch {
-	case kind == fcgiParams && length > 0:
-		c.params[id] = append(c.params[id], record[fcgiHeaderLength:fcgiHeaderLength+length]...)
-		if len(c.params[id]) > maxParams {
-			return errors.New("fastcgi: parameters over 1 MiB")
-		}
-		return nil
-	case kind == fcgiParams:
-		return c.begin(id)
-	case kind == fcgiAbortRequest:
-		c.end(id)
+	if _, err := c.r.Discard(padding); err != nil {
+		return err
 	}
-	c.pending = record
+	switch kind {
+	case fcgiParams:
+		return c.readParams(id, c.record[fcgiHeaderLength:])
+	case fcgiBeginRequest:
+		// The library refuses other roles by itself.
+		if whole >= fcgiHeaderLength+2 && binary.BigEndian.Uint16(c.record[fcgiHeaderLength:]) == fcgiResponder {
+			c.params[id] = []byte{}
+		}
+	case fcgiAbortRequest:
+		c.abort(id)
+	}
+	c.pending = c.record
+	return nil
+}
+
+// readParams collects the parameters of a request. Those of one that has not
+// begun are ignored (FastCGI specification, section 3.3).
+func (c *fcgiConn) readParams(id uint16, content []byte) error {
+	collected, ok := c.params[id]
+	switch {
+	case !ok:
+		return nil
+	case len(content) == 0:
+		delete(c.params, id)
+		return c.begin(id, collected)
+	case len(collected)+len(content) > maxParams:
+		return errors.New("fastcgi: parameters over 1 MiB")
+	}
+	c.params[id] = append(collected, content...)
 	return nil
 }
 
 // begin takes the complete parameters of a request and gives the library those
 // that it cannot misread.
-func (c *fcgiConn) begin(id uint16) error {
-	vars, err := decodeParams(c.params[id])
+func (c *fcgiConn) begin(id uint16, collected []byte) error {
+	vars, err := decodeParams(collected)
 	if err != nil {
 		return err
 	}
-	delete(c.params, id)
-	l := c.listener
 	ctx, cancel := context.WithCancel(context.Background())
-	request := &fcgiRequest{
-		env: NewEnviron(vars), ctx: ctx, cancel: cancel, conn: c, id: id,
-		key: strconv.FormatUint(l.lastKey.Add(1), 10),
-	}
-	l.running.Add(1)
-	l.requests.Store(request.key, request)
-	c.mu.Lock()
-	c.requests[id] = request
-	c.mu.Unlock()
+	request := &fcgiRequest{env: NewEnviron(vars), ctx: ctx, cancel: cancel, conn: c, id: id}
+	l := c.listener
+	l.mu.Lock()
+	l.lastKey++
+	request.key = strconv.FormatUint(l.lastKey, 10)
+	l.requests[request.key], c.requests[id] = request, request
+	c.running++
+	c.served = true
+	l.mu.Unlock()
 
 	var params []byte
 	for _, pair := range [...][2]string{
@@ -181,42 +163,72 @@ func (c *fcgiConn) begin(id uint16) error {
 	return nil
 }
 
+// abort tells a request that its answer is not wanted any more.
+func (c *fcgiConn) abort(id uint16) {
+	c.listener.mu.Lock()
+	defer c.listener.mu.Unlock()
+	if request := c.requests[id]; request != nil {
+		request.cancel()
+	}
+}
+
 // Write implements net.Conn. The library writes one record at a time.
 func (c *fcgiConn) Write(p []byte) (int, error) {
+	if len(p) < fcgiHeaderLength || p[1] != fcgiEndRequest {
+		return c.Conn.Write(p)
+	}
+	// Forgotten before, for once it is written the web server may begin another
+	// request with the same id.
+	forgotten := c.forget(binary.BigEndian.Uint16(p[2:]))
 	n, err := c.Conn.Write(p)
-	if len(p) >= fcgiHeaderLength && p[1] == fcgiEndRequest {
-		c.end(binary.BigEndian.Uint16(p[2:]))
+	if forgotten {
+		c.finished()
 	}
 	return n, err
 }
 
+// forget takes a request off the lists.
+func (c *fcgiConn) forget(id uint16) bool {
+	c.listener.mu.Lock()
+	defer c.listener.mu.Unlock()
+	request := c.requests[id]
+	if request == nil {
+		return false
+	}
+	request.cancel()
+	delete(c.requests, id)
+	delete(c.listener.requests, request.key)
+	return true
+}
+
+// finished notes that a request has its last record.
+func (c *fcgiConn) finished() {
+	c.listener.mu.Lock()
+	defer c.listener.mu.Unlock()
+	c.running--
+	if c.listener.stopping && c.running == 0 {
+		c.Conn.Close()
+	}
+}
+
+// Close implements net.Conn. The library closes each connection in the end.
 func (c *fcgiConn) Close() error {
 	c.endAll()
+	l := c.listener
+	l.mu.Lock()
+	delete(l.conns, c)
+	l.mu.Unlock()
 	return c.Conn.Close()
 }
 
-// end ends a request, whoever wanted it.
-func (c *fcgiConn) end(id uint16) {
-	c.mu.Lock()
-	request := c.requests[id]
-	delete(c.requests, id)
-	c.mu.Unlock()
-	if request != nil {
-		request.cancel()
-		c.listener.requests.Delete(request.key)
-		c.listener.running.Done()
-	}
-}
-
+// endAll ends all requests, for there is nobody left to answer.
 func (c *fcgiConn) endAll() {
-	c.mu.Lock()
-	ids := make([]uint16, 0, len(c.requests))
-	for id := range c.requests {
-		ids = append(ids, id)
-	}
-	c.mu.Unlock()
-	for _, id := range ids {
-		c.end(id)
+	c.listener.mu.Lock()
+	defer c.listener.mu.Unlock()
+	for id, request := range c.requests {
+		request.cancel()
+		delete(c.requests, id)
+		delete(c.listener.requests, request.key)
 	}
 }
 
@@ -225,45 +237,10 @@ func (c *fcgiConn) endAll() {
 func (r *fcgiRequest) cut() { r.conn.Close() }
 
 // Write sends a log line to the web server, which puts it into its error log.
+// After the web server has left, our own standard error is the place.
 func (r *fcgiRequest) Write(line []byte) (int, error) {
 	if _, err := r.conn.Conn.Write(fcgiRecord(fcgiStderr, r.id, line[:min(len(line), 1<<16-1)])); err != nil {
-		return 0, err
+		return os.Stderr.Write(line)
 	}
 	return len(line), nil
-}
-
-func fcgiRecord(kind byte, id uint16, content []byte) []byte {
-	b := []byte{1, kind, byte(id >> 8), byte(id), byte(len(content) >> 8), byte(len(content)), 0, 0}
-	return append(b, content...)
-}
-
-// decodeParams returns name-value pairs (FastCGI specification, section 3.4) as
-// NAME=value strings.
-func decodeParams(b []byte) (vars []string, err error) {
-	malformed := errors.New("fastcgi: malformed parameters")
-	length := func() int {
-		if len(b) > 0 && b[0] < 0x80 {
-			n := int(b[0])
-			b = b[1:]
-			return n
-		}
-		if len(b) < 4 {
-			return -1
-		}
-		n := int(binary.BigEndian.Uint32(b) & 0x7fffffff)
-		b = b[4:]
-		return n
-	}
-	for len(b) > 0 {
-		name, value := length(), 0
-		if name >= 0 {
-			value = length()
-		}
-		if name < 0 || value < 0 || name > len(b) || value > len(b)-name {
-			return nil, malformed
-		}
-		vars = append(vars, string(b[:name])+"="+string(b[name:name+value]))
-		b = b[name+value:]
-	}
-	return vars, nil
 }

@@ -9,16 +9,20 @@ import (
 // script's line over about 8184 bytes, line end included.
 const maxFieldLine = 8000
 
-// listFields are fields whose value is a list that may as well stand on several
-// lines (RFC 9110, section 5.3), and whose elements hold no comma outside of
-// quotes and angle brackets.
-var listFields = map[string]bool{
-	"Accept-Ch": true, "Accept-Patch": true, "Accept-Post": true,
-	"Access-Control-Allow-Headers": true, "Access-Control-Allow-Methods": true, "Access-Control-Expose-Headers": true,
-	"Allow": true, "Alt-Svc": true, "Cache-Control": true, "Clear-Site-Data": true,
-	"Content-Language": true, "Content-Security-Policy": true, "Content-Security-Policy-Report-Only": true,
-	"Dav": true, "Link": true, "Permissions-Policy": true, "Server-Timing": true,
-	"Timing-Allow-Origin": true, "Vary": true, "Via": true,
+// isList reports whether a field's value is a list that may as well stand on
+// several lines (RFC 9110, section 5.3), and whose elements hold no comma
+// outside of quotes and angle brackets.
+func isList(name string) bool {
+	switch name { // not a map, which every process would have to fill
+	case "Accept-Ch", "Accept-Patch", "Accept-Post",
+		"Access-Control-Allow-Headers", "Access-Control-Allow-Methods", "Access-Control-Expose-Headers",
+		"Allow", "Alt-Svc", "Cache-Control", "Clear-Site-Data",
+		"Content-Language", "Content-Security-Policy", "Content-Security-Policy-Report-Only",
+		"Dav", "Link", "Permissions-Policy", "Server-Timing",
+		"Timing-Allow-Origin", "Vary", "Via":
+		return true
+	}
+	return false
 }
 
 // splitLongFields sees to it that no line is longer than the web server takes:
@@ -35,7 +39,7 @@ func splitLongFields(h http.Header, log *logger) {
 			}
 			changed = true
 			lines, ok := []string(nil), false
-			if listFields[name] {
+			if isList(name) {
 				lines, ok = splitList(value, room)
 			}
 			if !ok {

@@ -17,8 +17,9 @@ const (
 // A pool keeps connections to the app between requests. The zero value is an
 // empty one.
 type pool struct {
-	mu   sync.Mutex
-	idle []idleConn // the latest last
+	mu       sync.Mutex
+	idle     []idleConn // the latest last
+	expiring bool       // a call of expire is due
 }
 
 type idleConn struct {
@@ -53,10 +54,8 @@ func (p *pool) put(conn net.Conn) {
 		conn.Close()
 		return
 	}
-	if len(p.idle) == 0 {
-		time.AfterFunc(idleTime, p.expire)
-	}
 	p.idle = append(p.idle, idleConn{conn, time.Now()})
+	p.expireLater()
 }
 
 // expire closes the connections that have been idle for too long.
@@ -69,8 +68,17 @@ func (p *pool) expire() {
 		old++
 	}
 	p.idle = append([]idleConn(nil), p.idle[old:]...)
-	if len(p.idle) > 0 {
-		time.AfterFunc(idleTime, p.expire)
+	p.expiring = false
+	p.expireLater()
+}
+
+// expireLater makes sure that expire is called when the oldest connection is
+// due. There is one such call at a time, or there would be one more for each
+// request.
+func (p *pool) expireLater() {
+	if len(p.idle) > 0 && !p.expiring {
+		p.expiring = true
+		time.AfterFunc(time.Until(p.idle[0].since.Add(idleTime)), p.expire)
 	}
 }
 

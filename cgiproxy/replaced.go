@@ -11,17 +11,17 @@ import (
 
 // A program is the file that this process was started from.
 type program struct {
-	path string
-	log  *logger
+	path    string
+	environ []string // as it was: the settings are decoded through it later
+	log     *logger
 
 	mu      sync.Mutex
 	file    os.FileInfo // as it was; nil where it is not known
 	refused os.FileInfo // a new one that does not run
-	gone    bool        // there is a new one that does
 }
 
 func startedFrom(log *logger) *program {
-	p := &program{log: log}
+	p := &program{log: log, environ: os.Environ()}
 	if path, err := os.Executable(); err == nil {
 		p.path = path
 		p.file, _ = os.Stat(path)
@@ -29,17 +29,33 @@ func startedFrom(log *logger) *program {
 	return p
 }
 
-// replaced reports whether there is another file now, one that runs: an upload
+// whenReplaced calls act if there is another file now, one that runs: an upload
 // that is under way, in ASCII mode or for another system must not end a site
 // that works.
-func (p *program) replaced() bool {
-	p.mu.Lock()
+func (p *program) whenReplaced(act func()) {
+	if !p.mu.TryLock() {
+		return // another request is about it
+	}
 	defer p.mu.Unlock()
-	if p.file == nil || p.gone {
-		return p.gone
+	if p.replaced() {
+		p.file = nil // once
+		act()
+	}
+}
+
+// settleTime is how long a new file must not have changed: it may still be
+// uploaded. A time that is yet to come is another machine's.
+const settleTime = time.Second
+
+func (p *program) replaced() bool {
+	if p.file == nil {
+		return false
 	}
 	now, err := os.Stat(p.path)
-	if err != nil || sameFile(p.file, now) || p.refused != nil && sameFile(p.refused, now) || time.Since(now.ModTime()) < time.Second {
+	if err != nil || sameFile(now, p.file) || sameFile(now, p.refused) {
+		return false
+	}
+	if age := time.Since(now.ModTime()); 0 <= age && age < settleTime {
 		return false
 	}
 	if err := tryRun(p.path); err != nil {
@@ -47,11 +63,14 @@ func (p *program) replaced() bool {
 		p.log.errorf("the new %s does not run, so the old one goes on: %v: is it built for this system, and was it uploaded in binary mode?", p.path, err)
 		return false
 	}
-	p.gone = true
 	return true
 }
 
+// sameFile reports whether a and b are one state of one file, or both nil.
 func sameFile(a, b os.FileInfo) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
+	}
 	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
 }
 
@@ -64,5 +83,5 @@ func tryRun(path string) error {
 
 // takeOver runs the new file in this process. It returns only where it fails.
 func (p *program) takeOver() error {
-	return syscall.Exec(p.path, os.Args, os.Environ())
+	return syscall.Exec(p.path, os.Args, p.environ)
 }

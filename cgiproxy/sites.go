@@ -1,12 +1,12 @@
 package cgiproxy
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
-	"time"
 )
 
 // A site is what a set of settings makes: its configuration, or why there is
@@ -32,31 +32,51 @@ const maxSites = 100
 // A siteCache keeps the sites of a FastCGI process, which gets SetEnv with each
 // request: one for each set of settings, until .htcgiproxy changes.
 type siteCache struct {
-	folder string
+	folder   string
+	standing []string // settings of the process itself, which those of a request replace
 
 	mu    sync.Mutex
-	file  fileStamp
+	file  os.FileInfo // nil for none
 	sites map[string]*site
 }
 
-// A fileStamp tells one state of a file from the next.
-type fileStamp struct {
-	modified time.Time
-	size     int64
+// newSites returns an empty cache. environ is the environment of the process:
+// lighttpd's bin-environment and mod_fcgid's FcgidInitialEnv put settings there.
+func newSites(folder string, environ []string) *siteCache {
+	c := &siteCache{folder: folder, sites: map[string]*site{}}
+	for _, v := range environ {
+		if strings.HasPrefix(v, settingPrefix) {
+			c.standing = append(c.standing, v)
+		}
+	}
+	return c
 }
 
-func newSites(folder string) *siteCache {
-	return &siteCache{folder: folder, sites: map[string]*site{}}
+// withStanding returns env with the settings of the process that it has not.
+func (c *siteCache) withStanding(env Environ) Environ {
+	if len(c.standing) == 0 {
+		return env
+	}
+	all := maps.Clone(env)
+	for _, v := range c.standing {
+		name, value, _ := strings.Cut(v, "=")
+		if all[name] == "" && all["REDIRECT_"+name] == "" {
+			all[name] = value
+		}
+	}
+	return all
 }
 
 // site returns the site for the settings in env. One with an error is not
 // kept: chmod mends it without changing the file's time.
 func (c *siteCache) site(env Environ) *site {
+	env = c.withStanding(env)
 	key := settingsKey(env)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if stamp := stampOf(filepath.Join(c.folder, settingsFile)); stamp != c.file || len(c.sites) >= maxSites {
-		c.file = stamp
+	file, _ := os.Stat(filepath.Join(c.folder, settingsFile))
+	if !sameFile(file, c.file) || len(c.sites) >= maxSites {
+		c.file = file
 		c.clear()
 	}
 	if s, ok := c.sites[key]; ok {
@@ -95,12 +115,4 @@ func settingsKey(env Environ) string {
 	}
 	slices.Sort(list)
 	return strings.Join(list, "\x00")
-}
-
-func stampOf(file string) fileStamp {
-	info, err := os.Stat(file)
-	if err != nil {
-		return fileStamp{}
-	}
-	return fileStamp{info.ModTime(), info.Size()}
 }

@@ -1,0 +1,226 @@
+package cgiproxy
+
+import (
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// echoApp answers each request on a connection with its request line.
+func echoApp(t *testing.T) *app {
+	return startApp(t, func(conn net.Conn) {
+		for {
+			head, err := readHeadBytes(conn)
+			if err != nil {
+				return
+			}
+			line, _, _ := strings.Cut(head, "\r\n")
+			io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: "+strconv.Itoa(len(line))+"\r\n\r\n"+line)
+		}
+	})
+}
+
+// net/http/fcgi would refuse these requests itself, or change them.
+func TestFastCGIOddRequests(t *testing.T) {
+	l, _ := serveFCGI(t, echoApp(t).upstream()+"\nLOG_LEVEL=info")
+	tests := []struct {
+		name               string
+		vars               []string
+		status, body, line string // line is of the log
+	}{
+		{"HTTP/3", []string{"SERVER_PROTOCOL=HTTP/3"}, "200 OK", "GET / HTTP/1.1", "info: "},
+		{"no protocol", []string{"SERVER_PROTOCOL="}, "200 OK", "GET / HTTP/1.1", "info: "},
+		{"bad escape", []string{"REQUEST_URI=/%zz?a=%zz;b"}, "200 OK", "GET /%zz?a=%zz;b HTTP/1.1", "info: "},
+		{"two slashes", []string{"REQUEST_URI=//ex.org/a"}, "200 OK", "GET //ex.org/a HTTP/1.1", "info: "},
+		{"asterisk", []string{"REQUEST_URI=*", "REQUEST_METHOD=OPTIONS"}, "200 OK", "OPTIONS * HTTP/1.1", "info: "},
+		{"absolute form", []string{"REQUEST_URI=http://ex.org/a%2Fb"}, "200 OK", "GET /a%2Fb HTTP/1.1", "info: "},
+		{"bytes that are no URL's", []string{"REQUEST_URI=/a|b\xff"}, "200 OK", "GET /a|b\xff HTTP/1.1", "info: "},
+		{"Host with a path", []string{"HTTP_HOST=ex.org/admin"}, "400 Bad Request", "*", `Host "ex.org/admin" is no host`},
+		{"Host with a blank", []string{"HTTP_HOST=a b"}, "400 Bad Request", "*", "is no host"},
+		{"length -1", []string{"CONTENT_LENGTH=-1"}, "400 Bad Request", "*", `CONTENT_LENGTH "-1" is no length`},
+		{"method that is none", []string{"REQUEST_METHOD=G ET"}, "400 Bad Request", "*", "is no token"},
+		{"parameter of our own", []string{keyParam + "=1"}, "200 OK", "GET / HTTP/1.1", "info: "},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := dialFCGI(t, l)
+			c.send(begin(false, visitVars(tt.vars...)...), stdin(""))
+			answer := c.answer()
+			if answer.cgiAnswer.status != "Status: "+tt.status || answer.body != tt.body && tt.body != "*" || answer.status == nil {
+				t.Errorf("got %+v, want %s %q", answer, tt.status, tt.body)
+			}
+			wantText(t, answer.stderr, "proxy.cgi: ", tt.line)
+		})
+	}
+}
+
+// A connection that is kept serves one request after another.
+func TestFastCGIKeepConn(t *testing.T) {
+	l, _ := serveFCGI(t, echoApp(t).upstream())
+	c := dialFCGI(t, l)
+	for _, target := range []string{"/1", "/2", "/3"} {
+		c.send(begin(true, visitVars("REQUEST_URI="+target)...), stdin(""))
+		if answer := c.answer(); answer.body != "GET "+target+" HTTP/1.1" || answer.status == nil {
+			t.Fatalf("%s: got %+v", target, answer)
+		}
+	}
+	l.mu.Lock()
+	left := len(l.requests)
+	l.mu.Unlock()
+	if left > 0 {
+		t.Errorf("%d requests are kept after their end", left)
+	}
+	c.send(begin(false, visitVars("REQUEST_URI=/last")...), stdin(""))
+	if answer := c.answer(); answer.body != "GET /last HTTP/1.1" {
+		t.Fatalf("got %+v", answer)
+	}
+	if n, err := c.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("after the last request: %d bytes, %v; want the end of the connection", n, err)
+	}
+}
+
+// The app's side ends when the web server gives the request up, however it
+// does that, and while nobody says anything.
+func TestFastCGIAbort(t *testing.T) {
+	upload := stdin(strings.Repeat("b", 16<<20))
+	abort := func(c *fcgiClient) { c.send(fcgiRecord(fcgiAbortRequest, 1, nil)) }
+	closing := func(c *fcgiClient) { c.Close() }
+	tests := []struct {
+		name   string
+		vars   []string
+		keep   bool
+		stdin  []byte
+		giveUp func(*fcgiClient)
+	}{
+		{"abort", nil, false, stdin(""), abort},
+		{"abort on a kept connection", nil, true, stdin(""), abort},
+		{"abort before the body's end", []string{"REQUEST_METHOD=POST", "CONTENT_LENGTH=10"}, false, fcgiRecord(fcgiStdin, 1, []byte("half")), abort},
+		{"connection closed", nil, false, stdin(""), closing},
+		{"connection closed before the body's end", []string{"REQUEST_METHOD=POST", "CONTENT_LENGTH=10"}, true, fcgiRecord(fcgiStdin, 1, []byte("half")), closing},
+		{"connection closed with a body that the app does not take", []string{"REQUEST_METHOD=POST", "CONTENT_LENGTH=16777216"}, false, upload, closing},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			asked, gaveUp, freed := make(chan bool), make(chan bool), make(chan bool)
+			app := startApp(t, func(conn net.Conn) {
+				readHeadBytes(conn)
+				close(asked)
+				<-gaveUp
+				io.Copy(io.Discard, conn)
+				close(freed)
+			})
+			l, _ := serveFCGI(t, app.upstream())
+			c := dialFCGI(t, l)
+			c.send(begin(tt.keep, visitVars(tt.vars...)...))
+			go c.Write(tt.stdin) // which blocks where the app does not read
+			<-asked
+			time.Sleep(50 * time.Millisecond)
+			tt.giveUp(c)
+			start := time.Now()
+			if len(tt.stdin) > 1<<20 {
+				time.Sleep(2 * nextLook) // the app still takes nothing
+			}
+			close(gaveUp)
+			select {
+			case <-freed:
+			case <-time.After(5 * time.Second):
+				t.Error("the app's connection is still open")
+			}
+			if took := time.Since(start); took > 3*nextLook {
+				t.Errorf("it took %v", took)
+			}
+		})
+	}
+}
+
+// One request's panic is its own 500, a log line, and nobody else's concern.
+func TestFastCGIPanic(t *testing.T) {
+	l, h := serveFCGI(t, echoApp(t).upstream())
+	broken := visitVars("CGIPROXY_LOG_LEVEL=warn")
+	h.sites.site(NewEnviron(broken)).client.cfg = nil // its next use is a panic
+	for range 2 {
+		c := dialFCGI(t, l)
+		c.send(begin(false, broken...), stdin(""))
+		answer := c.answer()
+		if answer.cgiAnswer.status != "Status: 500 Internal Server Error" || answer.status == nil {
+			t.Errorf("got %+v, want 500", answer)
+		}
+		wantText(t, answer.stderr, "proxy.cgi: error: ", "panic: ", "please report it")
+		if strings.Count(answer.stderr, "panic: ") != strings.Count(answer.stderr, "\n") {
+			t.Errorf("logged %q, want one line for each message", answer.stderr)
+		}
+		if strings.Contains(answer.body, "panic") {
+			t.Errorf("the visitor sees %q", answer.body)
+		}
+	}
+	c := dialFCGI(t, l)
+	c.send(begin(false, visitVars()...), stdin(""))
+	if answer := c.answer(); answer.body != "GET / HTTP/1.1" {
+		t.Errorf("another request got %+v", answer)
+	}
+}
+
+// A cut answer has no END_REQUEST.
+func TestFastCGICutAnswer(t *testing.T) {
+	app := startApp(t, func(conn net.Conn) {
+		readHeadBytes(conn)
+		io.WriteString(conn, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n")
+	})
+	l, _ := serveFCGI(t, app.upstream())
+	c := dialFCGI(t, l)
+	c.send(begin(true, visitVars()...), stdin(""))
+	answer := c.answer()
+	if answer.body != "hi" || answer.status != nil {
+		t.Errorf("got %+v, want a part of the answer and no end", answer)
+	}
+	wantText(t, answer.stderr, "cut short")
+}
+
+// A listener that is told to stop answers what is under way, and closes what
+// is kept for later.
+func TestFastCGIStop(t *testing.T) {
+	asked, goOn := make(chan bool), make(chan bool)
+	app := startApp(t, func(conn net.Conn) {
+		head, _ := readHeadBytes(conn)
+		if strings.HasPrefix(head, "GET /slow ") {
+			close(asked)
+			<-goOn
+		}
+		io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+	})
+	l, _ := serveFCGI(t, app.upstream())
+	kept, slow := dialFCGI(t, l), dialFCGI(t, l)
+	kept.send(begin(true, visitVars()...), stdin(""))
+	if answer := kept.answer(); answer.body != "ok" {
+		t.Fatalf("got %+v", answer)
+	}
+	slow.send(begin(true, visitVars("REQUEST_URI=/slow")...), stdin(""))
+	<-asked
+
+	l.stop()
+	if n, err := kept.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("the kept connection: %d bytes, %v; want its end", n, err)
+	}
+	if conn, err := net.Dial("tcp", l.Addr().String()); err == nil {
+		conn.Close()
+		t.Error("another connection is accepted")
+	}
+	start := time.Now()
+	l.finish(100 * time.Millisecond)
+	if took := time.Since(start); took < 100*time.Millisecond {
+		t.Errorf("finish returned after %v, with a request under way", took)
+	}
+	close(goOn)
+	if answer := slow.answer(); answer.body != "ok" || answer.status == nil {
+		t.Errorf("the request under way got %+v", answer)
+	}
+	start = time.Now()
+	l.finish(10 * time.Second)
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("finish took %v, with nothing under way", took)
+	}
+}
