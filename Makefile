@@ -25,6 +25,14 @@ test: ## install what the tests need, run all tests
 	@scripts/webservers
 	go test -count=1 ./... # what the tests build is not in go test's cache
 
+.PHONY: soak
+soak: build ## 20,000 requests over FastCGI while the app restarts
+	go test -count=1 -timeout 20m ./cgiproxy/e2e -run TestSoak -soak 20000
+
+.PHONY: bench
+bench: ## measure against what one would use instead (about five minutes)
+	go run ./scripts/bench
+
 .PHONY: lint
 lint: ## gofmt, go vet, staticcheck, shellcheck
 	@scripts/lint
