@@ -25,8 +25,9 @@ func (x *exchange) answer() (*http.Response, error) {
 		return nil, x.answerFailure(err)
 	}
 	resp.Request = x.req
-	chunked := resp.Body != http.NoBody && resp.Header["Transfer-Encoding"] != nil
-	resp.Body = &answerBody{ReadCloser: resp.Body, x: x, last: resp.Close, chunked: chunked}
+	empty := resp.Body == http.NoBody
+	chunked := !empty && resp.Header["Transfer-Encoding"] != nil
+	resp.Body = &answerBody{ReadCloser: resp.Body, x: x, empty: empty, chunked: chunked, last: resp.Close}
 	return resp, nil
 }
 
@@ -71,8 +72,9 @@ func (r answerReader) Read(p []byte) (int, error) {
 type answerBody struct {
 	io.ReadCloser
 	x       *exchange
-	last    bool // the connection ends with this answer
+	empty   bool
 	chunked bool
+	last    bool // the connection ends with this answer
 	whole   bool
 }
 
@@ -91,6 +93,12 @@ func (b *answerBody) Read(p []byte) (int, error) {
 		err = badGateway(fmt.Errorf("the app ended its answer early: %w", err), "look into the app's own log")
 	}
 	return n, err
+}
+
+// ready reports whether Read has something without waiting for the app: bytes
+// that came with the header, or the end.
+func (b *answerBody) ready() bool {
+	return b.empty || b.x.buffer.Buffered() > 0
 }
 
 // Close closes the connection, or gives it back. After a whole answer an app

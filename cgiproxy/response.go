@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 )
 
 // writeAnswer copies the app's answer to the web server: status, header
@@ -47,19 +48,28 @@ func reasonPhrase(resp *http.Response) string {
 	return strings.TrimSpace(reason)
 }
 
-// copyPieces copies the body, and lets nothing wait for more to come.
+// buffers are for a process that answers many requests.
+var buffers = sync.Pool{New: func() any { return new([copyBuffer]byte) }}
+
+// copyPieces copies the body, and lets nothing wait for more to come. Header
+// and first piece go out together where the app sent them together.
 func copyPieces(w http.ResponseWriter, body io.Reader) error {
 	flush := http.NewResponseController(w).Flush
-	if err := flush(); err != nil {
-		return err
+	if ready, ok := body.(interface{ ready() bool }); !ok || !ready.ready() {
+		if err := flush(); err != nil {
+			return fmt.Errorf("passing it on: %w", err)
+		}
 	}
-	buf := make([]byte, copyBuffer)
+	buf := buffers.Get().(*[copyBuffer]byte)
+	defer buffers.Put(buf)
 	for {
-		n, err := body.Read(buf)
+		n, err := body.Read(buf[:])
 		if n > 0 {
 			if _, err := w.Write(buf[:n]); err != nil {
 				return fmt.Errorf("passing it on: %w", err)
 			}
+		}
+		if n > 0 || err == io.EOF {
 			if err := flush(); err != nil {
 				return fmt.Errorf("passing it on: %w", err)
 			}
