@@ -2,7 +2,6 @@ package cgiproxy
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -87,7 +86,7 @@ func (h *handler) fail(w answerWriter, env Environ, cfg *Config, err error, log 
 	if w.hasStarted() {
 		return err
 	}
-	if errors.Is(err, context.Canceled) {
+	if visitorLeft(err) {
 		log.infof("%s: the visitor left", env["REQUEST_METHOD"])
 		return err
 	}
@@ -105,7 +104,7 @@ func (h *handler) logAnswer(log *logger, req *http.Request, resp *http.Response,
 	switch {
 	case err == nil:
 		log.infof("%s %s: %d in %v", req.Method, req.RequestURI, resp.StatusCode, took)
-	case errors.Is(err, context.Canceled):
+	case visitorLeft(err):
 		log.infof("%s %s: %d, the visitor left after %v", req.Method, req.RequestURI, resp.StatusCode, took)
 	default:
 		log.errorf("%s %s: %d cut short after %v: %v", req.Method, req.RequestURI, resp.StatusCode, took, err)

@@ -1,11 +1,14 @@
 package cgiproxy
 
 import (
-	"fmt"
+	"context"
+	"errors"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
+	"syscall"
 )
 
 // writeAnswer copies the app's answer to the web server: status, header
@@ -48,6 +51,21 @@ func reasonPhrase(resp *http.Response) string {
 	return strings.TrimSpace(reason)
 }
 
+// A writeError is one of the web server's side.
+type writeError struct{ error }
+
+func (e *writeError) Error() string { return "passing it on: " + e.error.Error() }
+func (e *writeError) Unwrap() error { return e.error }
+
+// visitorLeft reports whether err only says that nobody waits for the answer
+// any more.
+func visitorLeft(err error) bool {
+	if write, ok := errors.AsType[*writeError](err); ok {
+		return errors.Is(write, syscall.EPIPE) || errors.Is(write, syscall.ECONNRESET) || errors.Is(write, net.ErrClosed)
+	}
+	return errors.Is(err, context.Canceled)
+}
+
 // buffers are for a process that answers many requests.
 var buffers = sync.Pool{New: func() any { return new([copyBuffer]byte) }}
 
@@ -57,7 +75,7 @@ func copyPieces(w http.ResponseWriter, body io.Reader) error {
 	flush := http.NewResponseController(w).Flush
 	if ready, ok := body.(interface{ ready() bool }); !ok || !ready.ready() {
 		if err := flush(); err != nil {
-			return fmt.Errorf("passing it on: %w", err)
+			return &writeError{err}
 		}
 	}
 	buf := buffers.Get().(*[copyBuffer]byte)
@@ -66,12 +84,12 @@ func copyPieces(w http.ResponseWriter, body io.Reader) error {
 		n, err := body.Read(buf[:])
 		if n > 0 {
 			if _, err := w.Write(buf[:n]); err != nil {
-				return fmt.Errorf("passing it on: %w", err)
+				return &writeError{err}
 			}
 		}
 		if n > 0 || err == io.EOF {
 			if err := flush(); err != nil {
-				return fmt.Errorf("passing it on: %w", err)
+				return &writeError{err}
 			}
 		}
 		if err == io.EOF {
