@@ -36,6 +36,7 @@ const finishTime = 30 * time.Second
 // so that no request is lost, and it works under servers that start a FastCGI
 // program only once.
 func ServeFastCGI() int {
+	debug.SetGCPercent(200) // of a heap that stays at some megabytes
 	log := &logger{w: os.Stderr, id: "fastcgi"}
 	inherited, err := net.FileListener(os.Stdin)
 	if err != nil {

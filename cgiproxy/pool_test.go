@@ -168,8 +168,9 @@ func TestPoolStale(t *testing.T) {
 		}
 	})
 	t.Run("part of an answer", func(t *testing.T) {
-		app := newCountingApp(t, false, ok, "HTTP/1.1 200")
+		app := newCountingApp(t, false, ok, "HTTP/1.1 200 OK\r\nConnection: close\r\n")
 		c := pooled(t, app.app)
+		c.cfg.HeaderTimeout = 100 * time.Millisecond
 		ask(t, c)
 		if body, err := ask(t, c); err == nil {
 			t.Errorf("got %q, want an error: the app may have done its work", body)

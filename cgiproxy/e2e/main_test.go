@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -64,6 +65,9 @@ func server(t *testing.T, kind webserver.Kind) *webserver.Server {
 		for i := range sites {
 			options.Folders = append(options.Folders, siteFolder(i))
 		}
+		if kind == webserver.LighttpdFastCGI {
+			options.Program = binary
+		}
 		if strings.HasPrefix(string(kind), "apache") {
 			// Without it %2F is a 404 of Apache's own.
 			options.Config = "AllowEncodedSlashes NoDecode\n"
@@ -81,7 +85,7 @@ func server(t *testing.T, kind webserver.Kind) *webserver.Server {
 	return s
 }
 
-// A site is a folder with proxy.cgi and its settings on a running server.
+// A site is a folder with proxy.cgi, or proxy.fcgi, and its settings on a running server.
 type site struct {
 	*webserver.Server
 	folder string // "/s1"
@@ -93,8 +97,9 @@ var (
 	siteUsed = map[webserver.Kind]int{}
 )
 
-// newSite puts proxy.cgi into a folder of its own, with htaccess.example as
-// .htaccess and the given lines in .htcgiproxy. The line of htaccess.example
+// newSite puts proxy.cgi, or proxy.fcgi, into a folder of its own, with
+// htaccess.example, or its variant for FastCGI, as .htaccess and the given
+// lines in .htcgiproxy. The line of htaccess.example
 // that sets the upstream is taken out, for it would count before the file.
 func newSite(t *testing.T, kind webserver.Kind, settings string) site {
 	t.Helper()
@@ -110,10 +115,27 @@ func newSite(t *testing.T, kind webserver.Kind, settings string) site {
 		t.Fatalf("more than %d sites: raise the constant", sites)
 	}
 	folder := siteFolder(i)
-	s.Install(t, folder+"/proxy.cgi", binary)
+	rules := example(t)
+	if scriptName(kind) == "proxy.fcgi" {
+		rules = fastCGIExample(t)
+	}
 	s.WriteFile(t, folder+"/.htcgiproxy", settings, 0o600)
-	s.WriteFile(t, folder+"/.htaccess", strings.Replace(example(t), upstreamLine, "", 1), 0o644)
+	s.WriteFile(t, folder+"/.htaccess", strings.Replace(rules, upstreamLine, "", 1), 0o644)
+	if kind != webserver.LighttpdFastCGI { // it has been installed, and runs
+		s.Install(t, folder+"/"+scriptName(kind), binary)
+	}
+	if kind == webserver.NginxFastCGI || kind == webserver.NginxFastCGIKeep {
+		s.Spawn(t, folder+"/proxy.fcgi")
+	}
 	return site{s, "/" + folder, s.ErrorLog}
+}
+
+// scriptName returns the name that the binary has with a kind of server.
+func scriptName(kind webserver.Kind) string {
+	if slices.Contains(webserver.FastCGI, kind) {
+		return "proxy.fcgi"
+	}
+	return "proxy.cgi"
 }
 
 const upstreamLine = "\nSetEnv CGIPROXY_UPSTREAM 6543\n"
@@ -129,4 +151,22 @@ func example(t *testing.T) string {
 		t.Fatalf("htaccess.example has no line %q", upstreamLine)
 	}
 	return string(text)
+}
+
+// fastCGIExample returns htaccess.example with the changes that its comment on
+// FastCGI tells: it shows each line that differs.
+func fastCGIExample(t *testing.T) string {
+	t.Helper()
+	text := example(t)
+	for _, line := range []struct{ cgi, fastCGI string }{
+		{"<Files \"proxy.cgi\">\n", "<Files \"proxy.fcgi\">\n"},
+		{"  SetHandler cgi-script\n", "  SetHandler fcgid-script\n"},
+		{"RewriteRule ^ proxy.cgi [L]\n", "RewriteRule ^ proxy.fcgi [L]\n"},
+	} {
+		if !strings.Contains(text, "#   "+line.fastCGI) {
+			t.Fatalf("htaccess.example does not tell to write %q", line.fastCGI)
+		}
+		text = strings.Replace(text, "\n"+line.cgi, "\n"+line.fastCGI, 1)
+	}
+	return text
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,7 +14,8 @@ import (
 
 // An exchangeCase is one request and its answer. In its texts {site} is the
 // folder the site is in ("/s1"), {app} the app's address, {host} the
-// server's and {seen} what the server says that the visitor's Host was.
+// server's, {script} the name of proxy.cgi there, and {seen} what the server
+// says that the visitor's Host was.
 type exchangeCase struct {
 	name     string
 	settings string // further lines of .htcgiproxy
@@ -39,7 +41,7 @@ type exchangeCase struct {
 const plainAnswer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 func TestMatrix(t *testing.T) {
-	for _, kind := range append(webserver.CGI, goCGI, demo) {
+	for _, kind := range slices.Concat(webserver.CGI, webserver.FastCGI, []webserver.Kind{goCGI, demo}) {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
 			for _, table := range [][]exchangeCase{targetCases, fieldCases, bodyCases, answerCases, failureCases} {
@@ -114,7 +116,7 @@ func (c exchangeCase) fill(s *site, app, text, standard string) string {
 	}
 	pairs := []string{"{app}", app}
 	if s != nil {
-		pairs = append(pairs, "{site}", s.folder, "{host}", s.Addr, "{seen}", seenHost(s))
+		pairs = append(pairs, "{site}", s.folder, "{host}", s.Addr, "{seen}", seenHost(s), "{script}", scriptName(s.Kind))
 	}
 	return strings.NewReplacer(pairs...).Replace(text)
 }
@@ -122,7 +124,7 @@ func (c exchangeCase) fill(s *site, app, text, standard string) string {
 // seenHost returns the Host that the server passes on for its own address:
 // Debian's fastcgi_params have it without the port.
 func seenHost(s *site) string {
-	if s.Kind == nginx {
+	if slices.Contains(nginxes, s.Kind) {
 		return strings.Split(s.Addr, ":")[0]
 	}
 	return s.Addr
@@ -158,7 +160,7 @@ func (c exchangeCase) checkAnswer(t *testing.T, kind webserver.Kind, got visited
 		want = "200 OK"
 	}
 	status := got.Status
-	if kind == lighttpd || kind == goCGI { // they have reason phrases of their own
+	if kind == lighttpd || kind == goCGI || slices.Contains(webserver.FastCGI, kind) { // reason phrases of their own
 		want, status = want[:3], status[:3]
 	}
 	if status != want {

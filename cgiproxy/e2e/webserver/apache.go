@@ -14,6 +14,7 @@ import (
 type apache struct {
 	mpm    string // event or prefork
 	cgi    string // the module that runs programs, cgid or cgi
+	fcgid  bool   // mod_fcgid beside it; .htaccess decides which one runs what
 	suexec bool
 }
 
@@ -80,11 +81,18 @@ func (a apache) loadModules() (string, error) {
 	if a.suexec {
 		names = append(names, "suexec")
 	}
+	if a.fcgid {
+		names = append(names, "fcgid")
+	}
 	var b strings.Builder
 	for _, name := range names {
 		file := filepath.Join(apacheModules, "mod_"+name+".so")
 		if _, err := os.Stat(file); err != nil {
-			return "", unavailable(file, "apache2")
+			pkg := "apache2"
+			if name == "fcgid" {
+				pkg = "libapache2-mod-fcgid"
+			}
+			return "", unavailable(file, pkg)
 		}
 		fmt.Fprintf(&b, "LoadModule %s_module %s\n", name, file)
 	}
@@ -133,6 +141,10 @@ DocumentRoot %[4]s
 	}
 	if a.cgi == "cgid" {
 		fmt.Fprintf(&b, "ScriptSock %s\n", s.path("cgid.sock"))
+	}
+	if a.fcgid {
+		// All else as the module has it by itself, for hosts change little.
+		fmt.Fprintf(&b, "LogLevel fcgid:info\nFcgidIPCDir %[1]s/fcgid\nFcgidProcessTableFile %[1]s/fcgid.shm\n", s.dir)
 	}
 	if os.Getuid() == 0 {
 		fmt.Fprintf(&b, "User \"#%d\"\nGroup \"#%d\"\n", s.web.uid, s.web.gid)

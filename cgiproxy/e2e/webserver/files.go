@@ -30,15 +30,19 @@ func (s *Server) WriteFile(t testing.TB, name, content string, mode os.FileMode)
 // copy, so that a test can install it in many folders.
 func (s *Server) Install(t testing.TB, name, binary string) {
 	t.Helper()
+	if err := s.install(name, binary); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *Server) install(name, binary string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	original, err := s.copyOf(binary)
-	if err == nil {
-		err = s.place(name, func(temp string) error { return os.Link(original, temp) })
-	}
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
+	return s.place(name, func(temp string) error { return os.Link(original, temp) })
 }
 
 // copyOf returns this server's own copy of binary, beside the document root:

@@ -1,21 +1,28 @@
-// lighttpd with mod_cgi. It has no .htaccess: the rules stand in its
-// configuration.
+// lighttpd with mod_cgi or mod_fastcgi. It has no .htaccess: the rules stand in
+// its configuration.
 
 package webserver
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"regexp"
 	"strings"
 )
 
-func lighttpd(s *Server, o Options) ([]command, error) {
+// lighttpd is a build of the kinds of lighttpd.
+type lighttpd struct{ fastcgi bool }
+
+func (l lighttpd) setup(s *Server, o Options) ([]command, error) {
+	if l.fastcgi && o.Program == "" {
+		return nil, errors.New("lighttpd starts FastCGI programs when it starts itself: Options.Program is missing")
+	}
 	program, err := program("lighttpd", "lighttpd")
 	if err != nil {
 		return nil, err
 	}
-	config := lighttpdConfig(s, o)
+	config := l.config(s, o)
 	if err := os.WriteFile(s.path("lighttpd.conf"), []byte(config), 0o644); err != nil {
 		return nil, err
 	}
@@ -23,12 +30,16 @@ func lighttpd(s *Server, o Options) ([]command, error) {
 	return []command{{path: program, args: []string{"-D", "-f", s.path("lighttpd.conf")}, as: s.web}}, nil
 }
 
-// lighttpdConfig leaves out server.errorlog: the log is then stderr, which
+// config leaves out server.errorlog: the log is then stderr, which
 // programs share. It sets stream-response-body, or lighttpd would hold back an
 // answer until it is whole. Request bodies it holds back, as it does unless
 // stream-request-body is set: programs then get a length for chunked ones.
-func lighttpdConfig(s *Server, o Options) string {
-	return fmt.Sprintf(`server.modules = ("mod_access", "mod_rewrite", "mod_setenv", "mod_cgi")
+func (l lighttpd) config(s *Server, o Options) string {
+	script, programs := "proxy.cgi", `cgi.assign = (".cgi" => "")`
+	if l.fastcgi {
+		script, programs = "proxy.fcgi", lighttpdPrograms(s, o.Folders)
+	}
+	return fmt.Sprintf(`server.modules = ("mod_access", "mod_rewrite", "mod_setenv", "mod_cgi", "mod_fastcgi")
 server.bind = "127.0.0.1"
 server.port = %s
 server.document-root = %q
@@ -40,25 +51,38 @@ mimetype.assign = (
 	".html" => "text/html", ".css" => "text/css", ".js" => "text/javascript",
 	".txt" => "text/plain", ".png" => "image/png", ".svg" => "image/svg+xml",
 )
-cgi.assign = (".cgi" => "")
+%[6]s
 $HTTP["url"] =~ "/\.ht" { url.access-deny = ("") }
 url.rewrite-if-not-file = (
-%s)
-%s
-`, s.port(), s.Root, s.dir, lighttpdRules(o.Folders), s.own(o))
+%[4]s)
+%[5]s
+`, s.port(), s.Root, s.dir, lighttpdRules(o.Folders, script), s.own(o), programs)
 }
 
-// lighttpdRules sends what is not a file to the proxy.cgi of its folder. The
+// lighttpdPrograms starts the proxy.fcgi of each folder (bin-path): one process
+// each, for it serves many requests at a time.
+func lighttpdPrograms(s *Server, folders []string) string {
+	var b strings.Builder
+	b.WriteString("fastcgi.server = (\n")
+	for i, folder := range scriptsDeepestFirst(folders) {
+		fmt.Fprintf(&b, "\t%q => ((\"bin-path\" => %q, \"socket\" => %q, \"max-procs\" => 1)),\n",
+			folder+"proxy.fcgi", s.Root+folder+"proxy.fcgi", s.path(fmt.Sprintf("fastcgi-%d", i)))
+	}
+	b.WriteString(")")
+	return b.String()
+}
+
+// lighttpdRules sends what is not a file to the script of its folder. The
 // first rule that matches counts, so subfolders come before their parents, and
 // a script that is named in the URL before all: with a path behind it, it is
 // no file either.
-func lighttpdRules(folders []string) string {
+func lighttpdRules(folders []string, script string) string {
 	var b strings.Builder
 	for _, folder := range scriptsDeepestFirst(folders) {
-		fmt.Fprintf(&b, "\t\"^%s([/?].*)?$\" => \"$0\",\n", regexp.QuoteMeta(folder+"proxy.cgi"))
+		fmt.Fprintf(&b, "\t\"^%s([/?].*)?$\" => \"$0\",\n", regexp.QuoteMeta(folder+script))
 	}
 	for _, folder := range scriptsDeepestFirst(folders) {
-		fmt.Fprintf(&b, "\t\"^%s\" => \"%sproxy.cgi${qsa}\",\n", regexp.QuoteMeta(folder), folder)
+		fmt.Fprintf(&b, "\t\"^%s\" => \"%s%s${qsa}\",\n", regexp.QuoteMeta(folder), folder, script)
 	}
 	return b.String()
 }

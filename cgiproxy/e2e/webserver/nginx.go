@@ -1,5 +1,6 @@
-// nginx with fcgiwrap, which runs a CGI program for each FastCGI request. No
-// .htaccess either: the rules stand in its configuration.
+// nginx with fcgiwrap, which runs a CGI program for each FastCGI request, and
+// with FastCGI programs that run on their own. No .htaccess either: the rules
+// stand in its configuration.
 
 package webserver
 
@@ -20,20 +21,15 @@ const nginxParams = "/etc/nginx/fastcgi_params"
 // fcgiwraps is how many programs run at a time.
 const fcgiwraps = 16
 
-func nginx(s *Server, o Options) ([]command, error) {
-	server, err := program("nginx", "nginx-light")
-	if err != nil {
-		return nil, err
-	}
+func nginxFcgiwrap(s *Server, o Options) ([]command, error) {
 	wrapper, err := program("fcgiwrap", "fcgiwrap")
 	if err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(nginxParams); err != nil {
-		return nil, unavailable(nginxParams, "nginx-light")
-	}
-	config := nginxConfig(s, o)
-	if err := os.WriteFile(s.path("nginx.conf"), []byte(config), 0o644); err != nil {
+	// NO_BUFFERING is for fcgiwrap, which holds back an answer as well.
+	pass := "fastcgi_param NO_BUFFERING 1;\n\t\t\tfastcgi_pass unix:" + s.path("fcgiwrap.sock") + ";"
+	server, err := startNginx(s, "", nginxLocations(o.Folders, "proxy.cgi", pass), o)
+	if err != nil {
 		return nil, err
 	}
 	socket, err := s.listenUnix("fcgiwrap.sock")
@@ -44,9 +40,47 @@ func nginx(s *Server, o Options) ([]command, error) {
 	// those behind when the first one ends. With -f, what a program writes to
 	// stderr gets into nginx's log.
 	commands := slices.Repeat([]command{{path: wrapper, args: []string{"-f"}, as: s.web, stdin: socket}}, fcgiwraps)
+	return append(commands, server), nil
+}
+
+// nginxFastCGI is a build of the kinds with FastCGI programs.
+type nginxFastCGI struct{ keep bool }
+
+func (n nginxFastCGI) setup(s *Server, o Options) ([]command, error) {
+	var http strings.Builder
+	keepalive, keep := "", ""
+	if n.keep {
+		keepalive, keep = " keepalive 8;", "fastcgi_keep_conn on;\n\t\t\t"
+	}
+	// The name of an upstream is looked up in the configuration, so that a
+	// kept connection stays with its program. No socket has to be there yet.
+	http.WriteString("map $folder $program {\n")
+	for _, folder := range scriptsDeepestFirst(o.Folders) {
+		fmt.Fprintf(&http, "\t%q %s;\n", folder, socketName(folder))
+	}
+	http.WriteString("}\n")
+	for _, folder := range scriptsDeepestFirst(o.Folders) {
+		fmt.Fprintf(&http, "upstream %s { server unix:%s;%s }\n", socketName(folder), s.path(socketName(folder)), keepalive)
+	}
+	server, err := startNginx(s, http.String(), nginxLocations(o.Folders, "proxy.fcgi", keep+"fastcgi_pass $program;"), o)
+	return []command{server}, err
+}
+
+// startNginx writes the configuration and returns what to start.
+func startNginx(s *Server, http, server string, o Options) (command, error) {
+	path, err := program("nginx", "nginx-light")
+	if err != nil {
+		return command{}, err
+	}
+	if _, err := os.Stat(nginxParams); err != nil {
+		return command{}, unavailable(nginxParams, "nginx-light")
+	}
+	config := nginxConfig(s, http, server, o)
+	if err := os.WriteFile(s.path("nginx.conf"), []byte(config), 0o644); err != nil {
+		return command{}, err
+	}
 	self := account{os.Getuid(), os.Getgid()}
-	args := []string{"-e", s.path("error.log"), "-c", s.path("nginx.conf")}
-	return append(commands, command{path: server, args: args, as: self}), nil
+	return command{path: path, args: []string{"-e", s.path("error.log"), "-c", s.path("nginx.conf")}, as: self}, nil
 }
 
 // listenUnix makes a listening socket for a FastCGI server's descriptor 0, as
@@ -64,7 +98,7 @@ func (s *Server) listenUnix(name string) (*os.File, error) {
 	return l.File()
 }
 
-func nginxConfig(s *Server, o Options) string {
+func nginxConfig(s *Server, http, server string, o Options) string {
 	user := ""
 	if os.Getuid() == 0 {
 		user = "user www-data;\n"
@@ -86,39 +120,37 @@ http {
 		text/html html; text/css css; text/javascript js;
 		text/plain txt; image/png png; image/svg+xml svg;
 	}
-	server {
+%[6]s	server {
 		listen %[2]s;
 		root %[3]s;
 		location ~ /\.ht { deny all; }
 %[4]s%[5]s
 	}
 }
-`, s.dir, s.Addr, s.Root, nginxLocations(s, o.Folders), s.own(o))
+`, s.dir, s.Addr, s.Root, server, s.own(o), http)
 }
 
-// nginxLocations runs the proxy.cgi of each folder, and sends what is not a
-// file to it. try_files changes $uri, and with it $fastcgi_script_name, so the
+// nginxLocations runs the script of each folder, and sends what is not a file
+// to it. try_files changes $uri, and with it $fastcgi_script_name, so the
 // SCRIPT_NAME of the included file is right. A second one would not replace
-// the first: both would be sent. NO_BUFFERING is for fcgiwrap, which holds back
-// an answer as well.
-func nginxLocations(s *Server, folders []string) string {
+// the first: both would be sent.
+func nginxLocations(folders []string, script, pass string) string {
 	var b strings.Builder
-	var scripts []string
+	var all []string
 	for _, folder := range scriptsDeepestFirst(folders) {
-		scripts = append(scripts, regexp.QuoteMeta(folder+"proxy.cgi"))
-		fmt.Fprintf(&b, "\t\tlocation %s { try_files $uri %sproxy.cgi$is_args$args; }\n", folder, folder)
+		all = append(all, regexp.QuoteMeta(folder))
+		fmt.Fprintf(&b, "\t\tlocation %s { try_files $uri %s%s$is_args$args; }\n", folder, folder, script)
 	}
-	fmt.Fprintf(&b, `		location ~ ^(%s)(/|$) {
-			fastcgi_split_path_info ^(.*?/proxy\.cgi)(/.*)?$;
-			include %s;
+	fmt.Fprintf(&b, `		location ~ ^(?<folder>%s)%s(/|$) {
+			fastcgi_split_path_info ^(.*?/%[2]s)(/.*)?$;
+			include %[3]s;
 			fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name;
 			fastcgi_param PATH_INFO $fastcgi_path_info if_not_empty;
-			fastcgi_param NO_BUFFERING 1;
 			fastcgi_buffering off;
 			fastcgi_request_buffering off;
-			fastcgi_pass unix:%s;
+			%[4]s
 		}
-`, strings.Join(scripts, "|"), nginxParams, s.path("fcgiwrap.sock"))
+`, strings.Join(all, "|"), regexp.QuoteMeta(script), nginxParams, pass)
 	return b.String()
 }
 

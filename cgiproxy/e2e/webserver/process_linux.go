@@ -77,7 +77,12 @@ func startProcess(c command, output *os.File) (*process, error) {
 
 // stop ends the process by SIGTERM, after timeout by SIGKILL, and waits for it.
 func (p *process) stop(timeout time.Duration) error {
-	_ = syscall.Kill(p.pid, syscall.SIGTERM) // it may have ended by itself
+	select {
+	case <-p.done: // its pid may be another's by now
+		return nil
+	default:
+	}
+	_ = syscall.Kill(p.pid, syscall.SIGTERM)
 	select {
 	case <-p.done:
 		return nil
@@ -141,6 +146,9 @@ func leftovers(sessions []int, folders []string) map[int]string {
 // Processes returns the pids of the server's processes and of the programs they
 // run, zombies included.
 func (s *Server) Processes() (pids []int) {
+	s.mu.Lock()
+	all := slices.Concat(s.processes, s.spawned)
+	s.mu.Unlock()
 	entries, _ := os.ReadDir("/proc")
 	for _, entry := range entries {
 		pid, err := strconv.Atoi(entry.Name())
@@ -148,7 +156,7 @@ func (s *Server) Processes() (pids []int) {
 			continue
 		}
 		session, _, _, ok := status(pid)
-		if ok && slices.ContainsFunc(s.processes, func(p *process) bool { return p.pid == session }) {
+		if ok && slices.ContainsFunc(all, func(p *process) bool { return p.pid == session }) {
 			pids = append(pids, pid)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 type process struct {
 	pid  int
 	done chan struct{}
+	err  error
 }
 
 func startProcess(command, *os.File) (*process, error) {

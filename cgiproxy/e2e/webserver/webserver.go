@@ -24,32 +24,6 @@ import (
 	"time"
 )
 
-// A Kind is a web server together with the way it runs programs. Its text is
-// fit for the name of a subtest.
-type Kind string
-
-// The kinds that run proxy.cgi once for each request.
-const (
-	ApacheEvent   Kind = "apache-event-mod_cgid"
-	ApachePrefork Kind = "apache-prefork-mod_cgi"
-	ApacheSuexec  Kind = "apache-suexec" // event and mod_cgid; needs root
-	LighttpdCGI   Kind = "lighttpd-mod_cgi"
-	NginxFcgiwrap Kind = "nginx-fcgiwrap"
-)
-
-// CGI lists the kinds that run proxy.cgi once for each request.
-var CGI = []Kind{ApacheEvent, ApachePrefork, ApacheSuexec, LighttpdCGI, NginxFcgiwrap}
-
-// setups holds what differs between kinds: a setup writes the configuration
-// below s.dir and returns what to start, the web server itself last.
-var setups = map[Kind]func(s *Server, o Options) ([]command, error){
-	ApacheEvent:   apache{mpm: "event", cgi: "cgid"}.setup,
-	ApachePrefork: apache{mpm: "prefork", cgi: "cgi"}.setup,
-	ApacheSuexec:  apache{mpm: "event", cgi: "cgid", suexec: true}.setup,
-	LighttpdCGI:   lighttpd,
-	NginxFcgiwrap: nginx,
-}
-
 // Options change what Start does; the zero value is a usual host.
 type Options struct {
 	// Config is text for the server's own configuration, in its language: for
@@ -58,11 +32,15 @@ type Options struct {
 	// {root} stands for the document root.
 	Config string
 
-	// Folders are the folders of the document root whose proxy.cgi gets each
-	// request that is not an existing file, where the server has no .htaccess
-	// to say so. None means the document root alone, which is "". Apache only
+	// Folders are the folders of the document root whose proxy.cgi, or
+	// proxy.fcgi, gets each request that is not an existing file, where the
+	// server has no .htaccess to say so. None means the document root alone, which is "". Apache only
 	// finds them there when it starts.
 	Folders []string
+
+	// Program is the file to install as proxy.fcgi in each of Folders before
+	// the server starts; "" for none.
+	Program string
 }
 
 // ErrUnavailable is wrapped by the errors of Start that say that the software,
@@ -96,8 +74,9 @@ type Server struct {
 	logs      []logFile
 	processes []*process
 
-	mu     sync.Mutex
-	copies map[string]string // from a binary to this server's copy of it
+	mu      sync.Mutex
+	copies  map[string]string // from a binary to this server's copy of it
+	spawned []*process        // by Spawn
 }
 
 // An account is a user with a group.
@@ -153,6 +132,12 @@ func start(k Kind, o Options) (_ *Server, err error) {
 		if err := s.makeFolder(folder); err != nil {
 			return nil, err
 		}
+		if o.Program == "" {
+			continue
+		}
+		if err := s.install(filepath.Join(folder, "proxy.fcgi"), o.Program); err != nil {
+			return nil, err
+		}
 	}
 	if err := s.launch(commands); err != nil {
 		return nil, err
@@ -196,8 +181,7 @@ func (s *Server) port() string {
 }
 
 func (s *Server) launch(commands []command) error {
-	// One log for what a server prints and what it logs. Both append.
-	log, err := os.OpenFile(s.path("error.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	log, err := s.openLog()
 	if err != nil {
 		return err
 	}
@@ -213,6 +197,12 @@ func (s *Server) launch(commands []command) error {
 		s.processes = append(s.processes, p)
 	}
 	return nil
+}
+
+// openLog opens the one log for what a server prints and what it logs. Both
+// append.
+func (s *Server) openLog() (*os.File, error) {
+	return os.OpenFile(s.path("error.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 }
 
 // awaitReady waits until the server answers.
@@ -274,7 +264,10 @@ func (s *Server) startError(what string) error {
 func (s *Server) Stop() error {
 	var errs []error
 	var sessions []int
-	for _, p := range slices.Backward(s.processes) {
+	s.mu.Lock()
+	all := append(s.spawned, s.processes...)
+	s.mu.Unlock()
+	for _, p := range slices.Backward(all) {
 		errs = append(errs, p.stop(stopTimeout))
 		sessions = append(sessions, p.pid)
 	}
@@ -282,6 +275,6 @@ func (s *Server) Stop() error {
 	for _, folder := range s.folders {
 		errs = append(errs, os.RemoveAll(folder))
 	}
-	s.processes, s.folders = nil, nil
+	s.processes, s.spawned, s.folders = nil, nil, nil
 	return errors.Join(errs...)
 }

@@ -1,0 +1,248 @@
+package e2e
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"proxy.cgi/cgiproxy/e2e/webserver"
+)
+
+// TestFastCGISignals: a process that is told to end answers what is under way,
+// takes nothing new, and says that all is well.
+func TestFastCGISignals(t *testing.T) {
+	for _, kind := range webserver.FastCGI {
+		for name, signal := range map[string]syscall.Signal{"SIGTERM": syscall.SIGTERM, "SIGUSR1": syscall.SIGUSR1} {
+			t.Run(fmt.Sprintf("%s/%s", kind, name), func(t *testing.T) {
+				t.Parallel()
+				testFastCGISignal(t, kind, signal)
+			})
+		}
+	}
+}
+
+func testFastCGISignal(t *testing.T, kind webserver.Kind, signal syscall.Signal) {
+	asked, goOn := make(chan bool, 1), make(chan bool)
+	app := newRestartingApp(t, func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/slow") {
+			asked <- true
+			<-goOn
+		}
+		ok(w, r)
+	})
+	s := newSite(t, kind, app.settings())
+	if _, err := get(s, "/"); err != nil { // whose connection nginx may keep
+		t.Fatal(err)
+	}
+	pid := program(t, s)
+	slow := make(chan error, 1)
+	go func() {
+		_, err := get(s, "/slow")
+		slow <- err
+	}()
+	<-asked
+	if err := syscall.Kill(pid, signal); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(300 * time.Millisecond)
+	if syscall.Kill(pid, 0) != nil {
+		t.Error("it has ended before the request under way")
+	}
+	if !strings.HasPrefix(string(kind), "apache") && accepts(t, s, pid) {
+		t.Error("it still accepts connections")
+	}
+	close(goOn)
+	if err := <-slow; err != nil {
+		t.Errorf("the request under way: %v", err)
+	}
+	for deadline := time.Now().Add(patience); syscall.Kill(pid, 0) == nil && alive(pid); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it has not ended")
+		}
+	}
+	if kind == webserver.NginxFastCGI || kind == webserver.NginxFastCGIKeep {
+		return // nobody starts another one; newSite checks the exit status
+	}
+	// lighttpd looks for programs that have ended once a second.
+	for deadline := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
+		_, err := get(s, "/")
+		if err == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("no other process was started: %v", err)
+		}
+	}
+	if again := program(t, s); again == pid {
+		t.Error("the process has not ended")
+	}
+}
+
+// accepts reports whether a process polls or accepts on a listening socket
+// other than descriptor 0, which stays open until it ends.
+func accepts(t *testing.T, s site, pid int) bool {
+	t.Helper()
+	link := func(fd string) string {
+		target, _ := os.Readlink(fmt.Sprintf("/proc/%d/fd/%s", pid, fd))
+		return target
+	}
+	fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, fd := range fds {
+		if fd.Name() != "0" && link(fd.Name()) == link("0") {
+			return true
+		}
+	}
+	return false
+}
+
+// alive reports whether a process is no zombie.
+func alive(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err == nil && !strings.Contains(string(stat), ") Z ")
+}
+
+// TestFastCGIReplaced puts another proxy.fcgi in the place of a running one,
+// under load: one that runs takes over, one that does not is only a log line,
+// and no request fails.
+func TestFastCGIReplaced(t *testing.T) {
+	good := publicFolder(t) + "/good"
+	program, err := os.ReadFile(binary)
+	if err == nil {
+		err = os.WriteFile(good, append(program, "another one"...), 0o755)
+	}
+	broken := publicFolder(t) + "/broken"
+	if err == nil {
+		err = os.WriteFile(broken, append(program[:2000:2000], "\r\n"...), 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range webserver.FastCGI {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			app := newRestartingApp(t, ok)
+			s := newSite(t, kind, app.settings())
+			stop := visitAllTheTime(t, s)
+			defer stop()
+			before := awaitProgram(t, s, binary)
+			s.Install(t, s.folder[1:]+"/proxy.fcgi", broken)
+			if kind != fcgid { // which starts the broken one, and answers 500
+				awaitLog(t, s, "the new "+s.Root+s.folder+"/proxy.fcgi does not run, so the old one goes on")
+			}
+			s.Install(t, s.folder[1:]+"/proxy.fcgi", good)
+			after := awaitProgram(t, s, good)
+			if kind != fcgid && before != after {
+				t.Errorf("process %d took over from %d, want the same", after, before)
+			}
+		})
+	}
+}
+
+// visitAllTheTime has four visitors who ask for pages until the returned
+// function is called, and fails the test for a request that fails.
+func visitAllTheTime(t *testing.T, s site) (stop func()) {
+	var (
+		visitors sync.WaitGroup
+		done     = make(chan bool)
+		pages    atomic.Int64
+	)
+	for range 4 {
+		visitors.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				if _, err := get(s, "/page"); err != nil && s.Kind != fcgid {
+					t.Errorf("after %d pages: %v", pages.Load(), err)
+					return
+				}
+				pages.Add(1)
+			}
+		})
+	}
+	return func() {
+		close(done)
+		visitors.Wait()
+		t.Logf("%d pages", pages.Load())
+	}
+}
+
+// awaitProgram waits until the site's proxy.fcgi runs from a copy of the file,
+// and returns its process.
+func awaitProgram(t *testing.T, s site, file string) int {
+	t.Helper()
+	want, err := os.Stat(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		for _, pid := range running(t, s.Server, s.folder+"/proxy.fcgi") {
+			info, err := os.Stat(fmt.Sprintf("/proc/%d/exe", pid))
+			if err == nil && info.Size() == want.Size() {
+				return pid
+			}
+		}
+	}
+	t.Fatalf("no process runs %s; processes %v", file, running(t, s.Server, s.folder+"/proxy.fcgi"))
+	panic("unreachable")
+}
+
+// TestFastCGIInherited: a listening TCP socket is as good as a unix one, and
+// what is no listening socket is no FastCGI.
+func TestFastCGIInherited(t *testing.T) {
+	app := newRestartingApp(t, ok)
+	folder := publicFolder(t)
+	if err := os.Link(binary, folder+"/proxy.fcgi"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(folder+"/.htcgiproxy", []byte(app.settings()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	socket, err := l.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	s := webserver.Run(t, webserver.NginxFastCGI, webserver.Options{
+		Config: "location = /tcp { include /etc/nginx/fastcgi_params; fastcgi_pass " + l.Addr().String() + "; }\n",
+	})
+	cmd := startProgram(t, folder+"/proxy.fcgi", socket)
+	if body, err := get(site{Server: s}, "/tcp"); body != "GET /tcp" || err != nil {
+		t.Errorf("got %q, %v", body, err)
+	}
+	cmd.Process.Signal(syscall.SIGTERM)
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("after SIGTERM: %v, want exit status 0", err)
+	}
+}
+
+// startProgram starts a FastCGI program as spawn-fcgi does. The test waits for
+// its end.
+func startProgram(t *testing.T, path string, socket *os.File) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command(path)
+	cmd.Stdin, cmd.Stderr = socket, os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill() })
+	return cmd
+}
