@@ -3,12 +3,6 @@
 //
 // Run by a web server it forwards the request; run by hand it takes commands.
 // See README.md.
-
-// The limits of a container are of no use to a process of two milliseconds, and
-// looking for them costs a dozen system calls.
-//
-//go:debug containermaxprocs=0
-//go:debug updatemaxprocs=0
 package main
 
 import (

@@ -8,6 +8,7 @@ import (
 	"net/http/fcgi"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"syscall"
@@ -47,6 +48,7 @@ func ServeFastCGI() int {
 	end, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGUSR1)
 	defer cancel()
 	l := newFCGIListener(inherited, log)
+	l.useAllProcessors = oneProcessor()
 	context.AfterFunc(end, l.stop)
 
 	program := startedFrom(log)
@@ -136,10 +138,27 @@ type fcgiListener struct {
 	conns    map[*fcgiConn]bool      // open
 	requests map[string]*fcgiRequest // under way, by their keys
 	lastKey  uint64
+
+	useAllProcessors func() // called when there are two requests at once
 }
 
 func newFCGIListener(l net.Listener, log *logger) *fcgiListener {
-	return &fcgiListener{Listener: l, log: log, conns: map[*fcgiConn]bool{}, requests: map[string]*fcgiRequest{}}
+	return &fcgiListener{
+		Listener: l, log: log, conns: map[*fcgiConn]bool{}, requests: map[string]*fcgiRequest{},
+		useAllProcessors: func() {},
+	}
+}
+
+// oneProcessor makes the Go scheduler use one processor until the function it
+// returns is called. Under mod_fcgid a process has one request at a time, and a
+// scheduler that looks for work on all processors costs a third of the requests
+// per second.
+func oneProcessor() (all func()) {
+	all = func() {}
+	if n := runtime.GOMAXPROCS(1); n > 1 {
+		all = sync.OnceFunc(func() { runtime.GOMAXPROCS(n) })
+	}
+	return all
 }
 
 // Accept implements net.Listener. Any error ends fcgi.Serve, so those that pass

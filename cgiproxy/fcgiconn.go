@@ -150,7 +150,11 @@ func (c *fcgiConn) begin(id uint16, collected []byte) error {
 	l.requests[request.key], c.requests[id] = request, request
 	c.running++
 	c.served = true
+	crowd := len(l.requests) > 1
 	l.mu.Unlock()
+	if crowd {
+		l.useAllProcessors()
+	}
 
 	var params []byte
 	for _, pair := range [...][2]string{
