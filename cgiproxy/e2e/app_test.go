@@ -39,11 +39,24 @@ type received struct {
 // whole request has come, and then closes it.
 func newRecorder(t *testing.T, answer func(net.Conn, received)) *recorder {
 	t.Helper()
+	a := &recorder{got: make(chan received, 16)}
+	a.addr = newApp(t, func(conn net.Conn) {
+		conn.SetDeadline(time.Now().Add(patience))
+		r := readRequest(conn)
+		a.got <- r
+		answer(conn, r)
+	})
+	return a
+}
+
+// newApp starts an app that does with each connection as it is told, and then
+// closes it.
+func newApp(t *testing.T, handle func(net.Conn)) (addr string) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &recorder{addr: l.Addr().String(), got: make(chan received, 16)}
 	t.Cleanup(func() { l.Close() })
 	go func() {
 		for {
@@ -53,14 +66,11 @@ func newRecorder(t *testing.T, answer func(net.Conn, received)) *recorder {
 			}
 			go func() {
 				defer conn.Close()
-				conn.SetDeadline(time.Now().Add(patience))
-				r := readRequest(conn)
-				a.got <- r
-				answer(conn, r)
+				handle(conn)
 			}()
 		}
 	}()
-	return a
+	return l.Addr().String()
 }
 
 // request returns the next request the app got.

@@ -127,28 +127,13 @@ func TestEarlyAnswer(t *testing.T) {
 // newDeafApp starts an app that answers when it has read the header.
 func newDeafApp(t *testing.T, answer func(net.Conn)) (addr string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
+	return newApp(t, func(conn net.Conn) {
+		header := bufio.NewReaderSize(conn, 4096)
 		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
+			if line, err := header.ReadString('\n'); err != nil || line == "\r\n" {
+				break
 			}
-			go func() {
-				defer conn.Close()
-				header := bufio.NewReaderSize(conn, 4096)
-				for {
-					if line, err := header.ReadString('\n'); err != nil || line == "\r\n" {
-						break
-					}
-				}
-				answer(conn)
-			}()
 		}
-	}()
-	return l.Addr().String()
+		answer(conn)
+	})
 }
