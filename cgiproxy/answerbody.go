@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"syscall"
 	"time"
 )
 
@@ -45,7 +46,8 @@ func (x *exchange) answerFailure(err error) error {
 		return gatewayTimeout(fmt.Errorf("no answer within %v", x.cfg.HeaderTimeout),
 			"is the app stuck? raise "+settingPrefix+"HEADER_TIMEOUT if it needs longer")
 	}
-	if _, ok := errors.AsType[net.Error](err); ok || errors.Is(err, io.ErrUnexpectedEOF) {
+	_, broken := errors.AsType[syscall.Errno](err)
+	if _, ok := errors.AsType[net.Error](err); ok || broken || errors.Is(err, io.ErrUnexpectedEOF) {
 		return badGateway(fmt.Errorf("the app closed the connection before the header of its answer was complete (%w)", err),
 			"look into the app's own log")
 	}

@@ -73,6 +73,9 @@ const retryPause = 100 * time.Millisecond
 func connect(ctx context.Context, cfg *Config) (net.Conn, error) {
 	giveUp := time.Now().Add(cfg.ConnectRetry)
 	for {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		conn, err := dial(ctx, cfg)
 		if err == nil {
 			return conn, nil
@@ -95,9 +98,10 @@ func dial(ctx context.Context, cfg *Config) (net.Conn, error) {
 		ctx, cancel = context.WithTimeout(ctx, cfg.ConnectTimeout)
 		defer cancel()
 	}
-	var d net.Dialer
-	d.KeepAlive = -1 // a local connection that lasts one request
-	conn, err := d.DialContext(ctx, cfg.Upstream.network, cfg.Upstream.address)
+	conn, ok, err := dialLocal(cfg.Upstream.network, cfg.Upstream.address, cfg.ConnectTimeout)
+	if !ok {
+		conn, err = new(net.Dialer).DialContext(ctx, cfg.Upstream.network, cfg.Upstream.address)
+	}
 	if err != nil || cfg.Upstream.scheme != "https" {
 		return conn, err
 	}

@@ -1,0 +1,11 @@
+//go:build !linux
+
+package cgiproxy
+
+import (
+	"net"
+	"time"
+)
+
+// dialLocal leaves it to net.Dialer here.
+func dialLocal(string, string, time.Duration) (net.Conn, bool, error) { return nil, false, nil }
