@@ -71,7 +71,7 @@ type cgiWriter struct {
 }
 
 func newCGIWriter(f *os.File) *cgiWriter {
-	return &cgiWriter{header: http.Header{}, out: bufio.NewWriterSize(f, copyBuffer)}
+	return &cgiWriter{header: http.Header{}, out: bufio.NewWriterSize(f, 32<<10)}
 }
 
 func (w *cgiWriter) Header() http.Header { return w.header }

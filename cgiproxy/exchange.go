@@ -104,7 +104,7 @@ func (x *exchange) sendBody() {
 var errSend = errors.New("the app takes no more of the body")
 
 const (
-	copyBuffer = 32 << 10
+	copyBuffer = 64 << 10
 	chunkRoom  = 16 // for the size of a chunk before its data
 )
 
