@@ -2,6 +2,7 @@ package cgiproxy
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net"
 	"path/filepath"
@@ -54,10 +55,10 @@ func TestExchangeBody(t *testing.T) {
 		{"none", nil, nil, ""},
 		{"length 0", []string{"CONTENT_LENGTH=0"}, nil, ""},
 		{"length", []string{"CONTENT_LENGTH=5"}, strings.NewReader("hello, and more"), "hello"},
-		{"large", []string{"CONTENT_LENGTH=98304"}, strings.NewReader(large + large + large), large + large + large},
+		{"large", []string{fmt.Sprint("CONTENT_LENGTH=", 3*copyBuffer)}, strings.NewReader(large + large + large), large + large + large},
 		{"chunked", []string{"HTTP_TRANSFER_ENCODING=chunked"}, io.MultiReader(strings.NewReader("hello"), strings.NewReader(", this is the second")), "5\r\nhello\r\n14\r\n, this is the second\r\n0\r\n\r\n"},
 		{"chunked, empty", []string{"HTTP_TRANSFER_ENCODING=chunked"}, strings.NewReader(""), "0\r\n\r\n"},
-		{"chunked, a full buffer", []string{"HTTP_TRANSFER_ENCODING=chunked"}, strings.NewReader(large + "y"), "8000\r\n" + large + "\r\n1\r\ny\r\n0\r\n\r\n"},
+		{"chunked, a full buffer", []string{"HTTP_TRANSFER_ENCODING=chunked"}, strings.NewReader(large + "y"), fmt.Sprintf("%x\r\n", copyBuffer) + large + "\r\n1\r\ny\r\n0\r\n\r\n"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
