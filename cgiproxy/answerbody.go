@@ -107,7 +107,7 @@ func (b *answerBody) ready() bool {
 // may still read the request's body: it gets the rest first.
 func (b *answerBody) Close() error {
 	if b.whole {
-		linger(b.x.sent, &b.x.taken, b.x.req.Context().Done())
+		linger(b.x.sent, &b.x.taken, b.x.req.Context().Done(), b.x.silence)
 	}
 	if b.x.pool != nil && b.x.aborted == nil && b.reusable() && b.x.release() {
 		b.x.conn.SetDeadline(time.Time{})

@@ -50,6 +50,10 @@ const (
 	// lingerTotal. nginx has 5 s and 30 s, which a slow line's 30 MB exceed.
 	lingerSilence = 10 * time.Second
 	lingerTotal   = 5 * time.Minute
+
+	// A FastCGI answer ends only after the body, and nginx sends no more of
+	// that once the answer has begun.
+	lingerFastCGI = time.Second
 )
 
 // drain reads r to its end and drops it, within the limits above: Apache sends
@@ -69,11 +73,12 @@ func drain(r io.Reader) {
 			}
 		}
 	}()
-	linger(ended, &read, nil)
+	linger(ended, &read, nil, lingerSilence)
 }
 
-// linger waits until ended or gone is closed, as long as read grows.
-func linger(ended <-chan struct{}, read *atomic.Int64, gone <-chan struct{}) {
+// linger waits until ended or gone is closed, as long as read grows at least
+// every silence.
+func linger(ended <-chan struct{}, read *atomic.Int64, gone <-chan struct{}, silence time.Duration) {
 	giveUp := time.After(lingerTotal)
 	for before := int64(-1); before != read.Load(); {
 		before = read.Load()
@@ -84,7 +89,7 @@ func linger(ended <-chan struct{}, read *atomic.Int64, gone <-chan struct{}) {
 			return
 		case <-giveUp:
 			return
-		case <-time.After(lingerSilence):
+		case <-time.After(silence):
 		}
 	}
 }

@@ -10,7 +10,7 @@
 //	response.go  the answer as the web server shall see it (location.go, longfield.go)
 //	handler.go   the steps above, in order; what fails becomes a page (errorpage.go)
 //	cgi.go       one way in: a process for each request
-//	fastcgi.go   the other: one process for many (fcgiconn.go, sites.go, pool.go, replaced.go)
+//	fastcgi.go   the other: one process for many (fcgiconn.go, fcgirecord.go, sites.go, pool.go, replaced.go)
 //
 // # Whom it trusts
 //

@@ -23,6 +23,7 @@ type exchange struct {
 	cfg     *Config
 	req     *http.Request
 	pool    *pool         // keeps the connection afterwards; nil closes it
+	silence time.Duration // how long a body may pause after the answer
 	release func() bool   // lets go of the request's context, false where that has ended
 	sent    chan struct{} // closed when no more of the body will be sent
 
@@ -43,7 +44,7 @@ type exchange struct {
 // startExchange sends the request. The end of its context closes the
 // connection, so that the app sees a request that was cut off.
 func startExchange(conn net.Conn, cfg *Config, req *http.Request) *exchange {
-	x := &exchange{conn: conn, cfg: cfg, req: req, sent: make(chan struct{})}
+	x := &exchange{conn: conn, cfg: cfg, req: req, silence: lingerSilence, sent: make(chan struct{})}
 	x.release = context.AfterFunc(req.Context(), func() { conn.Close() })
 	x.send(requestHead(req)) // an error here is one for readAnswer, too
 	if req.Body == http.NoBody {

@@ -25,15 +25,22 @@ func IsFastCGI() bool {
 	return err == nil && listening == 1
 }
 
-// finishTime bounds the requests under way when the process is told to end.
-const finishTime = 30 * time.Second
+const (
+	// finishTime bounds the requests under way when the process is told to end,
+	// or finds that it has been replaced.
+	finishTime = 30 * time.Second
+
+	// lateFinishTime bounds those that have come after that. Visitors wait for
+	// their end, for the old proxy.cgi takes nothing new any more.
+	lateFinishTime = 10 * time.Second
+)
 
 // ServeFastCGI answers requests from the socket that is descriptor 0, until
 // SIGTERM or SIGUSR1, or until proxy.cgi has been replaced; then it answers
 // those under way and returns the exit status 0. It returns 1 where it cannot
 // serve.
 //
-// A replaced proxy.cgi takes over in this same process: the socket stays open,
+// A new proxy.cgi takes over in this same process: the socket stays open,
 // so that no request is lost, and it works under servers that start a FastCGI
 // program only once.
 func ServeFastCGI() int {
@@ -56,10 +63,17 @@ func ServeFastCGI() int {
 	h := &handler{folder: folder, sites: newSites(folder, os.Environ())}
 	err = fcgi.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		serveFastCGI(h, w, r, l)
-		go program.whenReplaced(l.stop) // to run the new one takes time, and the answer ends here
+		go program.whenReplaced(func() { // beside, for it takes time, and the answer ends here
+			l.settle(finishTime)
+			l.stop()
+		})
 	}))
 	l.stop()
-	l.finish(finishTime)
+	if end.Err() == nil {
+		l.finish(lateFinishTime)
+	} else {
+		l.finish(finishTime)
+	}
 	h.sites.close()
 	switch {
 	case !errors.Is(err, net.ErrClosed):
@@ -137,7 +151,7 @@ type fcgiListener struct {
 	stopping bool
 	conns    map[*fcgiConn]bool      // open
 	requests map[string]*fcgiRequest // under way, by their keys
-	lastKey  uint64
+	last     uint64                  // number of a request
 
 	useAllProcessors func() // called when there are two requests at once
 }
@@ -202,14 +216,36 @@ func (l *fcgiListener) stop() {
 	}
 }
 
+// settle waits until the requests that are under way now have been answered,
+// but not longer than limit. Others are taken meanwhile: an event stream must
+// not keep all visitors waiting for its end.
+func (l *fcgiListener) settle(limit time.Duration) {
+	l.mu.Lock()
+	last := l.last
+	l.mu.Unlock()
+	waitWhile(limit, func() bool {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		for _, request := range l.requests {
+			if request.number <= last {
+				return true
+			}
+		}
+		return false
+	})
+}
+
 // finish waits until the requests under way have been answered, but not longer
 // than limit.
 func (l *fcgiListener) finish(limit time.Duration) {
-	busy := func() bool {
+	waitWhile(limit, func() bool {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		return len(l.conns) > 0
-	}
+	})
+}
+
+func waitWhile(limit time.Duration, busy func() bool) {
 	for giveUp := time.Now().Add(limit); busy() && time.Now().Before(giveUp); {
 		time.Sleep(10 * time.Millisecond)
 	}

@@ -201,6 +201,15 @@ func TestFastCGIStop(t *testing.T) {
 	slow.send(begin(true, visitVars("REQUEST_URI=/slow")...), stdin(""))
 	<-asked
 
+	kept.send(begin(true, visitVars()...), stdin(""))
+	if answer := kept.answer(); answer.body != "ok" {
+		t.Errorf("got %+v", answer)
+	}
+	start := time.Now()
+	l.settle(100 * time.Millisecond)
+	if took := time.Since(start); took < 100*time.Millisecond {
+		t.Errorf("settle returned after %v, with a request under way", took)
+	}
 	l.stop()
 	if n, err := kept.Read(make([]byte, 1)); err != io.EOF {
 		t.Errorf("the kept connection: %d bytes, %v; want its end", n, err)
@@ -209,7 +218,7 @@ func TestFastCGIStop(t *testing.T) {
 		conn.Close()
 		t.Error("another connection is accepted")
 	}
-	start := time.Now()
+	start = time.Now()
 	l.finish(100 * time.Millisecond)
 	if took := time.Since(start); took < 100*time.Millisecond {
 		t.Errorf("finish returned after %v, with a request under way", took)
@@ -222,5 +231,35 @@ func TestFastCGIStop(t *testing.T) {
 	l.finish(10 * time.Second)
 	if took := time.Since(start); took > 5*time.Second {
 		t.Errorf("finish took %v, with nothing under way", took)
+	}
+}
+
+// A listener settles when those are answered that were there at that time.
+func TestFastCGISettle(t *testing.T) {
+	asked := make(chan bool, 2)
+	goOn := map[string]chan bool{"/old": make(chan bool), "/new": make(chan bool)}
+	app := startApp(t, func(conn net.Conn) {
+		head, _ := readHeadBytes(conn)
+		asked <- true
+		<-goOn[strings.Fields(head)[1]]
+		io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+	})
+	l, _ := serveFCGI(t, app.upstream())
+	old, late := dialFCGI(t, l), dialFCGI(t, l)
+	old.send(begin(false, visitVars("REQUEST_URI=/old")...), stdin(""))
+	<-asked
+	settled := make(chan time.Duration)
+	start := time.Now()
+	go func() { l.settle(5 * time.Second); settled <- time.Since(start) }()
+	time.Sleep(50 * time.Millisecond)
+	late.send(begin(false, visitVars("REQUEST_URI=/new")...), stdin(""))
+	<-asked
+	close(goOn["/old"])
+	if took := <-settled; took < 50*time.Millisecond || took > 4*time.Second {
+		t.Errorf("settled after %v, want the time of the old request", took)
+	}
+	close(goOn["/new"])
+	if answer := late.answer(); answer.body != "ok" {
+		t.Errorf("the late request got %+v", answer)
 	}
 }

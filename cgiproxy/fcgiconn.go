@@ -28,7 +28,8 @@ type fcgiRequest struct {
 	cancel context.CancelFunc
 	conn   *fcgiConn
 	id     uint16
-	key    string
+	number uint64 // grows from request to request
+	key    string // the number, as the library passes it on
 }
 
 // A fcgiConn is a connection from the web server.
@@ -145,8 +146,8 @@ func (c *fcgiConn) begin(id uint16, collected []byte) error {
 	request := &fcgiRequest{env: NewEnviron(vars), ctx: ctx, cancel: cancel, conn: c, id: id}
 	l := c.listener
 	l.mu.Lock()
-	l.lastKey++
-	request.key = strconv.FormatUint(l.lastKey, 10)
+	l.last++
+	request.number, request.key = l.last, strconv.FormatUint(l.last, 10)
 	l.requests[request.key], c.requests[id] = request, request
 	c.running++
 	c.served = true

@@ -167,6 +167,11 @@ func TestPoolStale(t *testing.T) {
 			t.Errorf("got %q, %v", body, err)
 		}
 	})
+}
+
+// Where the app has said something, or may still, nothing is sent again.
+func TestPoolNotAgain(t *testing.T) {
+	const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 	t.Run("part of an answer", func(t *testing.T) {
 		app := newCountingApp(t, false, ok, "HTTP/1.1 200 OK\r\nConnection: close\r\n")
 		c := pooled(t, app.app)

@@ -22,8 +22,13 @@ type program struct {
 
 func startedFrom(log *logger) *program {
 	p := &program{log: log, environ: os.Environ()}
-	if path, err := os.Executable(); err == nil {
-		p.path = path
+	path, err := os.Executable()
+	if err != nil {
+		return p
+	}
+	p.path = path
+	// On Linux what runs, even if there is another file at its path already.
+	if p.file, err = os.Stat("/proc/self/exe"); err != nil {
 		p.file, _ = os.Stat(path)
 	}
 	return p

@@ -31,7 +31,11 @@ func (c *client) RoundTrip(req *http.Request) (*http.Response, error) {
 		if err != nil {
 			return nil, err
 		}
-		return startExchange(conn, c.cfg, req).answer()
+		x := startExchange(conn, c.cfg, req)
+		if c.pool != nil {
+			x.silence = lingerFastCGI
+		}
+		return x.answer()
 	}
 	pooled := *req
 	pooled.Close = false

@@ -40,15 +40,16 @@ func TestFastCGIUpload(t *testing.T) {
 }
 
 // TestFastCGIEarlyAnswer has apps that refuse an upload before they have read
-// it: the visitor gets the whole answer, and the process goes on.
+// it: the visitor gets the whole answer, and the process goes on. nginx sends
+// no more of a body once the answer has begun.
 func TestFastCGIEarlyAnswer(t *testing.T) {
 	refuse := func(conn net.Conn) {
 		io.WriteString(conn, "HTTP/1.1 413 Content Too Large\r\nContent-Length: 3\r\nConnection: close\r\n\r\nno\n")
 	}
 	for _, kind := range webserver.FastCGI {
-		size := thirty
-		if kind == fcgid {
-			size = 100_000
+		size := 100_000
+		if kind == webserver.LighttpdFastCGI {
+			size = thirty
 		}
 		for name, answer := range map[string]func(net.Conn){
 			"and closes":    refuse,
@@ -69,6 +70,20 @@ func TestFastCGIEarlyAnswer(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestFastCGIEndOfEarlyAnswer: once an early answer is whole, its end must not
+// wait for the rest of an upload that nginx does not send any more.
+func TestFastCGIEndOfEarlyAnswer(t *testing.T) {
+	app := newDeafApp(t, func(conn net.Conn) {
+		io.WriteString(conn, "HTTP/1.1 413 Content Too Large\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n3\r\nno\n\r\n0\r\n\r\n")
+	})
+	s := newSite(t, webserver.NginxFastCGI, "CGIPROXY_UPSTREAM="+app+"\n")
+	start := time.Now()
+	got := visit(t, s.Addr, fmt.Sprintf("PUT %s/up HTTP/1.1\r\nHost: %s\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", s.folder, s.Addr, thirty, strings.Repeat("u", thirty)))
+	if took := time.Since(start); got.StatusCode != 413 || got.body != "no\n" || got.err != nil || took > 5*time.Second {
+		t.Errorf("got %s %q, %v after %v; want 413 at once", got.Status, got.body, got.err, took)
 	}
 }
 

@@ -82,7 +82,7 @@ func testSoak(t *testing.T, kind webserver.Kind) {
 	// mod_fcgid starts and ends processes as it likes, a client each at most.
 	if after.processes == 0 || after.processes > soakClients {
 		t.Errorf("%v, want %d at most", after, soakClients)
-	} else if mean, limit := after.mean(), before.mean(); mean.descriptors > limit.descriptors+2 || mean.memory > limit.memory*5/4+2<<10 {
+	} else if mean, limit := after.mean(), before.mean(); mean.descriptors > limit.descriptors+2 || mean.memory > limit.memory*5/4+4<<10 {
 		t.Errorf("each took %v before, %v after", limit, mean)
 	}
 }

@@ -4,28 +4,17 @@
 package webserver
 
 import (
-	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
-// A Program is a running FastCGI program.
-type Program struct {
-	PID     int
-	process *process
-}
-
 // Spawn starts the program at a path below the document root, as
-// "sub/proxy.fcgi", for NginxFastCGI and NginxFastCGIKeep. The test ends it,
-// and fails where that is not possible.
-func (s *Server) Spawn(t testing.TB, script string) *Program {
+// "sub/proxy.fcgi", for NginxFastCGI and NginxFastCGIKeep. It runs until the
+// test ends, which fails unless it then ends by itself, with exit status 0.
+func (s *Server) Spawn(t testing.TB, script string) {
 	t.Helper()
-	name := socketName("/" + filepath.ToSlash(filepath.Dir(script)) + "/")
-	_ = os.Remove(s.path(name)) // of an earlier one
-	socket, err := s.listenUnix(name)
+	socket, err := s.listenUnix(socketName("/" + filepath.ToSlash(filepath.Dir(script)) + "/"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,24 +31,13 @@ func (s *Server) Spawn(t testing.TB, script string) *Program {
 	s.mu.Lock()
 	s.spawned = append(s.spawned, p)
 	s.mu.Unlock()
-	program := &Program{p.pid, p}
 	t.Cleanup(func() {
 		if err := p.stop(stopTimeout); err != nil {
 			t.Error(err)
+		} else if p.err != nil {
+			t.Error(p.state())
 		}
 	})
-	return program
-}
-
-// Wait waits for the program's end, for no longer than limit. The error is nil
-// where its exit status is 0.
-func (p *Program) Wait(limit time.Duration) error {
-	select {
-	case <-p.process.done:
-		return p.process.err
-	case <-time.After(limit):
-		return fmt.Errorf("it still runs after %v", limit)
-	}
 }
 
 // socketName returns the name of the socket for the program in a folder, as

@@ -34,8 +34,8 @@ type Options struct {
 
 	// Folders are the folders of the document root whose proxy.cgi, or
 	// proxy.fcgi, gets each request that is not an existing file, where the
-	// server has no .htaccess to say so. None means the document root alone, which is "". Apache only
-	// finds them there when it starts.
+	// server has no .htaccess to say so. None means the document root alone,
+	// which is "". Apache only finds them there when it starts.
 	Folders []string
 
 	// Program is the file to install as proxy.fcgi in each of Folders before
