@@ -25,9 +25,9 @@ type Config struct {
 	HeaderTimeout  time.Duration `split_words:"true" default:"60s" example:"60s" desc:"time until the header of the app's answer, and for the app to take each piece of an upload; 0 is no limit"`
 	IdleTimeout    time.Duration `split_words:"true" default:"0" example:"5m" desc:"time between two pieces of the answer; 0 is no limit"`
 	ConnectRetry   time.Duration `split_words:"true" default:"0s" example:"10s" desc:"keep trying a refused connection this long (an app that restarts)"`
-	MaxBody        int64         `split_words:"true" default:"0" example:"10485760" desc:"largest request body in bytes, a larger one is 413; 0 is no limit"`
+	MaxBody        int64         `split_words:"true" default:"0" example:"10485760" desc:"largest request body in bytes, without a unit; a larger one is 413; 0 is no limit"`
 	TLS            TLSConfig
-	ErrorPage      string `split_words:"true" example:"/home/me/error.html" desc:"HTML file shown in place of the built-in error page; a relative path starts at the folder of proxy.cgi"`
+	ErrorPage      string `split_words:"true" example:"/home/me/error.html" desc:"HTML file shown to browsers in place of the built-in error page; a relative path starts at the folder of proxy.cgi"`
 	LogLevel       Level  `split_words:"true" default:"warn" example:"info" desc:"what goes to the web server's error log: ~error~, ~warn~, ~info~ (a line for each request) or ~debug~"`
 }
 

@@ -151,9 +151,9 @@ func misconfigured(bad *settingError, folder string) *failure {
 
 // unreadable is a settings file that cannot be used.
 func unreadable(err error) *failure {
-	return &failure{
-		status: http.StatusInternalServerError,
-		cause:  err,
-		remedy: "it must be a text file, readable for the user the script runs as, with lines like " + settingPrefix + "UPSTREAM=6543",
+	remedy := "it must be a text file with lines like " + settingPrefix + "UPSTREAM=6543"
+	if errors.Is(err, fs.ErrPermission) {
+		remedy = fmt.Sprintf("the web server runs scripts as user %d, who may not read it: set its permissions to 644", os.Geteuid())
 	}
+	return &failure{status: http.StatusInternalServerError, cause: err, remedy: remedy}
 }
