@@ -63,7 +63,9 @@ func (h *handler) serve(ctx context.Context, w answerWriter, env Environ, stdin 
 	if req.ContentLength != 0 {
 		req.Body = &requestBody{r: stdin, length: req.ContentLength, limit: cfg.MaxBody, left: left}
 	}
-	log.debugf("to %v: %s %s, Host %s, fields %s", &cfg.Upstream, req.Method, req.RequestURI, req.Host, slices.Sorted(maps.Keys(req.Header)))
+	if log.level >= LevelDebug {
+		log.debugf("to %v: %s %s, Host %s, fields %s", &cfg.Upstream, req.Method, req.RequestURI, req.Host, slices.Sorted(maps.Keys(req.Header)))
+	}
 	resp, err := site.client.RoundTrip(req.WithContext(ctx))
 	if err != nil {
 		return h.fail(w, env, cfg, err, log)

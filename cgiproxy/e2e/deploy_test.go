@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -10,33 +9,57 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"proxy.cgi/cgiproxy/e2e/webserver"
 )
 
-// TestExampleUnedited copies htaccess.example as it is, as README tells, into
-// the document root and a folder, with an app on port 6543.
-func TestExampleUnedited(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:6543")
-	if errors.Is(err, syscall.EADDRINUSE) {
-		t.Fatal("port 6543, the one in htaccess.example, is taken: end what listens there")
-	} else if err != nil {
-		t.Fatal(err)
-	}
+// exampleApp starts an app on port 6543, the one in htaccess.example, that says
+// what it was asked.
+func exampleApp(t *testing.T) {
+	t.Helper()
 	app := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "%s %s %s", r.Method, r.RequestURI, r.Header.Get("Authorization"))
 	})}
-	go app.Serve(l)
+	go app.Serve(listenExample(t))
 	t.Cleanup(func() { app.Close() })
+}
 
+// exampleFolders are those that have a proxy.cgi, a .htaccess and a static file.
+var exampleFolders = []string{"", "sub/", "sub/deep/"}
+
+// checkExample visits a server with exampleFolders in front of exampleApp.
+func checkExample(t *testing.T, s *webserver.Server) {
+	t.Helper()
+	for _, c := range []struct{ path, status, want string }{
+		{"/", "200 OK", "GET / Basic dTpw"},
+		{"/page?x=1", "200 OK", "GET /page?x=1 Basic dTpw"},
+		{"/style.css", "200 OK", "static in /"},
+		{"/sub/", "200 OK", "GET /sub/ Basic dTpw"},
+		{"/sub/a/b%20c", "200 OK", "GET /sub/a/b%20c Basic dTpw"},
+		{"/sub/style.css", "200 OK", "static in /sub/"},
+		{"/sub/deep/x", "200 OK", "GET /sub/deep/x Basic dTpw"},
+		{"/sub/deep/style.css", "200 OK", "static in /sub/deep/"},
+		{"/.htcgiproxy", "403 Forbidden", ""},
+		{"/sub/.htaccess", "403 Forbidden", ""},
+	} {
+		got := visit(t, s.Addr, "GET "+c.path+" HTTP/1.1\r\nHost: "+s.Addr+"\r\nAuthorization: Basic dTpw\r\nConnection: close\r\n\r\n")
+		if got.Status != c.status || c.want != "" && got.body != c.want {
+			t.Errorf("%s: %s %.300q, want %s %q", c.path, got.Status, got.body, c.status, c.want)
+		}
+	}
+}
+
+// TestExampleUnedited copies htaccess.example as it is, as README tells, into
+// the document root and folders, with an app on port 6543.
+func TestExampleUnedited(t *testing.T) {
+	exampleApp(t)
 	for _, kind := range []webserver.Kind{webserver.ApacheEvent, webserver.ApachePrefork, webserver.ApacheSuexec} {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
 			s := webserver.Run(t, kind, webserver.Options{})
-			for _, folder := range []string{"", "sub/", "sub/deep/"} {
+			for _, folder := range exampleFolders {
 				s.Install(t, folder+"proxy.cgi", binary)
 				s.WriteFile(t, folder+".htaccess", example(t), 0o644)
 				if kind == webserver.ApacheSuexec { // it drops SetEnv
@@ -44,23 +67,7 @@ func TestExampleUnedited(t *testing.T) {
 				}
 				s.WriteFile(t, folder+"style.css", "static in /"+folder, 0o644)
 			}
-			for _, c := range []struct{ path, status, want string }{
-				{"/", "200 OK", "GET / Basic dTpw"},
-				{"/page?x=1", "200 OK", "GET /page?x=1 Basic dTpw"},
-				{"/style.css", "200 OK", "static in /"},
-				{"/sub/", "200 OK", "GET /sub/ Basic dTpw"},
-				{"/sub/a/b%20c", "200 OK", "GET /sub/a/b%20c Basic dTpw"},
-				{"/sub/style.css", "200 OK", "static in /sub/"},
-				{"/sub/deep/x", "200 OK", "GET /sub/deep/x Basic dTpw"},
-				{"/sub/deep/style.css", "200 OK", "static in /sub/deep/"},
-				{"/.htcgiproxy", "403 Forbidden", ""},
-				{"/sub/.htaccess", "403 Forbidden", ""},
-			} {
-				got := visit(t, s.Addr, "GET "+c.path+" HTTP/1.1\r\nHost: "+s.Addr+"\r\nAuthorization: Basic dTpw\r\nConnection: close\r\n\r\n")
-				if got.Status != c.status || c.want != "" && got.body != c.want {
-					t.Errorf("%s: %s %.300q, want %s %q", c.path, got.Status, got.body, c.status, c.want)
-				}
-			}
+			checkExample(t, s)
 			if kind == webserver.ApacheSuexec {
 				checkOwner(t, s)
 			}

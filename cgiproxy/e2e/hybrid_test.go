@@ -29,36 +29,14 @@ func listenExample(t *testing.T) net.Listener {
 // nothing changed but what its comment says, in three folders. SetEnv, which
 // it has for the app's place, comes with each request.
 func TestExampleFastCGI(t *testing.T) {
-	l := listenExample(t)
-	app := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, "%s %s %s", r.Method, r.RequestURI, r.Header.Get("Authorization"))
-	})}
-	go app.Serve(l)
-	t.Cleanup(func() { app.Close() })
-
+	exampleApp(t)
 	s := webserver.Run(t, webserver.ApacheFcgid, webserver.Options{})
-	for _, folder := range []string{"", "sub/", "sub/deep/"} {
+	for _, folder := range exampleFolders {
 		s.Install(t, folder+"proxy.fcgi", binary)
 		s.WriteFile(t, folder+".htaccess", fastCGIExample(t), 0o644)
 		s.WriteFile(t, folder+"style.css", "static in /"+folder, 0o644)
 	}
-	for _, c := range []struct{ path, status, want string }{
-		{"/", "200 OK", "GET / Basic dTpw"},
-		{"/page?x=1", "200 OK", "GET /page?x=1 Basic dTpw"},
-		{"/style.css", "200 OK", "static in /"},
-		{"/sub/", "200 OK", "GET /sub/ Basic dTpw"},
-		{"/sub/a/b%20c", "200 OK", "GET /sub/a/b%20c Basic dTpw"},
-		{"/sub/style.css", "200 OK", "static in /sub/"},
-		{"/sub/deep/x", "200 OK", "GET /sub/deep/x Basic dTpw"},
-		{"/sub/deep/style.css", "200 OK", "static in /sub/deep/"},
-		{"/.htcgiproxy", "403 Forbidden", ""},
-		{"/sub/.htaccess", "403 Forbidden", ""},
-	} {
-		got := visit(t, s.Addr, "GET "+c.path+" HTTP/1.1\r\nHost: "+s.Addr+"\r\nAuthorization: Basic dTpw\r\nConnection: close\r\n\r\n")
-		if got.Status != c.status || c.want != "" && got.body != c.want {
-			t.Errorf("%s: %s %.300q, want %s %q", c.path, got.Status, got.body, c.status, c.want)
-		}
-	}
+	checkExample(t, s)
 	if n := len(running(t, s, "/sub/deep/proxy.fcgi")); n != 1 {
 		t.Errorf("%d processes of the innermost proxy.fcgi, want 1", n)
 	}
