@@ -1,3 +1,8 @@
+// A process that lives for milliseconds does not look whether the machine's
+// processors have changed: that would be a thirtieth of its time.
+//
+//go:debug updatemaxprocs=0
+
 // Proxy.cgi puts an app that listens on a local port or unix socket behind a
 // web server that can run CGI programs and nothing more.
 //

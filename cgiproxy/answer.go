@@ -47,7 +47,7 @@ func readAnswer(r *bufio.Reader, source *answerSource, method string) (*http.Res
 	}
 }
 
-var errLongHeader = fmt.Errorf("header of over %d bytes", maxAnswerHeader)
+var errLongHeader = errors.New("header of over 1048576 bytes") // maxAnswerHeader
 
 // An answerSource is what readAnswer's reader reads from.
 type answerSource struct {

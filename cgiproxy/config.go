@@ -12,29 +12,24 @@ import (
 // A Config holds the settings of one site. The README's table is generated
 // from its tags: desc says what a setting does, example how it is written.
 //
-// The names are made by envconfig: CGIPROXY_ and the words of the field. An
-// explicit envconfig tag is not used, for then the name without prefix would
-// count too.
+// The names are whole, for with a prefix of its own envconfig would also take a
+// name without it. Nor may it split words: it takes a regular expression to
+// each field of each request for that.
 type Config struct {
-	Upstream       Upstream      `example:"6543" desc:"(required) where the app listens: ~6543~, ~host:port~, ~[::1]:6543~, ~http(s)://host[:port][/base]~ or ~unix:/path/app.sock~"`
-	StripPrefix    string        `split_words:"true" example:"auto" desc:"public path prefix taken away before forwarding; ~auto~ is the folder proxy.cgi is in. Redirects, Content-Location, Refresh and cookie paths get it back"`
-	UsePathInfo    bool          `split_words:"true" default:"false" example:"true" desc:"take the path from PATH_INFO (sites that rewrite on purpose) instead of REQUEST_URI"`
-	PreserveHost   bool          `split_words:"true" default:"true" example:"false" desc:"send the visitor's Host to the app"`
-	TrustedProxies Networks      `split_words:"true" example:"10.0.0.0/8,192.0.2.7" desc:"addresses and CIDRs, separated by commas, whose X-Forwarded-* are believed and added to; those of others are replaced"`
-	ConnectTimeout time.Duration `split_words:"true" default:"5s" example:"5s" desc:"time to connect to the app; 0 is no limit"`
-	HeaderTimeout  time.Duration `split_words:"true" default:"60s" example:"60s" desc:"time until the header of the app's answer, and for the app to take each piece of an upload; 0 is no limit"`
-	IdleTimeout    time.Duration `split_words:"true" default:"0" example:"5m" desc:"time between two pieces of the answer; 0 is no limit"`
-	ConnectRetry   time.Duration `split_words:"true" default:"0s" example:"10s" desc:"keep trying a refused connection this long (an app that restarts)"`
-	MaxBody        int64         `split_words:"true" default:"0" example:"10485760" desc:"largest request body in bytes, without a unit; a larger one is 413; 0 is no limit"`
-	TLS            TLSConfig
-	ErrorPage      string `split_words:"true" example:"/home/me/error.html" desc:"HTML file shown to browsers in place of the built-in error page; a relative path starts at the folder of proxy.cgi"`
-	LogLevel       Level  `split_words:"true" default:"warn" example:"info" desc:"what goes to the web server's error log: ~error~, ~warn~, ~info~ (a line for each request) or ~debug~"`
-}
-
-// TLSConfig is for an https upstream.
-type TLSConfig struct {
-	SkipVerify bool   `split_words:"true" default:"false" example:"true" desc:"accept any certificate of an https app"`
-	CA         string `split_words:"true" example:"/home/me/ca.pem" desc:"PEM file with the certificate authorities of an https app, in place of the system's; a relative path starts at the folder of proxy.cgi"`
+	Upstream       Upstream      `envconfig:"CGIPROXY_UPSTREAM" example:"6543" desc:"(required) where the app listens: ~6543~, ~host:port~, ~[::1]:6543~, ~http(s)://host[:port][/base]~ or ~unix:/path/app.sock~"`
+	StripPrefix    string        `envconfig:"CGIPROXY_STRIP_PREFIX" example:"auto" desc:"public path prefix taken away before forwarding; ~auto~ is the folder proxy.cgi is in. Redirects, Content-Location, Refresh and cookie paths get it back"`
+	UsePathInfo    bool          `envconfig:"CGIPROXY_USE_PATH_INFO" default:"false" example:"true" desc:"take the path from PATH_INFO (sites that rewrite on purpose) instead of REQUEST_URI"`
+	PreserveHost   bool          `envconfig:"CGIPROXY_PRESERVE_HOST" default:"true" example:"false" desc:"send the visitor's Host to the app"`
+	TrustedProxies Networks      `envconfig:"CGIPROXY_TRUSTED_PROXIES" example:"10.0.0.0/8,192.0.2.7" desc:"addresses and CIDRs, separated by commas, whose X-Forwarded-* are believed and added to; those of others are replaced"`
+	ConnectTimeout time.Duration `envconfig:"CGIPROXY_CONNECT_TIMEOUT" default:"5s" example:"5s" desc:"time to connect to the app; 0 is no limit"`
+	HeaderTimeout  time.Duration `envconfig:"CGIPROXY_HEADER_TIMEOUT" default:"60s" example:"60s" desc:"time until the header of the app's answer, and for the app to take each piece of an upload; 0 is no limit"`
+	IdleTimeout    time.Duration `envconfig:"CGIPROXY_IDLE_TIMEOUT" default:"0" example:"5m" desc:"time between two pieces of the answer; 0 is no limit"`
+	ConnectRetry   time.Duration `envconfig:"CGIPROXY_CONNECT_RETRY" default:"0s" example:"10s" desc:"keep trying a refused connection this long (an app that restarts)"`
+	MaxBody        int64         `envconfig:"CGIPROXY_MAX_BODY" default:"0" example:"10485760" desc:"largest request body in bytes, without a unit; a larger one is 413; 0 is no limit"`
+	TLSSkipVerify  bool          `envconfig:"CGIPROXY_TLS_SKIP_VERIFY" default:"false" example:"true" desc:"accept any certificate of an https app"`
+	TLSCA          string        `envconfig:"CGIPROXY_TLS_CA" example:"/home/me/ca.pem" desc:"PEM file with the certificate authorities of an https app, in place of the system's; a relative path starts at the folder of proxy.cgi"`
+	ErrorPage      string        `envconfig:"CGIPROXY_ERROR_PAGE" example:"/home/me/error.html" desc:"HTML file shown to browsers in place of the built-in error page; a relative path starts at the folder of proxy.cgi"`
+	LogLevel       Level         `envconfig:"CGIPROXY_LOG_LEVEL" default:"warn" example:"info" desc:"what goes to the web server's error log: ~error~, ~warn~, ~info~ (a line for each request) or ~debug~"`
 }
 
 // check reports the first value that no single field could refuse by itself.

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"unicode"
 )
 
 // A setting describes one field of Config.
@@ -19,34 +18,14 @@ type setting struct {
 
 // settings lists the fields of Config in their order.
 var settings = sync.OnceValue(func() []setting {
-	return describe(reflect.TypeFor[Config](), "")
-})
-
-func describe(t reflect.Type, prefix string) []setting {
 	var list []setting
-	for field := range t.Fields() {
-		name := prefix + splitWords(field.Name)
-		if field.Tag.Get("desc") == "" {
-			list = append(list, describe(field.Type, name+"_")...)
-			continue
-		}
-		list = append(list, setting{name, field.Tag.Get("default"), field.Tag.Get("example"), field.Tag.Get("desc")})
+	for field := range reflect.TypeFor[Config]().Fields() {
+		tag := field.Tag
+		name := strings.TrimPrefix(tag.Get("envconfig"), settingPrefix)
+		list = append(list, setting{name, tag.Get("default"), tag.Get("example"), tag.Get("desc")})
 	}
 	return list
-}
-
-// splitWords returns the name that envconfig makes of a field's: MaxBody is
-// MAX_BODY, TLS stays TLS.
-func splitWords(field string) string {
-	var b strings.Builder
-	for i, r := range field {
-		if i > 0 && unicode.IsUpper(r) && unicode.IsLower(rune(field[i-1])) {
-			b.WriteByte('_')
-		}
-		b.WriteRune(unicode.ToUpper(r))
-	}
-	return b.String()
-}
+})
 
 // unknownSettings describes each name that no setting has, with the nearest
 // one that there is.

@@ -63,7 +63,7 @@ func TestSettingsNames(t *testing.T) {
 		os.Unsetenv("CGIPROXY_" + s.name)
 	}
 	var standard Config
-	if err := envconfig.Process("CGIPROXY", &standard); err != nil {
+	if err := envconfig.Process("", &standard); err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range settings() {
@@ -74,7 +74,7 @@ func TestSettingsNames(t *testing.T) {
 			}
 			t.Setenv("CGIPROXY_"+s.name, value)
 			var cfg Config
-			if err := envconfig.Process("CGIPROXY", &cfg); err != nil {
+			if err := envconfig.Process("", &cfg); err != nil {
 				t.Fatalf("CGIPROXY_%s=%s: %v", s.name, value, err)
 			}
 			if reflect.DeepEqual(cfg, standard) {
@@ -84,7 +84,7 @@ func TestSettingsNames(t *testing.T) {
 			os.Unsetenv("CGIPROXY_" + s.name)
 			t.Setenv(s.name, value)
 			cfg = Config{}
-			if err := envconfig.Process("CGIPROXY", &cfg); err != nil {
+			if err := envconfig.Process("", &cfg); err != nil {
 				t.Fatal(err)
 			}
 			if !reflect.DeepEqual(cfg, standard) {

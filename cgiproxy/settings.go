@@ -47,7 +47,7 @@ func loadConfig(env Environ, folder string) (cfg *Config, unknown []string, err 
 	addSettings(values, env, settingPrefix)
 
 	cfg, err = decode(values)
-	for _, file := range [...]*string{&cfg.ErrorPage, &cfg.TLS.CA} {
+	for _, file := range [...]*string{&cfg.ErrorPage, &cfg.TLSCA} {
 		if *file != "" && !filepath.IsAbs(*file) {
 			*file = filepath.Join(folder, *file)
 		}
@@ -127,7 +127,7 @@ func decode(values map[string]string) (*Config, error) {
 			return cfg, &settingError{name: name, err: err}
 		}
 	}
-	err := envconfig.Process(strings.TrimSuffix(settingPrefix, "_"), cfg)
+	err := envconfig.Process("", cfg)
 	if bad, ok := errors.AsType[*envconfig.ParseError](err); ok {
 		err := bad.Err
 		if number, ok := errors.AsType[*strconv.NumError](err); ok {

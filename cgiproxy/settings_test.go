@@ -66,8 +66,8 @@ func TestSettingsOrder(t *testing.T) {
 func TestSettingsAreForgotten(t *testing.T) {
 	configure(t, "MAX_BODY=7", "STRIP_PREFIX=/sub", "TLS_SKIP_VERIFY=true")
 	cfg := configure(t)
-	if cfg.MaxBody != 0 || cfg.StripPrefix != "" || cfg.TLS.SkipVerify {
-		t.Errorf("the second request has MAX_BODY %d, STRIP_PREFIX %q, TLS_SKIP_VERIFY %t of the first", cfg.MaxBody, cfg.StripPrefix, cfg.TLS.SkipVerify)
+	if cfg.MaxBody != 0 || cfg.StripPrefix != "" || cfg.TLSSkipVerify {
+		t.Errorf("the second request has MAX_BODY %d, STRIP_PREFIX %q, TLS_SKIP_VERIFY %t of the first", cfg.MaxBody, cfg.StripPrefix, cfg.TLSSkipVerify)
 	}
 }
 

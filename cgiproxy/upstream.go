@@ -125,17 +125,17 @@ func tlsSettings(cfg *Config) (*tls.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	settings := &tls.Config{ServerName: host, InsecureSkipVerify: cfg.TLS.SkipVerify}
-	if cfg.TLS.CA == "" {
+	settings := &tls.Config{ServerName: host, InsecureSkipVerify: cfg.TLSSkipVerify}
+	if cfg.TLSCA == "" {
 		return settings, nil
 	}
-	pem, err := os.ReadFile(cfg.TLS.CA)
+	pem, err := os.ReadFile(cfg.TLSCA)
 	if err != nil {
 		return nil, &settingError{name: "TLS_CA", err: err}
 	}
 	settings.RootCAs = x509.NewCertPool()
 	if !settings.RootCAs.AppendCertsFromPEM(pem) {
-		return nil, &settingError{name: "TLS_CA", value: cfg.TLS.CA, err: errors.New("holds no certificate in PEM form")}
+		return nil, &settingError{name: "TLS_CA", value: cfg.TLSCA, err: errors.New("holds no certificate in PEM form")}
 	}
 	return settings, nil
 }
