@@ -28,6 +28,8 @@ type Config struct {
 	MaxBody        int64         `envconfig:"CGIPROXY_MAX_BODY" default:"0" example:"10485760" desc:"largest request body in bytes, without a unit; a larger one is 413; 0 is no limit"`
 	TLSSkipVerify  bool          `envconfig:"CGIPROXY_TLS_SKIP_VERIFY" default:"false" example:"true" desc:"accept any certificate of an https app"`
 	TLSCA          string        `envconfig:"CGIPROXY_TLS_CA" example:"/home/me/ca.pem" desc:"PEM file with the certificate authorities of an https app, in place of the system's; a relative path starts at the folder of proxy.cgi"`
+	Secret         string        `envconfig:"CGIPROXY_SECRET" example:"'a long random text'" desc:"signs each request with X-Proxy-Signature, so that the app can tell it from one of somebody else on the machine"`
+	RequireOwner   bool          `envconfig:"CGIPROXY_REQUIRE_OWNER" default:"false" example:"true" desc:"send nothing unless the app's socket was opened by the user that proxy.cgi runs as; else 502"`
 	ErrorPage      string        `envconfig:"CGIPROXY_ERROR_PAGE" example:"/home/me/error.html" desc:"HTML file shown to browsers in place of the built-in error page; a relative path starts at the folder of proxy.cgi"`
 	LogLevel       Level         `envconfig:"CGIPROXY_LOG_LEVEL" default:"warn" example:"info" desc:"what goes to the web server's error log: ~error~, ~warn~, ~info~ (a line for each request) or ~debug~"`
 }

@@ -5,7 +5,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 )
@@ -80,7 +79,7 @@ func writeErrorPage(w http.ResponseWriter, env Environ, cfg *Config, f *failure,
 }
 
 func readErrorPage(name string) ([]byte, error) {
-	f, err := os.Open(name)
+	f, _, err := openOwn(name)
 	if err != nil {
 		return nil, err
 	}

@@ -176,7 +176,7 @@ func TestErrorPageCustom(t *testing.T) {
 		{"JSON all the same", "sorry.html", "application/json", "{", ""},
 		{"text all the same", "sorry.html", "text/plain", "502 Bad Gateway", ""},
 		{"missing", "missing.html", "text/html", builtin, "no such file"},
-		{"a folder", "folder", "text/html", builtin, "is a directory"},
+		{"a folder", "folder", "text/html", builtin, "no regular file"},
 		{"too large", "large.html", "text/html", builtin, "over 1048576 bytes"},
 	}
 	for _, tt := range tests {

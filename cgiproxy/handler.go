@@ -41,7 +41,7 @@ func (h *handler) serve(ctx context.Context, w answerWriter, env Environ, stdin 
 	site := h.site(env)
 	cfg := site.cfg
 	log.level = cfg.LogLevel
-	for _, message := range site.unknown {
+	for _, message := range site.warnings {
 		log.warnf("%s", message)
 	}
 	defer func() {
@@ -59,6 +59,9 @@ func (h *handler) serve(ctx context.Context, w answerWriter, env Environ, stdin 
 	req, public, err := newRequest(env, cfg)
 	if err != nil {
 		return h.fail(w, env, cfg, err, log)
+	}
+	if cfg.Secret != "" {
+		sign(req, cfg.Secret, start)
 	}
 	if req.ContentLength != 0 {
 		req.Body = &requestBody{r: stdin, length: req.ContentLength, limit: cfg.MaxBody, left: left}

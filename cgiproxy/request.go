@@ -45,7 +45,7 @@ func newRequest(env Environ, cfg *Config) (*http.Request, publicURL, error) {
 			"A web server runs this site's gateway once for each request (CGI), so it cannot carry a WebSocket. Server-sent events and long polling work.")
 	}
 	removeHopByHop(in.Header)
-	for _, name := range [...]string{"Proxy", "Proxy-Authorization", "Expect", "X-Proxy-Signature"} {
+	for _, name := range [...]string{"Proxy", "Proxy-Authorization", "Expect", signatureField} {
 		delete(in.Header, name)
 	}
 	public := setForwarded(in.Header, env, cfg.TrustedProxies, prefix)

@@ -13,7 +13,7 @@ import (
 
 // anyString are the settings for which every value is one; a file that they
 // name is looked at when it is needed.
-var anyString = []string{"ERROR_PAGE", "TLS_CA"}
+var anyString = []string{"ERROR_PAGE", "SECRET", "TLS_CA"}
 
 func TestSettingsBad(t *testing.T) {
 	bad := map[string][]string{
@@ -28,6 +28,7 @@ func TestSettingsBad(t *testing.T) {
 		"CONNECT_RETRY":   {"ten", "-10s"},
 		"MAX_BODY":        {"10M", "1e6", "-1", "9223372036854775808"},
 		"TLS_SKIP_VERIFY": {"maybe"},
+		"REQUIRE_OWNER":   {"maybe"},
 		"LOG_LEVEL":       {"loud", "3"},
 	}
 	for _, s := range settings() {

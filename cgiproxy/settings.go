@@ -37,12 +37,12 @@ var bakedUpstream string
 //
 // The Config is usable for logging and the error page also where there is an
 // error.
-func loadConfig(env Environ, folder string) (cfg *Config, unknown []string, err error) {
+func loadConfig(env Environ, folder string) (cfg *Config, warnings []string, err error) {
 	values := map[string]string{}
 	if bakedUpstream != "" {
 		values["UPSTREAM"] = bakedUpstream
 	}
-	fileErr := readSettings(values, folder)
+	warnings, fileErr := readSettings(values, folder)
 	addSettings(values, env, "REDIRECT_"+settingPrefix)
 	addSettings(values, env, settingPrefix)
 
@@ -61,7 +61,7 @@ func loadConfig(env Environ, folder string) (cfg *Config, unknown []string, err 
 	if bad, ok := errors.AsType[*settingError](err); ok {
 		err = misconfigured(bad, folder)
 	}
-	return cfg, unknownSettings(values), err
+	return cfg, append(warnings, unknownSettings(values)...), err
 }
 
 // addSettings adds what stands under prefix in vars to values.
@@ -75,27 +75,30 @@ func addSettings(values, vars map[string]string, prefix string) {
 
 // readSettings adds the settings of the file in folder to values. There the
 // prefix may be left out.
-func readSettings(values map[string]string, folder string) error {
-	f, err := os.Open(filepath.Join(folder, settingsFile))
+func readSettings(values map[string]string, folder string) (warnings []string, err error) {
+	f, info, err := openOwn(filepath.Join(folder, settingsFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return nil, nil
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer f.Close()
+	if err := checkSettingsFile(f.Name(), info); err != nil {
+		return nil, err
+	}
 	text, err := io.ReadAll(io.LimitReader(f, maxSettingsFile+1))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if len(text) > maxSettingsFile {
-		return fmt.Errorf("%s is over %d bytes", f.Name(), maxSettingsFile)
+		return nil, fmt.Errorf("%s is over %d bytes", f.Name(), maxSettingsFile)
 	}
 	// Windows editors put a byte order mark first.
 	vars, err := godotenv.UnmarshalBytes(bytes.TrimPrefix(text, []byte("\ufeff")))
 	if err != nil {
 		// godotenv quotes the text around the error: that may be a secret.
-		return fmt.Errorf("%s is not made of lines NAME=value", f.Name())
+		return nil, fmt.Errorf("%s is not made of lines NAME=value", f.Name())
 	}
 	addSettings(values, vars, "")
 	addSettings(values, vars, settingPrefix)
@@ -104,7 +107,10 @@ func readSettings(values map[string]string, folder string) error {
 			delete(values, name)
 		}
 	}
-	return nil
+	if values["SECRET"] != "" && readableByOthers(info) {
+		warnings = append(warnings, f.Name()+" holds "+settingPrefix+"SECRET and others may read it: set its permissions to 600")
+	}
+	return warnings, nil
 }
 
 // decodeLock guards the process environment, the only place that envconfig
@@ -151,6 +157,9 @@ func misconfigured(bad *settingError, folder string) *failure {
 
 // unreadable is a settings file that cannot be used.
 func unreadable(err error) *failure {
+	if f, ok := errors.AsType[*failure](err); ok {
+		return f
+	}
 	remedy := "it must be a text file with lines like " + settingPrefix + "UPSTREAM=6543"
 	if errors.Is(err, fs.ErrPermission) {
 		remedy = fmt.Sprintf("the web server runs scripts as user %d, who may not read it: set its permissions to 644", os.Geteuid())

@@ -131,11 +131,11 @@ func TestSettingsFileUnusable(t *testing.T) {
 		want string
 	}{
 		// Permission bits do not stop root, who may run the tests.
-		{"unreadable", func(t *testing.T, folder string) {
+		{"a folder", func(t *testing.T, folder string) {
 			if err := os.Mkdir(filepath.Join(folder, ".htcgiproxy"), 0o700); err != nil {
 				t.Fatal(err)
 			}
-		}, "directory"},
+		}, "no regular file"},
 		{"too large", func(t *testing.T, folder string) {
 			writeFile(t, folder, ".htcgiproxy", "SECRET="+secret+"\n#"+strings.Repeat("x", maxSettingsFile))
 		}, "over 65536 bytes"},

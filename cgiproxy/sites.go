@@ -12,16 +12,16 @@ import (
 // A site is what a set of settings makes: its configuration, or why there is
 // none, and the connections to its app.
 type site struct {
-	cfg     *Config
-	err     error
-	unknown []string
-	client  *client
+	cfg      *Config
+	err      error
+	warnings []string
+	client   *client
 }
 
 // loadSite reads the settings that count for env.
 func loadSite(env Environ, folder string) *site {
 	s := &site{}
-	s.cfg, s.unknown, s.err = loadConfig(env, folder)
+	s.cfg, s.warnings, s.err = loadConfig(env, folder)
 	s.client = &client{cfg: s.cfg}
 	return s
 }
@@ -81,7 +81,7 @@ func (c *siteCache) site(env Environ) *site {
 	}
 	if s, ok := c.sites[key]; ok {
 		known := *s
-		known.unknown = nil // was said once
+		known.warnings = nil // were said once
 		return &known
 	}
 	s := loadSite(env, c.folder)

@@ -14,11 +14,11 @@ func TestSites(t *testing.T) {
 	file := writeFile(t, folder, ".htcgiproxy", "UPSTREAM=1\nNONSENSE=1\n")
 	sites := newSites(folder, nil)
 	first := sites.site(visit())
-	if first.err != nil || first.cfg.Upstream.address != "127.0.0.1:1" || len(first.unknown) != 1 {
+	if first.err != nil || first.cfg.Upstream.address != "127.0.0.1:1" || len(first.warnings) != 1 {
 		t.Fatalf("got %+v", first)
 	}
 	again := sites.site(visit("REQUEST_URI=/other", "HTTP_CGIPROXY_UPSTREAM=6"))
-	if again.client != first.client || again.unknown != nil {
+	if again.client != first.client || again.warnings != nil {
 		t.Errorf("the same settings: got %+v, want %+v without the unknown names", again, first)
 	}
 	other := sites.site(visit("CGIPROXY_UPSTREAM=2"))

@@ -106,6 +106,11 @@ func dial(ctx context.Context, cfg *Config) (net.Conn, error) {
 	if !ok {
 		conn, err = new(net.Dialer).DialContext(ctx, cfg.Upstream.network, cfg.Upstream.address)
 	}
+	if err == nil && cfg.RequireOwner {
+		if err = checkOwner(conn); err != nil {
+			conn.Close()
+		}
+	}
 	if err != nil || cfg.Upstream.scheme != "https" {
 		return conn, err
 	}
@@ -152,6 +157,9 @@ func connectFailure(err error, cfg *Config) error {
 	at := "connect " + cfg.Upstream.String()
 	if netErr, ok := errors.AsType[net.Error](err); ok && netErr.Timeout() || errors.Is(err, context.DeadlineExceeded) {
 		return gatewayTimeout(fmt.Errorf("%s: no connection within %v", at, cfg.ConnectTimeout), "is the app overloaded, or a firewall between?")
+	}
+	if _, ok := errors.AsType[*ownerError](err); ok {
+		return badGateway(fmt.Errorf("%s: %w", at, err), settingPrefix+"REQUIRE_OWNER is set: is it your own app that listens there, started by you?")
 	}
 	if _, ok := errors.AsType[*net.DNSError](err); ok {
 		return badGateway(fmt.Errorf("%s: %w", at, err), "write an address that this machine knows into "+settingPrefix+"UPSTREAM")

@@ -1,0 +1,67 @@
+package cgiproxy
+
+import (
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// openOwn opens a file that the owner of the site has written. On a machine
+// with other users something else may be in its place: a link of theirs to a
+// file that only we may read, or a pipe that never ends.
+func openOwn(name string) (*os.File, fs.FileInfo, error) {
+	link, err := os.Lstat(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	if owner := ownerOf(link); link.Mode()&fs.ModeSymlink != 0 && owner != os.Geteuid() && owner != 0 {
+		return nil, nil, fmt.Errorf("%s is a symbolic link of user %d, not of ours, user %d", name, owner, os.Geteuid())
+	}
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe without a writer would hold up open
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is no regular file", name)
+	}
+	if err != nil {
+		f.Close()
+		return nil, nil, err
+	}
+	return f, info, nil
+}
+
+// checkSettingsFile refuses a .htcgiproxy that others can have written: what it
+// names gets all that visitors send. Its folder's owner may have written it,
+// who can put another file in its place anyway: without suEXEC he and the user
+// that scripts run as are two.
+func checkSettingsFile(name string, info fs.FileInfo) error {
+	if writable := info.Mode().Perm() & 0o022; writable != 0 {
+		return &failure{
+			status: http.StatusInternalServerError,
+			cause:  fmt.Errorf("%s has permissions %03o: others may write to it", name, info.Mode().Perm()),
+			remedy: "set its permissions to 600 (or 644 where the web server runs scripts as another user)",
+		}
+	}
+	owner := ownerOf(info)
+	if owner == os.Geteuid() || owner == 0 {
+		return nil
+	}
+	if folder, err := os.Stat(filepath.Dir(name)); err == nil && ownerOf(folder) == owner {
+		return nil
+	}
+	return &failure{
+		status: http.StatusInternalServerError,
+		cause:  fmt.Errorf("%s belongs to user %d, who is neither ours, user %d, nor the folder's", name, owner, os.Geteuid()),
+		remedy: "delete it and upload it again",
+	}
+}
+
+func readableByOthers(info fs.FileInfo) bool { return info.Mode().Perm()&0o004 != 0 }
+
+// ownerOf returns the user that a file belongs to.
+func ownerOf(info fs.FileInfo) int { return int(info.Sys().(*syscall.Stat_t).Uid) }
