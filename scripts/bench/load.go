@@ -154,6 +154,7 @@ func (b *bench) compareLoad(results map[loadKey]load, n int) {
 	cgi, fast := rate(ours, viaCGI), rate(oursFast, viaFCGI)
 	what := fmt.Sprintf("mod_cgid, %d clients, requests/s", n)
 	b.report.compare(what, ours, cgi, goProxy, rate(goProxy, viaCGI), number, atLeast(1.12))
+	b.report.compare(what, ours, cgi, goTrim, rate(goTrim, viaCGI), number, noBudget)
 	b.report.compare(what, ours, cgi, cProxy, rate(cProxy, viaCGI), number, noBudget)
 	b.report.compare(what, ours, cgi, modProxy, rate(modProxy, viaProxy), number, noBudget)
 	what = fmt.Sprintf("mod_fcgid, %d clients, requests/s", n)

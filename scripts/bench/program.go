@@ -17,7 +17,9 @@ const sources = "scripts/bench/yardsticks"
 const (
 	ours     = "proxy.cgi"
 	goProxy  = "Go, 30 lines"
+	goTrim   = "Go, 30 lines, our flags"
 	cProxy   = "C, static"
+	goBare   = "Go, only system calls"
 	goHello  = "Go, hello"
 	python   = "Python 3"
 	perl     = "Perl"
@@ -38,9 +40,10 @@ type program struct {
 	err  error    // why it cannot be run here
 }
 
-// goFlags are those of `make build`: what differs between the Go programs is
-// their own code.
-var goFlags = []string{"build", "-trimpath", "-tags", "nethttpomithttp2,netgo,osusergo", "-ldflags", "-s -w"}
+// ourFlags are those of `make build`. The Go programs are built with them, so
+// that what differs is their own code; but for the usual one of 30 lines, which
+// is also built as everybody would, with nothing but `go build`.
+var ourFlags = []string{"-trimpath", "-tags", "nethttpomithttp2,netgo,osusergo", "-ldflags", "-s -w"}
 
 // build builds all programs into folder, for an app at addr.
 func build(ctx context.Context, folder, addr string) (once, fast []*program, err error) {
@@ -51,7 +54,9 @@ func build(ctx context.Context, folder, addr string) (once, fast []*program, err
 	once = []*program{
 		compiled(ours, "proxy.cgi", true),
 		compiled(goProxy, "goproxy", true),
+		compiled(goTrim, "goproxy-trimmed", true),
 		compiled(cProxy, "cproxy", true),
+		compiled(goBare, "gobare", true),
 		compiled(goHello, "gohello", false),
 		interpreted(python, "python3", "proxy.py", upstream),
 		interpreted(perl, "perl", "proxy.pl", upstream),
@@ -69,18 +74,23 @@ func build(ctx context.Context, folder, addr string) (once, fast []*program, err
 	if _, err := output(ctx, "make", "-s", "build", "OUT="+once[0].path); err != nil {
 		return nil, nil, err
 	}
-	for _, p := range []*program{once[1], once[3], fast[1], fast[2]} {
+	if _, err := output(ctx, "go", "build", "-o", named(once, goProxy).path, "./"+sources+"/goproxy"); err != nil {
+		return nil, nil, err
+	}
+	for _, p := range []*program{named(once, goTrim), named(once, goBare), named(once, goHello), named(fast, goFast), named(fast, helloFCG)} {
 		if err := buildGo(ctx, p.path); err != nil {
 			return nil, nil, err
 		}
 	}
-	once[2].err = buildC(ctx, once[2].path)
+	c := named(once, cProxy)
+	c.err = buildC(ctx, c.path)
 	return once, fast, nil
 }
 
 func buildGo(ctx context.Context, path string) error {
-	source := "./" + filepath.Join(sources, filepath.Base(path))
-	cmd := exec.CommandContext(ctx, "go", append(goFlags, "-o", path, source)...)
+	source := "./" + filepath.Join(sources, strings.TrimSuffix(filepath.Base(path), "-trimmed"))
+	args := append([]string{"build"}, ourFlags...)
+	cmd := exec.CommandContext(ctx, "go", append(args, "-o", path, source)...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w\n%s", source, err, text)

@@ -79,7 +79,7 @@ func openSite(b *bench) (*site, error) {
 	}
 	s := &site{server: server}
 	s.targets = []*target{{name: modProxy, via: viaProxy, url: server.URL + "/mod_proxy/", asks: true}}
-	for _, name := range []string{ours, goProxy, cProxy} {
+	for _, name := range []string{ours, goProxy, goTrim, cProxy} {
 		if err = s.add(b, named(b.programs, name), viaCGI); err != nil {
 			break
 		}
