@@ -1,6 +1,6 @@
-// Gobare is cproxy.c in Go, for requests without a body: it connects, forwards
-// and copies, checks next to nothing, and imports nothing but syscall. No Go
-// program can cost less. The app's host:port, an IPv4 address, is in UPSTREAM.
+// Gobare is cproxy.c in Go: it connects, forwards and copies, checks next to
+// nothing, and imports nothing but syscall. No Go program can cost less. The
+// app's host:port, an IPv4 address, is in UPSTREAM.
 package main
 
 import "syscall"
@@ -12,11 +12,23 @@ func main() {
 	fd := dial(value(vars, "UPSTREAM"))
 	request := append(buf[:0], value(vars, "REQUEST_METHOD")+" "+value(vars, "REQUEST_URI")+" HTTP/1.0\r\n"...)
 	for _, v := range vars {
-		if len(v) > 5 && v[:5] == "HTTP_" {
+		if len(v) > 5 && v[:5] == "HTTP_" && value([]string{v}, "HTTP_CONNECTION") == "" {
 			request = appendField(request, v[5:])
 		}
 	}
+	length := value(vars, "CONTENT_LENGTH")
+	if length != "" {
+		request = append(request, "Content-Length: "+length+"\r\n"...)
+	}
 	writeAll(fd, append(request, "\r\n"...))
+	for left := number(length); left > 0; {
+		n, err := syscall.Read(0, buf[:min(left, len(buf))])
+		if n <= 0 || err != nil {
+			fail("body cut off")
+		}
+		writeAll(fd, buf[:n])
+		left -= n
+	}
 	copyAnswer(fd)
 }
 
