@@ -54,7 +54,7 @@ func (h *handler) serve(ctx context.Context, w answerWriter, env Environ, stdin 
 		return h.fail(w, env, cfg, site.err, log)
 	}
 	if loop := cfg.checkLoop(env); loop != nil {
-		return h.fail(w, env, cfg, misconfigured(loop, h.folder), log)
+		return h.fail(w, env, cfg, misconfigured(loop, env, h.folder), log)
 	}
 	req, public, err := newRequest(env, cfg)
 	if err != nil {

@@ -59,7 +59,7 @@ func loadConfig(env Environ, folder string) (cfg *Config, warnings []string, err
 		err = cfg.check()
 	}
 	if bad, ok := errors.AsType[*settingError](err); ok {
-		err = misconfigured(bad, folder)
+		err = misconfigured(bad, env, folder)
 	}
 	return cfg, append(warnings, unknownSettings(values)...), err
 }
@@ -145,12 +145,16 @@ func decode(values map[string]string) (*Config, error) {
 }
 
 // misconfigured is a setting that is missing or wrong, with how to write it.
-func misconfigured(bad *settingError, folder string) *failure {
+func misconfigured(bad *settingError, env Environ, folder string) *failure {
 	f := &failure{status: http.StatusInternalServerError, cause: bad}
+	name := settingPrefix + bad.name
 	for _, s := range settings() {
 		if s.name == bad.name {
-			f.remedy = fmt.Sprintf("write for example %s%s=%s into %s", settingPrefix, s.name, s.example, filepath.Join(folder, settingsFile))
+			f.remedy = fmt.Sprintf("write for example %s=%s into %s", name, s.example, filepath.Join(folder, settingsFile))
 		}
+	}
+	if env[name] != "" || env["REDIRECT_"+name] != "" {
+		f.remedy += fmt.Sprintf(", and take SetEnv %s out of .htaccess, for it counts first", name)
 	}
 	return f
 }

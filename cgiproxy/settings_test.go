@@ -207,3 +207,28 @@ func TestSettingsUnknown(t *testing.T) {
 		})
 	}
 }
+
+// The remedy names the place that has to change.
+func TestSettingsBadPlace(t *testing.T) {
+	const setEnv = "take SetEnv CGIPROXY_MAX_BODY out of .htaccess"
+	tests := []struct {
+		name, file string
+		env        Environ
+		want       bool // that the remedy is about SetEnv
+	}{
+		{"SetEnv", "", Environ{"CGIPROXY_MAX_BODY": "10M"}, true},
+		{"SetEnv before the file", "MAX_BODY=10", Environ{"REDIRECT_CGIPROXY_MAX_BODY": "10M"}, true},
+		{"the file", "MAX_BODY=10M", nil, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			folder := t.TempDir()
+			writeFile(t, folder, ".htcgiproxy", "UPSTREAM=6543\n"+tt.file+"\n")
+			_, _, err := loadConfig(tt.env, folder)
+			wantFailure(t, err, 500)
+			if got := strings.Contains(err.Error(), setEnv); got != tt.want {
+				t.Errorf("%v: names SetEnv: %t, want %t", err, got, tt.want)
+			}
+		})
+	}
+}
