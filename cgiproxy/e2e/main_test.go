@@ -52,7 +52,7 @@ var (
 
 // sites is how many folders with a proxy.cgi each server has: lighttpd and
 // nginx must know them when they start.
-const sites = 150
+const sites = 250
 
 func siteFolder(i int) string { return fmt.Sprintf("s%d", i) }
 
