@@ -176,3 +176,36 @@ func TestReport(t *testing.T) {
 		t.Errorf("%v in\n%s", err, picture)
 	}
 }
+
+func TestReadme(t *testing.T) {
+	r := newReport(false)
+	r.table(loadTitle, "a note", "way", "rate").add("mod_cgid", "400")
+	r.table("Another", "a note", "x").add("left out")
+	readme := t.TempDir() + "/README.md"
+	for name, text := range map[string]string{
+		"no lines": "text\n",
+		"no end":   readmeStart + "text\n",
+	} {
+		if err := os.WriteFile(readme, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.writeReadme(readme); err == nil {
+			t.Errorf("%s: got no error", name)
+		}
+		if got, err := os.ReadFile(readme); err != nil || string(got) != text {
+			t.Errorf("%s: it is now %q (%v)", name, got, err)
+		}
+	}
+	if err := os.WriteFile(readme, []byte("before\n"+readmeStart+"old\n"+readmeEnd+"after\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want := "before\n" + readmeStart + loadTitle + ":\n\n| way      | rate |\n|----------|------|\n| mod_cgid | 400  |\n\n" + r.machine.String() + "\n" + readmeEnd + "after\n"
+	for range 2 { // it can be written anew
+		if err := r.writeReadme(readme); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(readme); err != nil || string(got) != want {
+			t.Errorf("got %q (%v), want %q", got, err, want)
+		}
+	}
+}

@@ -122,7 +122,7 @@ func medianLoad(list []load) load {
 }
 
 func (b *bench) reportLoad(results map[loadKey]load) {
-	t := b.report.table("Requests per second under Apache",
+	t := b.report.table(loadTitle,
 		fmt.Sprintf("A page of %d bytes, asked for by wrk over connections that are kept; the medians of %d rounds of one second.", len(page), b.effort.rounds),
 		"way", "program")
 	for _, n := range b.effort.clients {

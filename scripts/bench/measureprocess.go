@@ -50,7 +50,7 @@ func (p *program) wantPage() func(io.Reader) error {
 }
 
 func (b *bench) reportProcess(programs []*program, samples map[*program][]usage, looks map[*program][]snapshot) {
-	t := b.report.table("One GET as a whole process",
+	t := b.report.table(processTitle,
 		fmt.Sprintf("From the start of the process to its end, %d times each: a page of %d bytes. "+
 			"CPU and page faults are medians, too; memory is the peak of what is resident, shared pages included; "+
 			"threads are counted while the app is thinking, the median of %d looks. %q is built by `go build` and nothing else, "+
