@@ -82,7 +82,11 @@ func followStream(t *testing.T, addr, path string, got chan<- bool) time.Duratio
 		if _, err := stream.ReadString('\n'); err != nil {
 			t.Fatal(err)
 		}
-		got <- true
+		select {
+		case got <- true:
+		case <-time.After(patience):
+			t.Fatalf("the app gave up after event %d: it was held back", i)
+		}
 	}
 	if rest, err := io.ReadAll(stream); err != nil || len(rest) > 0 {
 		t.Errorf("the stream ends with %q, %v", rest, err)
