@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // ServeCGI answers the one request this process was started for (RFC 3875): it
@@ -20,6 +22,10 @@ import (
 // the connection to the app, which is what they are sent for.
 func ServeCGI() int {
 	env := NewEnviron(os.Environ())
+	if stdoutWasClosed() {
+		(&logger{w: os.Stderr, id: requestID(env)}).errorf("stdout is closed: nobody would get the answer, so the app is not asked")
+		return 1
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	stdoutClosed := func() bool { return hungUp(syscall.Stdout) }
@@ -47,6 +53,19 @@ func ServeCGI() int {
 // it found, so that a short one looks whole; with the header already sent, the
 // Content-Length there shows that something is missing.
 const cutPause = 250 * time.Millisecond
+
+// stdoutWasClosed reports whether the process began without a stdout. Go's
+// runtime opens the null device in its place, unlike a shell for reading and
+// writing.
+func stdoutWasClosed() bool {
+	flags, err := unix.FcntlInt(uintptr(syscall.Stdout), unix.F_GETFL, 0)
+	if err != nil || flags&unix.O_ACCMODE != unix.O_RDWR {
+		return false
+	}
+	info, err1 := os.Stdout.Stat()
+	null, err2 := os.Stat(os.DevNull)
+	return err1 == nil && err2 == nil && os.SameFile(info, null)
+}
 
 // executableFolder returns the folder of proxy.cgi. Without /proc it is the
 // working directory, which every web server sets to it (RFC 3875, section 7.2).

@@ -1,0 +1,114 @@
+package e2e
+
+import (
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"proxy.cgi/cgiproxy/e2e/webserver"
+)
+
+// testEndOfServer has the rows of faults in which something happens to the web
+// server: one server for all their stages.
+func testEndOfServer(t *testing.T, kind webserver.Kind, by *culprit) {
+	rows := faultsOf(by)
+	s, err := webserver.Start(kind, faultOptions(kind, len(rows)))
+	webserver.Need(t, err)
+	defer func() {
+		// It says what has outlived the server. A second call does nothing.
+		if err := s.Stop(); err != nil {
+			t.Error(err)
+		}
+	}()
+	var all []*incident
+	for i, f := range rows {
+		if reason, ok := f.except[kind]; ok {
+			t.Run(f.at.name, func(t *testing.T) { t.Skip(reason) })
+			continue
+		}
+		x := f.begin(t, s, faultFolder(i))
+		x.await(t)
+		all = append(all, x)
+	}
+	if all == nil {
+		t.Skip("it gets to none of the stages")
+	}
+	time.Sleep(firstLook)
+	by.server(t, s, all)
+	for _, x := range all {
+		t.Run(x.at.name, x.check)
+	}
+}
+
+// stopServer is what a service manager does first.
+func stopServer(t *testing.T, s *webserver.Server, _ []*incident) {
+	if err := s.Stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+// killServer ends the server's own processes as the kernel does it for want of
+// memory. Whoever started the others goes first, for it would start more.
+func killServer(t *testing.T, s *webserver.Server, all []*incident) {
+	var programs []int // not to be killed, or not again
+	for _, x := range all {
+		programs = append(programs, running(t, s, x.folder+"/"+scriptName(s.Kind))...)
+	}
+	pids := s.Processes()
+	slices.Reverse(pids) // nginx before the fcgiwraps
+	for _, pid := range append([]int{mainProcess(t, s)}, pids...) {
+		if !slices.Contains(programs, pid) {
+			syscall.Kill(pid, syscall.SIGKILL)
+			programs = append(programs, pid)
+		}
+	}
+}
+
+// finishServer tells the server to answer what is under way, and has the app
+// answer when it takes nothing new any more.
+func finishServer(t *testing.T, s *webserver.Server, all []*incident) {
+	signal := syscall.SIGWINCH
+	switch s.Kind {
+	case lighttpd, webserver.LighttpdFastCGI:
+		signal = syscall.SIGINT
+	case nginx:
+		signal = syscall.SIGQUIT
+	}
+	if err := syscall.Kill(mainProcess(t, s), signal); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		conn, err := net.Dial("tcp", s.Addr)
+		if err != nil {
+			break
+		}
+		conn.Close()
+		if time.Now().After(deadline) {
+			t.Fatal("it still accepts connections")
+		}
+	}
+	for _, x := range all {
+		io.WriteString(x.stagedApp.conn, plainAnswer)
+	}
+}
+
+// mainProcess returns the process of the server that has started its others.
+func mainProcess(t *testing.T, s *webserver.Server) int {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(filepath.Dir(s.Root), "pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pid
+}

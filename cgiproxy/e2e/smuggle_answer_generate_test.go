@@ -1,0 +1,240 @@
+// Where the answers of TestSmuggleAnswers come from, and what a visitor must
+// get of them.
+
+package e2e
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// An oddAnswer is what the app says to the first of two requests.
+type oddAnswer struct {
+	what      string
+	method    string // of the request
+	pipelined bool   // the second request comes with the first
+	last      bool   // the first request is its connection's last
+
+	wire   string // all that the app sends at once
+	late   string // what it sends after that, when the visitor has his answer
+	closes bool   // whether it then closes the connection
+
+	status string // what the visitor must get
+	body   string
+	cut    bool // he may get less of the body, or an error of the web server's
+}
+
+// fake is an answer that nobody asked for.
+const fake = "HTTP/1.1 200 OK\r\nX-Marker: evil\r\nContent-Length: 4\r\n\r\nevil"
+
+// An answerGenerator draws the parts of an oddAnswer.
+type answerGenerator struct {
+	generator
+	site string // "/s1"
+
+	line    string   // the status line
+	fields  []string // lines, or what stands in their place
+	framing []string // the same, of the fields that frame the body
+	body    string   // as it is sent
+}
+
+// generateAnswer makes the same answer of the same arguments.
+func generateAnswer(seed uint64, index int, site string) *oddAnswer {
+	g := &answerGenerator{generator: generator{rand.New(rand.NewPCG(seed, uint64(index)))}, site: site, line: "HTTP/1.1 200 OK"}
+	a := &oddAnswer{method: "GET", status: "200", body: g.content(), pipelined: g.chance(30)}
+	g.frame(a)
+	if g.chance(85) {
+		trick := answerTricks[g.IntN(len(answerTricks))]
+		a.what = trick.name
+		trick.play(g, a)
+	}
+	g.Shuffle(len(g.fields), func(i, j int) { g.fields[i], g.fields[j] = g.fields[j], g.fields[i] })
+	end := "\r\n"
+	if a.what == "lines ended by LF" {
+		end = "\n"
+	}
+	a.wire += g.line + end + strings.Join(append(g.fields, g.framing...), end) + end + end + g.body
+	if len(g.framing) > 0 && !a.cut {
+		g.surplus(a)
+	}
+	return a
+}
+
+func (g *answerGenerator) content() string {
+	return g.oneOf("", "a", "0\r\n\r\n", fake, "a"+fake+"z", strings.Repeat("z", 3000), strings.Repeat("y", 70_000))
+}
+
+// frame declares the end of the body in one of the three right ways.
+func (g *answerGenerator) frame(a *oddAnswer) {
+	g.fields = []string{"Content-Type: text/plain", "X-First: 1"}
+	switch g.IntN(5) {
+	case 0:
+		g.body, a.closes = a.body, true
+	case 1, 2:
+		g.inChunks(a)
+	default:
+		g.byLength(a)
+	}
+}
+
+func (g *answerGenerator) byLength(a *oddAnswer) {
+	g.framing, g.body, a.closes = []string{"Content-Length: " + strconv.Itoa(len(a.body))}, a.body, false
+}
+
+func (g *answerGenerator) inChunks(a *oddAnswer) {
+	g.framing, g.body, a.closes = []string{"Transfer-Encoding: chunked"}, "", false
+	size := g.pick(1000, 7, 100_000)
+	for rest := a.body; rest != ""; rest = rest[min(size, len(rest)):] {
+		g.body += fmt.Sprintf("%x\r\n%s\r\n", min(size, len(rest)), rest[:min(size, len(rest))])
+	}
+	g.body += "0\r\n\r\n"
+}
+
+// surplus adds bytes that are no part of the answer.
+func (g *answerGenerator) surplus(a *oddAnswer) {
+	extra := g.oneOf("", "", fake, fake, fake+fake, "\r\n", "evil", "\r\n"+fake, "0\r\n\r\n")
+	if g.chance(30) && !a.closes && !a.pipelined {
+		a.late = extra
+		return
+	}
+	a.wire += extra
+}
+
+// refused is for answers that proxy.cgi must not pass on.
+func (a *oddAnswer) refused() { a.status, a.closes = "502", true }
+
+// An answerTrick makes an answer odd.
+type answerTrick struct {
+	name string
+	play func(g *answerGenerator, a *oddAnswer)
+}
+
+var answerTricks = []answerTrick{
+	{"length and chunks", func(g *answerGenerator, a *oddAnswer) {
+		g.inChunks(a)
+		length := "Content-Length: " + strconv.Itoa(g.pick(len(a.body), len(g.body), 0, 5))
+		g.framing = append(g.framing, length)
+		if g.chance(50) {
+			g.framing[0], g.framing[1] = g.framing[1], g.framing[0]
+		}
+		a.refused()
+	}},
+	{"two lengths", func(g *answerGenerator, a *oddAnswer) {
+		g.byLength(a)
+		g.framing = append(g.framing, "Content-Length: "+strconv.Itoa(len(a.body)+g.pick(1, 4, 61)))
+		a.refused()
+	}},
+	{"one length twice", func(g *answerGenerator, a *oddAnswer) {
+		g.byLength(a)
+		g.framing = append(g.framing, strings.ToUpper(g.framing[0]))
+	}},
+	{"odd length", func(g *answerGenerator, a *oddAnswer) {
+		g.byLength(a)
+		n := strconv.Itoa(len(a.body))
+		g.framing[0] = "Content-Length: " + g.oneOf("+"+n, "-"+n, "0x"+n, n+", "+n, n+","+n, n+";", "", n+".0", n+" "+n, "1"+strings.Repeat("0", 20), n+"\r\n "+n)
+		a.refused()
+	}},
+	{"odd coding", func(g *answerGenerator, a *oddAnswer) {
+		g.inChunks(a)
+		g.framing[0] = "Transfer-Encoding: " + g.oneOf("xchunked", "chunked, identity", "identity", "gzip, chunked", "", "chunked\r\nTransfer-Encoding: chunked", "identity\r\nTransfer-Encoding: chunked", "chunked;q=1", "\"chunked\"", "\r\n chunked,", "chunked, chunked")
+		a.refused()
+	}},
+	{"upper case", func(g *answerGenerator, a *oddAnswer) { g.inChunks(a); g.framing[0] = strings.ToUpper(g.framing[0]) }},
+	{"broken chunks", func(g *answerGenerator, a *oddAnswer) {
+		a.body = "begin" + a.body
+		g.inChunks(a)
+		at := strings.Index(g.body, "\r\n") + len("\r\nbegin")
+		g.body = g.body[:at] + g.oneOf("", "\r", "evil\r\n0\r\n\r\n", "\r\nevil\r\n", "\r\n-1\r\nevil", "\r\nffffffffffffffffff\r\nevil", "\r\n0x4\r\nevil\r\n0\r\n\r\n", "\r\n;\r\nevil")
+		g.body = "5" + g.body[strings.Index(g.body, "\r\n"):]
+		a.cut, a.closes = true, true
+	}},
+	{"no last chunk", func(g *answerGenerator, a *oddAnswer) {
+		g.inChunks(a)
+		g.body = strings.TrimSuffix(g.body, "0\r\n\r\n")
+		a.cut, a.closes = true, true
+	}},
+	{"chunks with extensions", func(g *answerGenerator, a *oddAnswer) {
+		a.body = "hello"
+		g.inChunks(a)
+		g.body = g.oneOf("5;evil\r\nhello\r\n0;evil\r\n\r\n", "0005\r\nhello\r\n00\r\n\r\n", "5;a=\"\r\nhello\r\n0\r\n\r\n")
+	}},
+	{"trailers", func(g *answerGenerator, a *oddAnswer) {
+		g.inChunks(a)
+		g.body = strings.TrimSuffix(g.body, "\r\n") + g.oneOf("X-Marker: evil\r\n", "Content-Length: 3\r\nX: evil\r\n", "Transfer-Encoding: evil\r\n", "Status: 404 evil\r\n", fake+"\r\n") + "\r\n"
+	}},
+	{"length too long", func(g *answerGenerator, a *oddAnswer) {
+		g.byLength(a)
+		g.framing[0] = "Content-Length: " + strconv.Itoa(len(a.body)+g.pick(1, 100, 1_000_000))
+		// Web servers keep the connection of an answer that is shorter than it
+		// says: the visitor would wait, or take the next answer for its rest.
+		a.cut, a.closes, a.pipelined, a.last = true, true, false, true
+	}},
+	{"length too short", func(g *answerGenerator, a *oddAnswer) {
+		g.byLength(a)
+		g.body += g.oneOf(fake, "evil", "\r\n"+fake)
+	}},
+	{"1xx before", func(g *answerGenerator, a *oddAnswer) {
+		a.wire = strings.Repeat(g.oneOf("HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 103 Early Hints\r\nX-Marker: evil\r\nContent-Length: 4\r\n\r\n", "HTTP/1.1 199 \r\nTransfer-Encoding: chunked\r\n\r\n"), g.pick(1, 3, 500))
+	}},
+	{"1xx without end", func(g *answerGenerator, a *oddAnswer) {
+		a.wire = strings.Repeat("HTTP/1.1 100 Continue\r\n\r\n", 1<<20/25+1)
+		a.refused()
+	}},
+	{"1xx with a body", func(g *answerGenerator, a *oddAnswer) {
+		a.wire = "HTTP/1.1 102 Processing\r\nContent-Length: 4\r\n\r\nevil"
+		a.refused()
+	}},
+	{"status that is none", func(g *answerGenerator, a *oddAnswer) {
+		g.line = g.oneOf("HTTP/1.1 101 Switching Protocols", "HTTP/1.1 099 x", "HTTP/1.1 2000 x", "HTTP/1.1 20", "HTTP/1.1 +20 x", "HTTP/1.1 -20 x", "HTTP/1.1 2 0", "HTTP/2.0 200 OK", "http/1.1 200 OK", "HTTP/1.1  200 OK", "ICY 200 OK", "", "\r\nHTTP/1.1 200 OK", " HTTP/1.1 200 OK")
+		a.refused()
+	}},
+	{"two status lines", func(g *answerGenerator, a *oddAnswer) {
+		g.line = "HTTP/1.1 200 OK\r\nHTTP/1.1 404 evil"
+		a.refused()
+	}},
+	{"odd reason phrase", func(g *answerGenerator, a *oddAnswer) {
+		g.line = "HTTP/1.1 200 " + g.oneOf("", "HTTP/1.1 404", "a: b", strings.Repeat("r", 300), "\xff")
+	}},
+	{"control byte in the status line", func(g *answerGenerator, a *oddAnswer) {
+		g.line = "HTTP/1.1 200 OK" + g.oneOf("\rX-Marker: evil", "\x00", "\x0b")
+		a.refused()
+	}},
+	{"odd field line", func(g *answerGenerator, a *oddAnswer) {
+		g.fields = append(g.fields, g.oneOf("X: a\rX-Marker: evil", "X: a\x00", "X: \x01", "X: a\x7f", "no colon", ": evil", "X A: evil", "X-A : evil", "X\x00: evil", "Content-Length\x0b: 3", "\xa0X: evil"))
+		a.refused()
+	}},
+	{"folded line", func(g *answerGenerator, a *oddAnswer) {
+		g.fields = append(g.fields, g.oneOf("X: a\r\n b", "X: a\r\n\tContent-Length: 3", "X:\r\n b"))
+	}},
+	{"lines ended by LF", func(g *answerGenerator, a *oddAnswer) {}},
+	{"Status field", func(g *answerGenerator, a *oddAnswer) {
+		g.fields = append(g.fields, g.oneOf("Status: 404 evil", "status: 204 evil", "STATUS: 304 evil", "Status: 101 evil", "Status: evil"))
+	}},
+	{"Location of a 200", func(g *answerGenerator, a *oddAnswer) {
+		g.fields = append(g.fields, "Location: "+g.oneOf(g.site+"/end.txt?evil", "http://evil.example/", "//evil"))
+	}},
+	{"Location of a redirect", func(g *answerGenerator, a *oddAnswer) {
+		a.status = g.oneOf("201", "302", "303", "308")
+		g.line = "HTTP/1.1 " + a.status + " x"
+		g.fields = append(g.fields, "Location: "+g.site+"/end.txt")
+	}},
+	{"hop-by-hop fields", func(g *answerGenerator, a *oddAnswer) {
+		g.fields = append(g.fields, g.oneOf("Connection: Content-Length\r\nUpgrade: evil", "Connection: close, X-Hop\r\nX-Hop: evil", "Keep-Alive: evil", "Connection: keep-alive\r\nProxy-Connection: evil", "Trailer: evil", "Upgrade: evil\r\nConnection: Upgrade"))
+	}},
+	{"HTTP/1.0", func(g *answerGenerator, a *oddAnswer) {
+		g.byLength(a)
+		g.line = "HTTP/1.0 200 OK"
+		g.fields = append(g.fields, g.oneOf("X: y", "Connection: keep-alive"))
+	}},
+	{"body of a HEAD", func(g *answerGenerator, a *oddAnswer) { a.method, a.body = http.MethodHead, "" }},
+	{"body of a 204 or 304", func(g *answerGenerator, a *oddAnswer) {
+		a.status, a.body = g.oneOf("204", "304"), ""
+		g.line = "HTTP/1.1 " + a.status + " x"
+	}},
+	{"long fields", func(g *answerGenerator, a *oddAnswer) {
+		g.fields = append(g.fields, "X-Long: "+strings.Repeat("evil", 3000))
+	}},
+}
