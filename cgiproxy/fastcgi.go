@@ -55,7 +55,7 @@ func ServeFastCGI() int {
 	end, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGUSR1)
 	defer cancel()
 	l := newFCGIListener(inherited, log)
-	l.useAllProcessors = oneProcessor()
+	l.useMoreProcessors = oneProcessor()
 	context.AfterFunc(end, l.stop)
 
 	program := startedFrom(log)
@@ -153,13 +153,13 @@ type fcgiListener struct {
 	requests map[string]*fcgiRequest // under way, by their keys
 	last     uint64                  // number of a request
 
-	useAllProcessors func() // called when there are two requests at once
+	useMoreProcessors func() // called when there are two requests at once
 }
 
 func newFCGIListener(l net.Listener, log *logger) *fcgiListener {
 	return &fcgiListener{
 		Listener: l, log: log, conns: map[*fcgiConn]bool{}, requests: map[string]*fcgiRequest{},
-		useAllProcessors: func() {},
+		useMoreProcessors: func() {},
 	}
 }
 
@@ -167,13 +167,17 @@ func newFCGIListener(l net.Listener, log *logger) *fcgiListener {
 // returns is called. Under mod_fcgid a process has one request at a time, and a
 // scheduler that looks for work on all processors costs a third of the requests
 // per second.
-func oneProcessor() (all func()) {
-	all = func() {}
+func oneProcessor() (more func()) {
+	more = func() {}
 	if n := runtime.GOMAXPROCS(1); n > 1 {
-		all = sync.OnceFunc(func() { runtime.GOMAXPROCS(n) })
+		more = sync.OnceFunc(func() { runtime.GOMAXPROCS(min(n, maxProcessors)) })
 	}
-	return all
+	return more
 }
+
+// maxProcessors is for hosts that count threads, often to 100 or less for all
+// that a customer runs: Go's garbage collector starts one for each processor.
+const maxProcessors = 4
 
 // Accept implements net.Listener. Any error ends fcgi.Serve, so those that pass
 // are waited for: no descriptor left, a connection that is gone already.

@@ -3,6 +3,7 @@ package cgiproxy
 import (
 	"io"
 	"net"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -261,5 +262,20 @@ func TestFastCGISettle(t *testing.T) {
 	close(goOn["/new"])
 	if answer := late.answer(); answer.body != "ok" {
 		t.Errorf("the late request got %+v", answer)
+	}
+}
+
+// The garbage collector starts a thread for each processor, and hosts count
+// them.
+func TestProcessors(t *testing.T) {
+	before := runtime.GOMAXPROCS(64)
+	defer runtime.GOMAXPROCS(before)
+	more := oneProcessor()
+	if got := runtime.GOMAXPROCS(0); got != 1 {
+		t.Errorf("one request at a time has %d processors, want 1", got)
+	}
+	more()
+	if got := runtime.GOMAXPROCS(0); got != maxProcessors {
+		t.Errorf("more requests have %d processors, want %d", got, maxProcessors)
 	}
 }

@@ -154,7 +154,7 @@ func (c *fcgiConn) begin(id uint16, collected []byte) error {
 	crowd := len(l.requests) > 1
 	l.mu.Unlock()
 	if crowd {
-		l.useAllProcessors()
+		l.useMoreProcessors()
 	}
 
 	var params []byte

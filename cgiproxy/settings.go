@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/joho/godotenv"
 	"github.com/kelseyhightower/envconfig"
@@ -165,7 +166,10 @@ func unreadable(err error) *failure {
 		return f
 	}
 	remedy := "it must be a text file with lines like " + settingPrefix + "UPSTREAM=6543"
-	if errors.Is(err, fs.ErrPermission) {
+	switch {
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		remedy = fewDescriptors
+	case errors.Is(err, fs.ErrPermission):
 		remedy = fmt.Sprintf("the web server runs scripts as user %d, who may not read it: set its permissions to 644", os.Geteuid())
 	}
 	return &failure{status: http.StatusInternalServerError, cause: err, remedy: remedy}

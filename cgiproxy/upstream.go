@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"syscall"
 	"time"
 )
@@ -114,6 +115,9 @@ func dial(ctx context.Context, cfg *Config) (net.Conn, error) {
 	if err != nil || cfg.Upstream.scheme != "https" {
 		return conn, err
 	}
+	if runtime.GOMAXPROCS(0) > maxProcessors { // reading the certificate authorities makes garbage
+		runtime.GOMAXPROCS(maxProcessors)
+	}
 	settings, err := tlsSettings(cfg)
 	if err == nil {
 		secure := tls.Client(conn, settings)
@@ -176,7 +180,12 @@ func connectRemedy(cause syscall.Errno) string {
 		return "is the app running, and is its socket there?"
 	case syscall.EACCES, syscall.EPERM:
 		return fmt.Sprintf("may user %d use the socket and its folders?", os.Geteuid())
+	case syscall.EMFILE, syscall.ENFILE:
+		return fewDescriptors
 	default:
 		return "is the app running?"
 	}
 }
+
+// fewDescriptors is the remedy where a process may open no more files.
+const fewDescriptors = "the host allows too few open files (ulimit -n)"

@@ -60,27 +60,19 @@ func (x *incident) signal(t *testing.T, signal syscall.Signal) {
 	}
 }
 
-// firstLook is when proxy.cgi has looked for the visitor's connection for the
-// first time: one that has gone before that it never misses.
-const firstLook = 500 * time.Millisecond
+// visitorKnown is when proxy.cgi has looked for the visitor's connection for the
+// first time: one that has gone before that, it never misses.
+const visitorKnown = 500 * time.Millisecond
 
 // leave has the visitor end his connection.
 func (x *incident) leave(end func(net.Conn) error) {
-	time.Sleep(firstLook)
+	time.Sleep(visitorKnown)
 	x.caller.left = true
 	end(x.caller.Conn)
 }
 
 // newNobody returns an address where nobody listens.
-func newNobody(t *testing.T, _ *stage) *stagedApp {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.Close()
-	return &stagedApp{addr: l.Addr().String()}
-}
+func newNobody(*testing.T, *stage) *stagedApp { return &stagedApp{addr: "127.0.0.1:1"} }
 
 // newCrowdedApp listens, but its backlog is full: the kernel drops whatever
 // asks for a connection.

@@ -40,7 +40,7 @@ func testEndOfServer(t *testing.T, kind webserver.Kind, by *culprit) {
 	if all == nil {
 		t.Skip("it gets to none of the stages")
 	}
-	time.Sleep(firstLook)
+	time.Sleep(visitorKnown) // that his connection ends is what Apache's stop waits for
 	by.server(t, s, all)
 	for _, x := range all {
 		t.Run(x.at.name, x.check)
@@ -57,18 +57,26 @@ func stopServer(t *testing.T, s *webserver.Server, _ []*incident) {
 // killServer ends the server's own processes as the kernel does it for want of
 // memory. Whoever started the others goes first, for it would start more.
 func killServer(t *testing.T, s *webserver.Server, all []*incident) {
-	var programs []int // not to be killed, or not again
+	for _, pid := range ownProcesses(t, s, all) {
+		syscall.Kill(pid, syscall.SIGKILL)
+	}
+}
+
+// ownProcesses returns the server's processes other than proxy.cgi, the main
+// one first, and nginx before the fcgiwraps.
+func ownProcesses(t *testing.T, s *webserver.Server, all []*incident) []int {
+	t.Helper()
+	own := []int{mainProcess(t, s)}
+	var programs []int
 	for _, x := range all {
 		programs = append(programs, running(t, s, x.folder+"/"+scriptName(s.Kind))...)
 	}
-	pids := s.Processes()
-	slices.Reverse(pids) // nginx before the fcgiwraps
-	for _, pid := range append([]int{mainProcess(t, s)}, pids...) {
-		if !slices.Contains(programs, pid) {
-			syscall.Kill(pid, syscall.SIGKILL)
-			programs = append(programs, pid)
+	for _, pid := range slices.Backward(s.Processes()) {
+		if !slices.Contains(programs, pid) && pid != own[0] {
+			own = append(own, pid)
 		}
 	}
+	return own
 }
 
 // finishServer tells the server to answer what is under way, and has the app

@@ -39,10 +39,11 @@ var (
 	leavesItself = on("leaves the programs that it has started behind, whatever they are", webserver.LighttpdFastCGI)
 )
 
-// faults in the order of an exchange. Answers that are malformed or cut and an
-// app that is silent for too long are in failureCases too, on all servers;
-// headers cut at each byte in TestCutAtEachByte; visitors who leave while
-// nothing is sent in TestLeave.
+// faults in the order of an exchange. Further ones: answers that are malformed,
+// cut, or too late, on all servers in failureCases; cut at each byte in
+// TestFaultsAtEachByte; uploads cut on the web server's side in
+// TestFaultsOfStdin; more of visitors who leave in TestLeave and, with the end
+// of proxy.fcgi, in the tests of FastCGI.
 var faults = []fault{
 	{at: connecting, by: refuses, visitor: "502"},
 	{at: connecting, by: acceptsNobody, visitor: "504"},

@@ -71,7 +71,7 @@ func TestFewOpenFiles(t *testing.T) {
 			case status == "500 Internal Server Error":
 				pages++
 				checkTrace(t, got)
-				if !strings.Contains(got.stderr, "too many open files") || got.exit != 0 {
+				if !strings.Contains(got.stderr, "too many open files: the host allows too few open files") || got.exit != 0 {
 					t.Errorf("-n %d, %s: %s", n, r.name, got)
 				}
 			case status != r.usual.status || !strings.Contains(body, r.usual.body):

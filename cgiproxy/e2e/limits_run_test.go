@@ -203,6 +203,9 @@ type limitApp struct {
 	rest chan string
 }
 
+// firstLook is when proxy.cgi has looked for its visitor at least once.
+const firstLook = 120 * time.Millisecond
+
 func newLimitApp(t *testing.T) limitApp {
 	t.Helper()
 	a := limitApp{rest: make(chan string, 16)}

@@ -11,10 +11,10 @@ import (
 // is more than what was found to be the least: for linux/386 47500, for linux/amd64
 // 850000, 7 threads on a machine with many processors, 8 descriptors.
 const (
-	enoughMemory386  = "60000" // ulimit -v
-	enoughMemory64   = "1000000"
-	enoughProcesses  = "10" // ulimit -u, which counts threads
-	enoughOpenFiles  = "16" // ulimit -n
+	enoughMemory386  = "60000"   // ulimit -v
+	enoughMemory64   = "1400000" // about 1200000 there is a hole
+	enoughProcesses  = "10"      // ulimit -u, which counts threads
+	enoughOpenFiles  = "16"      // ulimit -n
 	fewestOpenFiles  = "8"
 	usualMemoryLimit = "200000" // ulimit -v of cPanel's fork bomb protection
 )
