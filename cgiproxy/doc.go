@@ -9,6 +9,8 @@
 //	upstream.go  the connection to the app (exchange.go sends; answer.go, answerbody.go read)
 //	response.go  the answer as the web server shall see it (location.go, longfield.go)
 //	handler.go   the steps above, in order; what fails becomes a page (errorpage.go)
+//	signature.go proves to the app where a request comes from; owner.go that the app
+//	             is ours; ownfile.go that a file is
 //	cgi.go       one way in: a process for each request
 //	fastcgi.go   the other: one process for many (fcgiconn.go, fcgirecord.go, sites.go, pool.go, replaced.go)
 //

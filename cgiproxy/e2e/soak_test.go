@@ -65,11 +65,11 @@ func testSoak(t *testing.T, kind webserver.Kind) {
 		go func() {
 			defer close(restarted)
 			time.Sleep(20 * time.Millisecond) // amid requests
-			soak.down.Store(true)
+			soak.downs.Add(1)
 			app.stop()
 			time.Sleep(soakDown)
 			app.start()
-			soak.down.Store(false)
+			soak.downs.Add(1)
 		}()
 		soak.run(t, *soakRequests/(soakRestarts+1)/2)
 		<-restarted
@@ -91,7 +91,7 @@ func testSoak(t *testing.T, kind webserver.Kind) {
 type soak struct {
 	site
 	client  *http.Client
-	down    atomic.Bool // the app is
+	downs   atomic.Int64 // of the app, and its ups: odd while it is down
 	sent    atomic.Int64
 	excused atomic.Int64
 }
@@ -124,7 +124,7 @@ func (k *soak) send(t *testing.T, n int) {
 		t.Error(err)
 		return
 	}
-	down := k.down.Load()
+	downs := k.downs.Load()
 	k.sent.Add(1)
 	resp, err := k.client.Do(req)
 	var page []byte
@@ -135,7 +135,7 @@ func (k *soak) send(t *testing.T, n int) {
 	if err == nil && resp.StatusCode == 200 && string(page) == megabyte[:size] {
 		return
 	}
-	if down || k.down.Load() {
+	if downs%2 == 1 || downs != k.downs.Load() { // it was down at some time of the request
 		k.excused.Add(1)
 		time.Sleep(10 * time.Millisecond)
 		return
