@@ -29,17 +29,21 @@ func ServeCGI() int {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	stdoutClosed := func() bool { return hungUp(syscall.Stdout) }
-	stop := watchHangup(cancel, stdoutClosed, visitorConnection(env))
+	visitorGone := visitorConnection(env)
+	stop := watchHangup(cancel, stdoutClosed, visitorGone)
 	defer stop()
 
 	h := &handler{folder: executableFolder(), log: os.Stderr}
 	w := newCGIWriter(os.Stdout)
-	err := h.serve(ctx, w, env, os.Stdin, stdoutClosed)
+	// fcgiwrap ends stdin alike after a whole upload and in one that the visitor
+	// has left.
+	left := func() bool { return stdoutClosed() || visitorGone() }
+	err := h.serve(ctx, w, env, os.Stdin, left)
 	if flushErr := w.out.Flush(); err == nil {
 		err = flushErr
 	}
 	if err != nil {
-		time.Sleep(cutPause)
+		letRead(stdoutClosed)
 		return 1
 	}
 	if env["CONTENT_LENGTH"] != "" || env["HTTP_TRANSFER_ENCODING"] != "" {
@@ -48,11 +52,21 @@ func ServeCGI() int {
 	return 0
 }
 
-// cutPause lets the web server pass on what it has of an answer that was cut
+// letRead lets the web server pass on what it has of an answer that was cut
 // short. Apache gives an answer that it reads to the end in one go the length
 // it found, so that a short one looks whole; with the header already sent, the
 // Content-Length there shows that something is missing.
-const cutPause = 250 * time.Millisecond
+func letRead(stdoutClosed func() bool) {
+	for giveUp := time.Now().Add(readTime); unread(syscall.Stdout) && !stdoutClosed() && time.Now().Before(giveUp); {
+		time.Sleep(10 * time.Millisecond)
+	}
+	time.Sleep(cutPause)
+}
+
+const (
+	readTime = 10 * time.Second // for a web server that is busy to read the rest
+	cutPause = 50 * time.Millisecond
+)
 
 // stdoutWasClosed reports whether the process began without a stdout. Go's
 // runtime opens the null device in its place, unlike a shell for reading and

@@ -10,7 +10,7 @@ import (
 // every nextLook. Most are over before the first, so that it costs nothing; it
 // is early to see the connection there at least once.
 const (
-	firstLook = 50 * time.Millisecond
+	firstLook = 5 * time.Millisecond
 	nextLook  = 500 * time.Millisecond
 )
 

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -22,16 +23,16 @@ func visitorConnection(env Environ) func() bool {
 	if err1 != nil || err2 != nil || visitor.Addr().Is4() != server.Addr().Is4() {
 		return func() bool { return false }
 	}
-	seen := false
+	var seen atomic.Bool
 	return func() bool {
 		switch tcpState(server, visitor) {
 		case unix.BPF_TCP_ESTABLISHED:
-			seen = true
+			seen.Store(true)
 			return false
 		case unix.BPF_TCP_CLOSE_WAIT, unix.BPF_TCP_LAST_ACK:
 			return true
 		default: // no such connection, or the listening socket in its place
-			return seen
+			return seen.Load()
 		}
 	}
 }

@@ -39,6 +39,7 @@ var (
 
 	serverStopped  = &culprit{name: "server is stopped", server: stopServer}
 	serverKilled   = &culprit{name: "server is killed", server: killServer}
+	serverBusy     = &culprit{name: "app answers in part and server is busy", server: busyServer}
 	serverFinishes = &culprit{name: "server is told to finish", server: finishServer}
 )
 

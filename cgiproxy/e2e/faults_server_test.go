@@ -62,6 +62,27 @@ func killServer(t *testing.T, s *webserver.Server, all []*incident) {
 	}
 }
 
+// busyServer has the app close in the middle of its answer while the server
+// does not look. Apache, when it then finds header, body and end at once, gives
+// the answer the length that it has: proxy.cgi must not be too quick to end.
+func busyServer(t *testing.T, s *webserver.Server, all []*incident) {
+	own := ownProcesses(t, s, all)
+	for _, pid := range own {
+		syscall.Kill(pid, syscall.SIGSTOP)
+	}
+	for _, x := range all {
+		io.WriteString(x.stagedApp.conn, inBody.answer)
+		x.stagedApp.conn.Close()
+	}
+	ended := func(x *incident) bool { return len(running(t, s, x.folder+"/"+scriptName(s.Kind))) == 0 }
+	for enough := time.Now().Add(400 * time.Millisecond); time.Now().Before(enough) && !slices.ContainsFunc(all, ended); {
+		time.Sleep(10 * time.Millisecond)
+	}
+	for _, pid := range own {
+		syscall.Kill(pid, syscall.SIGCONT)
+	}
+}
+
 // ownProcesses returns the server's processes other than proxy.cgi, the main
 // one first, and nginx before the fcgiwraps.
 func ownProcesses(t *testing.T, s *webserver.Server, all []*incident) []int {

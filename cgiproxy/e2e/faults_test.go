@@ -63,8 +63,8 @@ var faults = []fault{
 	{at: inChunkedUpload, by: appCloses, visitor: "502", except: holdsUploads},
 	{at: inChunkedUpload, by: proxySIGTERM, visitor: "500", app: "cut", but: ends502, except: holdsUploads},
 	{at: inChunkedUpload, by: proxySIGKILL, visitor: "500", app: "cut", but: ends502, except: holdsUploads},
-	{at: inChunkedUpload, by: visitorCloses, app: "cut", except: fcgiwrapEnds},
-	{at: inChunkedUpload, by: visitorResets, app: "cut", except: fcgiwrapEnds},
+	{at: inChunkedUpload, by: visitorCloses, app: "cut", except: holdsUploads},
+	{at: inChunkedUpload, by: visitorResets, app: "cut", except: holdsUploads},
 	{at: inChunkedUpload, by: serverKilled, visitor: "nothing", app: "cut", except: fcgiwrapEnds},
 
 	{at: inLargeUpload, by: appStopsReading, visitor: "504", app: "cut"},
@@ -80,6 +80,7 @@ var faults = []fault{
 	{at: beforeAnswer, by: serverStopped, visitor: "nothing", app: "whole"},
 	{at: beforeAnswer, by: serverKilled, visitor: "nothing", app: "whole", except: leavesItself},
 	{at: beforeAnswer, by: serverFinishes, visitor: "200", app: "whole"},
+	{at: beforeAnswer, by: serverBusy, visitor: "200 cut"},
 
 	{at: inHeader, by: appResets, visitor: "502"},
 	{at: inHeader, by: appKilled, visitor: "502"},
@@ -145,7 +146,7 @@ func TestFaults(t *testing.T) {
 					t.Run(name, test)
 				})
 			}
-			for _, by := range []*culprit{serverStopped, serverKilled, serverFinishes} {
+			for _, by := range []*culprit{serverStopped, serverKilled, serverBusy, serverFinishes} {
 				run(by.name, func(t *testing.T) { testEndOfServer(t, kind, by) })
 			}
 			for i, f := range rows {
