@@ -34,6 +34,7 @@ const fake = "HTTP/1.1 200 OK\r\nX-Marker: evil\r\nContent-Length: 4\r\n\r\nevil
 type answerGenerator struct {
 	generator
 	site string // "/s1"
+	turn int    // which variant of the trick it is
 
 	line    string   // the status line
 	fields  []string // lines, or what stands in their place
@@ -41,16 +42,19 @@ type answerGenerator struct {
 	body    string   // as it is sent
 }
 
-// generateAnswer makes the same answer of the same arguments.
-func generateAnswer(seed uint64, index int, site string) *oddAnswer {
-	g := &answerGenerator{generator: generator{rand.New(rand.NewPCG(seed, uint64(index)))}, site: site, line: "HTTP/1.1 200 OK"}
+// variant draws the next one of a trick's variants.
+func (g *answerGenerator) variant(choices ...string) string { return choices[g.turn%len(choices)] }
+
+// generateAnswer makes the same answer of the same arguments. The tricks come
+// by turns, and so do their variants, of which each web server starts with
+// another one.
+func generateAnswer(seed uint64, index, server int, site string) *oddAnswer {
+	trick := answerTricks[index%len(answerTricks)]
+	g := &answerGenerator{generator: generator{rand.New(rand.NewPCG(seed, uint64(index)))}, site: site, turn: 5*server + index/len(answerTricks), line: "HTTP/1.1 200 OK"}
 	a := &oddAnswer{method: "GET", status: "200", body: g.content(), pipelined: g.chance(30)}
 	g.frame(a)
-	if g.chance(85) {
-		trick := answerTricks[g.IntN(len(answerTricks))]
-		a.what = trick.name
-		trick.play(g, a)
-	}
+	a.what = trick.name
+	trick.play(g, a)
 	g.Shuffle(len(g.fields), func(i, j int) { g.fields[i], g.fields[j] = g.fields[j], g.fields[i] })
 	end := "\r\n"
 	if a.what == "lines ended by LF" {
@@ -113,6 +117,7 @@ type answerTrick struct {
 }
 
 var answerTricks = []answerTrick{
+	{"nothing odd", func(*answerGenerator, *oddAnswer) {}},
 	{"length and chunks", func(g *answerGenerator, a *oddAnswer) {
 		g.inChunks(a)
 		length := "Content-Length: " + strconv.Itoa(g.pick(len(a.body), len(g.body), 0, 5))
@@ -134,12 +139,12 @@ var answerTricks = []answerTrick{
 	{"odd length", func(g *answerGenerator, a *oddAnswer) {
 		g.byLength(a)
 		n := strconv.Itoa(len(a.body))
-		g.framing[0] = "Content-Length: " + g.oneOf("+"+n, "-"+n, "0x"+n, n+", "+n, n+","+n, n+";", "", n+".0", n+" "+n, "1"+strings.Repeat("0", 20), n+"\r\n "+n)
+		g.framing[0] = "Content-Length: " + g.variant("+"+n, "-"+n, "0x"+n, n+", "+n, n+";", "", n+".0", n+" "+n, "1"+strings.Repeat("0", 20), n+"\r\n "+n)
 		a.refused()
 	}},
 	{"odd coding", func(g *answerGenerator, a *oddAnswer) {
 		g.inChunks(a)
-		g.framing[0] = "Transfer-Encoding: " + g.oneOf("xchunked", "chunked, identity", "identity", "gzip, chunked", "", "chunked\r\nTransfer-Encoding: chunked", "identity\r\nTransfer-Encoding: chunked", "chunked;q=1", "\"chunked\"", "\r\n chunked,", "chunked, chunked")
+		g.framing[0] = "Transfer-Encoding: " + g.variant("xchunked", "chunked, identity", "identity", "gzip, chunked", "", "chunked\r\nTransfer-Encoding: chunked", "identity\r\nTransfer-Encoding: chunked", "\"chunked\"", "\r\n chunked,", "chunked, chunked")
 		a.refused()
 	}},
 	{"upper case", func(g *answerGenerator, a *oddAnswer) { g.inChunks(a); g.framing[0] = strings.ToUpper(g.framing[0]) }},
@@ -147,7 +152,7 @@ var answerTricks = []answerTrick{
 		a.body = "begin" + a.body
 		g.inChunks(a)
 		at := strings.Index(g.body, "\r\n") + len("\r\nbegin")
-		g.body = g.body[:at] + g.oneOf("", "\r", "evil\r\n0\r\n\r\n", "\r\nevil\r\n", "\r\n-1\r\nevil", "\r\nffffffffffffffffff\r\nevil", "\r\n0x4\r\nevil\r\n0\r\n\r\n", "\r\n;\r\nevil")
+		g.body = g.body[:at] + g.variant("", "\r", "evil\r\n0\r\n\r\n", "\r\nevil\r\n", "\r\n-1\r\nevil", "\r\nffffffffffffffffff\r\nevil", "\r\n0x4\r\nevil\r\n0\r\n\r\n", "\r\n;\r\nevil")
 		g.body = "5" + g.body[strings.Index(g.body, "\r\n"):]
 		a.cut, a.closes = true, true
 	}},
@@ -159,11 +164,11 @@ var answerTricks = []answerTrick{
 	{"chunks with extensions", func(g *answerGenerator, a *oddAnswer) {
 		a.body = "hello"
 		g.inChunks(a)
-		g.body = g.oneOf("5;evil\r\nhello\r\n0;evil\r\n\r\n", "0005\r\nhello\r\n00\r\n\r\n", "5;a=\"\r\nhello\r\n0\r\n\r\n")
+		g.body = g.variant("5;evil\r\nhello\r\n0;evil\r\n\r\n", "0005\r\nhello\r\n00\r\n\r\n", "5;a=\"\r\nhello\r\n0\r\n\r\n")
 	}},
 	{"trailers", func(g *answerGenerator, a *oddAnswer) {
 		g.inChunks(a)
-		g.body = strings.TrimSuffix(g.body, "\r\n") + g.oneOf("X-Marker: evil\r\n", "Content-Length: 3\r\nX: evil\r\n", "Transfer-Encoding: evil\r\n", "Status: 404 evil\r\n", fake+"\r\n") + "\r\n"
+		g.body = strings.TrimSuffix(g.body, "\r\n") + g.variant("X-Marker: evil\r\n", "Content-Length: 3\r\nX: evil\r\n", "Transfer-Encoding: evil\r\n", "Status: 404 evil\r\n", fake+"\r\n") + "\r\n"
 	}},
 	{"length too long", func(g *answerGenerator, a *oddAnswer) {
 		g.byLength(a)
@@ -174,10 +179,10 @@ var answerTricks = []answerTrick{
 	}},
 	{"length too short", func(g *answerGenerator, a *oddAnswer) {
 		g.byLength(a)
-		g.body += g.oneOf(fake, "evil", "\r\n"+fake)
+		g.body += g.variant(fake, "evil", "\r\n"+fake)
 	}},
 	{"1xx before", func(g *answerGenerator, a *oddAnswer) {
-		a.wire = strings.Repeat(g.oneOf("HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 103 Early Hints\r\nX-Marker: evil\r\nContent-Length: 4\r\n\r\n", "HTTP/1.1 199 \r\nTransfer-Encoding: chunked\r\n\r\n"), g.pick(1, 3, 500))
+		a.wire = strings.Repeat(g.variant("HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 103 Early Hints\r\nX-Marker: evil\r\nContent-Length: 4\r\n\r\n", "HTTP/1.1 199 \r\nTransfer-Encoding: chunked\r\n\r\n"), g.pick(1, 3, 500))
 	}},
 	{"1xx without end", func(g *answerGenerator, a *oddAnswer) {
 		a.wire = strings.Repeat("HTTP/1.1 100 Continue\r\n\r\n", 1<<20/25+1)
@@ -187,8 +192,12 @@ var answerTricks = []answerTrick{
 		a.wire = "HTTP/1.1 102 Processing\r\nContent-Length: 4\r\n\r\nevil"
 		a.refused()
 	}},
-	{"status that is none", func(g *answerGenerator, a *oddAnswer) {
-		g.line = g.oneOf("HTTP/1.1 101 Switching Protocols", "HTTP/1.1 099 x", "HTTP/1.1 2000 x", "HTTP/1.1 20", "HTTP/1.1 +20 x", "HTTP/1.1 -20 x", "HTTP/1.1 2 0", "HTTP/2.0 200 OK", "http/1.1 200 OK", "HTTP/1.1  200 OK", "ICY 200 OK", "", "\r\nHTTP/1.1 200 OK", " HTTP/1.1 200 OK")
+	{"odd version", func(g *answerGenerator, a *oddAnswer) {
+		g.line = g.variant("HTTP/2.0 200 OK", "http/1.1 200 OK", "ICY 200 OK", "", "\r\nHTTP/1.1 200 OK", " HTTP/1.1 200 OK", "HTTP/1.x 200 OK")
+		a.refused()
+	}},
+	{"odd status", func(g *answerGenerator, a *oddAnswer) {
+		g.line = "HTTP/1.1 " + g.variant("101 Switching Protocols", "099 x", "2000 x", "20", "+20 x", "-20 x", "2 0", " 200 x", "x")
 		a.refused()
 	}},
 	{"two status lines", func(g *answerGenerator, a *oddAnswer) {
@@ -196,42 +205,42 @@ var answerTricks = []answerTrick{
 		a.refused()
 	}},
 	{"odd reason phrase", func(g *answerGenerator, a *oddAnswer) {
-		g.line = "HTTP/1.1 200 " + g.oneOf("", "HTTP/1.1 404", "a: b", strings.Repeat("r", 300), "\xff")
+		g.line = "HTTP/1.1 200 " + g.variant("", "HTTP/1.1 404", "a: b", strings.Repeat("r", 300), "\xff")
 	}},
 	{"control byte in the status line", func(g *answerGenerator, a *oddAnswer) {
-		g.line = "HTTP/1.1 200 OK" + g.oneOf("\rX-Marker: evil", "\x00", "\x0b")
+		g.line = "HTTP/1.1 200 OK" + g.variant("\rX-Marker: evil", "\x00", "\x0b")
 		a.refused()
 	}},
 	{"odd field line", func(g *answerGenerator, a *oddAnswer) {
-		g.fields = append(g.fields, g.oneOf("X: a\rX-Marker: evil", "X: a\x00", "X: \x01", "X: a\x7f", "no colon", ": evil", "X A: evil", "X-A : evil", "X\x00: evil", "Content-Length\x0b: 3", "\xa0X: evil"))
+		g.fields = append(g.fields, g.variant("X: a\rX-Marker: evil", "X: a\x00", "X: \x01", "X: a\x7f", "no colon", ": evil", "X A: evil", "X-A : evil", "Content-Length\x0b: 3", "\xa0X: evil"))
 		a.refused()
 	}},
 	{"folded line", func(g *answerGenerator, a *oddAnswer) {
-		g.fields = append(g.fields, g.oneOf("X: a\r\n b", "X: a\r\n\tContent-Length: 3", "X:\r\n b"))
+		g.fields = append(g.fields, g.variant("X: a\r\n b", "X: a\r\n\tContent-Length: 3", "X:\r\n b"))
 	}},
 	{"lines ended by LF", func(g *answerGenerator, a *oddAnswer) {}},
 	{"Status field", func(g *answerGenerator, a *oddAnswer) {
-		g.fields = append(g.fields, g.oneOf("Status: 404 evil", "status: 204 evil", "STATUS: 304 evil", "Status: 101 evil", "Status: evil"))
+		g.fields = append(g.fields, g.variant("Status: 404 evil", "status: 204 evil", "STATUS: 304 evil", "Status: 101 evil", "Status: evil"))
 	}},
 	{"Location of a 200", func(g *answerGenerator, a *oddAnswer) {
-		g.fields = append(g.fields, "Location: "+g.oneOf(g.site+"/end.txt?evil", "http://evil.example/", "//evil"))
+		g.fields = append(g.fields, "Location: "+g.variant(g.site+"/end.txt?evil", "http://evil.example/", "//evil"))
 	}},
 	{"Location of a redirect", func(g *answerGenerator, a *oddAnswer) {
-		a.status = g.oneOf("201", "302", "303", "308")
+		a.status = g.variant("201", "302", "303", "308")
 		g.line = "HTTP/1.1 " + a.status + " x"
 		g.fields = append(g.fields, "Location: "+g.site+"/end.txt")
 	}},
 	{"hop-by-hop fields", func(g *answerGenerator, a *oddAnswer) {
-		g.fields = append(g.fields, g.oneOf("Connection: Content-Length\r\nUpgrade: evil", "Connection: close, X-Hop\r\nX-Hop: evil", "Keep-Alive: evil", "Connection: keep-alive\r\nProxy-Connection: evil", "Trailer: evil", "Upgrade: evil\r\nConnection: Upgrade"))
+		g.fields = append(g.fields, g.variant("Connection: Content-Length\r\nUpgrade: evil", "Connection: close, X-Hop\r\nX-Hop: evil", "Keep-Alive: evil", "Connection: keep-alive\r\nProxy-Connection: evil", "Trailer: evil", "Upgrade: evil\r\nConnection: Upgrade"))
 	}},
 	{"HTTP/1.0", func(g *answerGenerator, a *oddAnswer) {
 		g.byLength(a)
 		g.line = "HTTP/1.0 200 OK"
-		g.fields = append(g.fields, g.oneOf("X: y", "Connection: keep-alive"))
+		g.fields = append(g.fields, g.variant("X: y", "Connection: keep-alive"))
 	}},
 	{"body of a HEAD", func(g *answerGenerator, a *oddAnswer) { a.method, a.body = http.MethodHead, "" }},
 	{"body of a 204 or 304", func(g *answerGenerator, a *oddAnswer) {
-		a.status, a.body = g.oneOf("204", "304"), ""
+		a.status, a.body = g.variant("204", "304"), ""
 		g.line = "HTTP/1.1 " + a.status + " x"
 	}},
 	{"long fields", func(g *answerGenerator, a *oddAnswer) {

@@ -19,14 +19,14 @@ import (
 // answer to his second request: on the same connection or, where the web server
 // has closed it, on the next.
 func TestSmuggleAnswers(t *testing.T) {
-	for _, kind := range smuggleKinds {
+	for i, kind := range smuggleKinds {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
 			b := new(answerBench)
 			app := newStrictApp(t, b.answer)
 			b.site = newSite(t, kind, "CGIPROXY_UPSTREAM="+app.addr+"\n")
-			eachPair(t, *pairs, func(index int) {
-				a := generateAnswer(*seed, index, b.site.folder)
+			eachPair(t, kind, *pairs, func(index int) {
+				a := generateAnswer(*seed, index, i, b.site.folder)
 				if a.cut && kind == fcgid {
 					return // mod_fcgid ends the process, and takes its time to start another one
 				}

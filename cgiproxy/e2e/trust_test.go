@@ -31,11 +31,11 @@ var trusts = []struct {
 	{"all names passed on", "", []webserver.Kind{goCGI, demo}, passedCases},
 }
 
-var trustKinds = append([]webserver.Kind{webserver.ApacheEvent, webserver.ApacheSuexec, lighttpd, nginx}, webserver.FastCGI...)
+var trustKinds = slices.Concat([]webserver.Kind{webserver.ApacheEvent, webserver.ApacheSuexec, lighttpd, nginx}, webserver.FastCGI)
 
 // TestTrust sends each case to each web server.
 func TestTrust(t *testing.T) {
-	for _, kind := range append(trustKinds, goCGI, demo) {
+	for _, kind := range slices.Concat(trustKinds, []webserver.Kind{goCGI, demo}) {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
 			for _, group := range trusts {
