@@ -30,6 +30,9 @@ var (
 	// once, and then take it for the end of the answer.
 	mayMind = on("200|200 cut", webserver.LighttpdFastCGI)
 
+	// A worker of nginx may outlive its fcgiwrap for a moment.
+	killedInTurn = on("nothing|502", nginx)
+
 	// nginx has a status of its own for a script that says nothing.
 	ends502 = on("502", nginx)
 
@@ -58,14 +61,14 @@ var faults = []fault{
 	{at: inUpload, by: proxySIGKILL, visitor: "500", app: "cut", but: ends502, except: holdsUploads},
 	{at: inUpload, by: visitorCloses, app: "cut", except: holdsUploads},
 	{at: inUpload, by: visitorResets, app: "cut", except: holdsUploads},
-	{at: inUpload, by: serverKilled, visitor: "nothing", app: "cut", except: holdsUploads},
+	{at: inUpload, by: serverKilled, visitor: "nothing", but: killedInTurn, app: "cut", except: holdsUploads},
 
 	{at: inChunkedUpload, by: appCloses, visitor: "502", except: holdsUploads},
 	{at: inChunkedUpload, by: proxySIGTERM, visitor: "500", app: "cut", but: ends502, except: holdsUploads},
 	{at: inChunkedUpload, by: proxySIGKILL, visitor: "500", app: "cut", but: ends502, except: holdsUploads},
 	{at: inChunkedUpload, by: visitorCloses, app: "cut", except: holdsUploads},
 	{at: inChunkedUpload, by: visitorResets, app: "cut", except: holdsUploads},
-	{at: inChunkedUpload, by: serverKilled, visitor: "nothing", app: "cut", except: fcgiwrapEnds},
+	{at: inChunkedUpload, by: serverKilled, visitor: "nothing", but: killedInTurn, app: "cut", except: fcgiwrapEnds},
 
 	{at: inLargeUpload, by: appStopsReading, visitor: "504", app: "cut"},
 	{at: inLargeUpload, by: appKilled, visitor: "502"},
@@ -78,7 +81,7 @@ var faults = []fault{
 	{at: beforeAnswer, by: proxySIGKILL, visitor: "500", app: "whole", but: ends502},
 	{at: beforeAnswer, by: visitorResets, app: "whole"},
 	{at: beforeAnswer, by: serverStopped, visitor: "nothing", app: "whole"},
-	{at: beforeAnswer, by: serverKilled, visitor: "nothing", app: "whole", except: leavesItself},
+	{at: beforeAnswer, by: serverKilled, visitor: "nothing", but: killedInTurn, app: "whole", except: leavesItself},
 	{at: beforeAnswer, by: serverFinishes, visitor: "200", app: "whole"},
 	{at: beforeAnswer, by: serverBusy, visitor: "200 cut"},
 
