@@ -100,7 +100,7 @@ const secondBody = "second"
 func (g *pairGenerator) chunks(content string) string {
 	var b strings.Builder
 	for content != "" {
-		n := min(len(content), g.pick(1, 5, 26, 171, 5000))
+		n := g.chunkLength(content)
 		b.WriteString(g.chunkSize(n) + content[:n] + g.mostly("\r\n", "\n", "", "x\r\n", "\r", "\r\n\r\n"))
 		content = content[n:]
 	}
@@ -111,6 +111,16 @@ func (g *pairGenerator) chunks(content string) string {
 	}
 	b.WriteString(g.mostly("\r\n", "\n", "", "\r"))
 	return b.String()
+}
+
+// chunkLength returns how much of content is in the next chunk: no request line
+// in halves, for with a line end in it, it would be one of HTTP/0.9.
+func (g *pairGenerator) chunkLength(content string) int {
+	n := min(len(content), g.pick(1, 5, 26, 171, 5000))
+	if at := strings.Index(content, "GET "+g.prefix); at >= 0 && at < n {
+		n = max(n, at+strings.Index(content[at:], "\r\n"))
+	}
+	return n
 }
 
 func (g *pairGenerator) chunkSize(n int) string {
@@ -243,6 +253,7 @@ func dechunk(text string, strict bool) (body string, end int, err error) {
 		}
 		at += len(line) + len("\n")
 		line, crlf := strings.CutSuffix(line, "\r")
+		crlf = crlf && !strings.Contains(line, "\r")
 		digits, _, _ := strings.Cut(line, ";")
 		if !strict {
 			crlf, digits = true, strings.Trim(digits, " \t\r")

@@ -197,7 +197,10 @@ func (v *pairVisit) check(t *testing.T, kind webserver.Kind, index int, arrivals
 		return // mod_fcgid gives what it could read of such chunks a length, so that they look whole
 	}
 	err := v.judgeOrder(arrivals)
-	if err == nil && len(arrivals) > 0 && arrivals[0].name == "first" {
+	// fcgiwrap ends the script's input as if the body were whole. proxy.cgi looks
+	// for the visitor, but one who left before it started was never there.
+	left := v.pair.hungry && kind == nginx
+	if err == nil && len(arrivals) > 0 && arrivals[0].name == "first" && !left {
 		err = v.judgeFirst(arrivals)
 	}
 	if err == nil {
