@@ -81,6 +81,11 @@ type answerBody struct {
 }
 
 func (b *answerBody) Read(p []byte) (int, error) {
+	select {
+	case <-b.x.sent:
+	default:
+		p = p[:min(len(p), copyBuffer)] // watchStuck measures how long a piece takes
+	}
 	n, err := b.ReadCloser.Read(p)
 	switch {
 	case err == nil:

@@ -99,12 +99,13 @@ func executableFolder() string {
 // sends header and first piece together.
 type cgiWriter struct {
 	header  http.Header
-	out     *bufio.Writer
+	file    *os.File
+	out     *bufio.Writer // to file
 	started bool
 }
 
 func newCGIWriter(f *os.File) *cgiWriter {
-	return &cgiWriter{header: http.Header{}, out: bufio.NewWriterSize(f, 32<<10)}
+	return &cgiWriter{header: http.Header{}, file: f, out: bufio.NewWriterSize(f, 32<<10)}
 }
 
 func (w *cgiWriter) Header() http.Header { return w.header }
@@ -140,3 +141,16 @@ func (w *cgiWriter) hasStarted() bool { return w.started }
 
 // FlushError sends what has been written so far.
 func (w *cgiWriter) FlushError() error { return w.out.Flush() }
+
+// largePiece is what an answer of more than copyBuffer is copied in: with 64 KiB
+// a download through mod_cgid is a third slower. It is memory of each process,
+// and few of these are under way at once.
+const largePiece = 1 << 20
+
+// widen prepares for a large answer, and returns a buffer to copy it with.
+func (w *cgiWriter) widen() []byte {
+	if conn, err := w.file.SyscallConn(); err == nil {
+		_ = conn.Control(func(fd uintptr) { widen(int(fd), largePiece) })
+	}
+	return make([]byte, largePiece)
+}

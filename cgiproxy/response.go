@@ -80,12 +80,17 @@ func copyPieces(w http.ResponseWriter, body io.Reader) error {
 	}
 	buf := buffers.Get().(*[copyBuffer]byte)
 	defer buffers.Put(buf)
+	piece := buf[:]
+	wide, _ := w.(interface{ widen() []byte })
 	for {
-		n, err := body.Read(buf[:])
+		n, err := body.Read(piece)
 		if n > 0 {
-			if _, err := w.Write(buf[:n]); err != nil {
+			if _, err := w.Write(piece[:n]); err != nil {
 				return &writeError{err}
 			}
+		}
+		if n == len(buf) && wide != nil { // there is more than that
+			piece, wide = wide.widen(), nil
 		}
 		if n > 0 || err == io.EOF {
 			if err := flush(); err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"slices"
 	"strings"
@@ -198,6 +199,70 @@ func TestWriteAnswerPieces(t *testing.T) {
 			}
 			if err := <-done; err != nil {
 				t.Errorf("writeAnswer: %v", err)
+			}
+		})
+	}
+}
+
+// A pieceCounter is a body that gives whatever fits, and notes what was asked for.
+type pieceCounter struct {
+	left, size int // of all, and of what there is at most at once
+	asked      []int
+}
+
+func (c *pieceCounter) Read(p []byte) (int, error) {
+	c.asked = append(c.asked, len(p))
+	if c.left == 0 {
+		return 0, io.EOF
+	}
+	n := min(len(p), c.left, c.size)
+	c.left -= n
+	return n, nil
+}
+
+func TestCopyPiecesLarge(t *testing.T) {
+	const small, large = copyBuffer, largePiece
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	for _, tt := range []struct {
+		name string
+		w    http.ResponseWriter
+		body pieceCounter
+		want []int
+	}{
+		{"CGI", newCGIWriter(null), pieceCounter{left: 3 * large, size: large}, []int{small, large, large, large, large}},
+		{"CGI, as it comes", newCGIWriter(null), pieceCounter{left: 3 * small, size: small - 1}, []int{small, small, small, small, small}},
+		{"CGI, a part of it at once", newCGIWriter(null), pieceCounter{left: 3 * small, size: small}, []int{small, large, large, large}},
+		{"FastCGI, with many requests in one process", httptest.NewRecorder(), pieceCounter{left: 3 * small, size: large}, []int{small, small, small, small}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if err := copyPieces(tt.w, &tt.body); err != nil || !slices.Equal(tt.body.asked, tt.want) {
+				t.Errorf("error %v, asked for pieces of %d bytes, want %d", err, tt.body.asked, tt.want)
+			}
+		})
+	}
+}
+
+// While the request's body is under way, a piece must be passed on within
+// stuckAfter even on a slow line.
+func TestAnswerBodyPieces(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		sent bool
+		want int
+	}{{"sending", false, copyBuffer}, {"sent", true, largePiece}} {
+		t.Run(tt.name, func(t *testing.T) {
+			x := &exchange{sent: make(chan struct{})}
+			if tt.sent {
+				close(x.sent)
+			}
+			body := &pieceCounter{left: largePiece, size: largePiece}
+			b := &answerBody{ReadCloser: io.NopCloser(body), x: x}
+			if n, err := b.Read(make([]byte, largePiece)); n != tt.want || err != nil {
+				t.Errorf("Read returned %d, %v, want %d", n, err, tt.want)
 			}
 		})
 	}

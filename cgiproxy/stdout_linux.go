@@ -11,3 +11,11 @@ func unread(fd int) bool {
 	}
 	return err == nil && n > 0
 }
+
+// widen asks for room for size bytes in a socket or pipe, so that the two ends
+// wait for each other less often. The system may give less.
+func widen(fd, size int) {
+	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, size) == unix.ENOTSOCK {
+		_, _ = unix.FcntlInt(uintptr(fd), unix.F_SETPIPE_SZ, size)
+	}
+}
