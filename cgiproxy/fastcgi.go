@@ -89,6 +89,7 @@ func ServeFastCGI() int {
 // serveFastCGI answers one request. What net/http/fcgi says about it is not
 // used: it comes from variables that the library reads otherwise than we do.
 func serveFastCGI(h *handler, w http.ResponseWriter, r *http.Request, l *fcgiListener) {
+	growStack()
 	request := l.request(r)
 	if request == nil {
 		http.Error(w, "bad FastCGI parameters", http.StatusBadRequest)
@@ -108,6 +109,16 @@ func serveFastCGI(h *handler, w http.ResponseWriter, r *http.Request, l *fcgiLis
 	if err := h.withLog(request).serve(ctx, &fcgiWriter{ResponseWriter: w}, request.env, r.Body, left); err != nil {
 		request.cut() // with a proper end the web server would take the answer for whole
 	}
+}
+
+// growStack gives the goroutine, a new one for each request, the stack it will
+// need. Without it the stack grows in several steps, each of which copies it:
+// that costs 3 % of the requests per second.
+//
+//go:noinline
+func growStack() {
+	var room [6 << 10]byte
+	runtime.KeepAlive(&room)
 }
 
 // A fcgiWriter writes a FastCGI answer. net/http/fcgi has reason phrases of
