@@ -30,7 +30,7 @@ soak: build ## 20,000 requests over FastCGI while the app restarts
 	go test -count=1 -timeout 20m ./cgiproxy/e2e -run TestSoak -soak 20000
 
 .PHONY: bench
-bench: ## measure against what one would use instead (about five minutes)
+bench: ## measure against what one would use instead (about six minutes)
 	go run ./scripts/bench
 
 .PHONY: lint

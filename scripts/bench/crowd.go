@@ -18,14 +18,14 @@ func (b *bench) measureCrowd() error {
 	for _, n := range b.effort.grow {
 		var loads []load
 		for range min(3, b.effort.rounds) {
-			l, err := wrk(b.ctx, target.url+"page", n)
+			l, err := wrk(b.ctx, target.url+"page", crowd{clients: n})
 			if err != nil {
 				return err
 			}
 			loads = append(loads, l)
 		}
 		stop := watchPeak(target.executable)
-		_, err := wrk(b.ctx, target.url+"page", n)
+		_, err := wrk(b.ctx, target.url+"page", crowd{clients: n})
 		peak := stop()
 		if err != nil {
 			return err

@@ -3,7 +3,7 @@
 //
 //	go run ./scripts/bench [-quick] [-install] [-out folder]
 //
-// It takes about five minutes, works on the loopback interface only and leaves
+// It takes about six minutes, works on the loopback interface only and leaves
 // nothing running. It prints one table of ratios, and writes that table with
 // all the figures behind it to results.md, and the main ones to results.svg.
 //

@@ -48,7 +48,7 @@ func findTool(name string) (string, error) {
 	return tools[i].find()
 }
 
-// checkTools says, before five minutes are spent, what the tables will lack.
+// checkTools says, before minutes are spent, what the tables will lack.
 func checkTools(install bool) error {
 	var missing []string
 	for _, t := range tools {
