@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httputil"
 	"net/textproto"
 	"strconv"
 	"strings"
@@ -126,7 +125,7 @@ func setAnswerBody(resp *http.Response, r *bufio.Reader, method string) error {
 		if length >= 0 {
 			return errors.New("both Content-Length and Transfer-Encoding")
 		}
-		resp.Body = io.NopCloser(httputil.NewChunkedReader(r))
+		resp.Body = &chunkedBody{r: r}
 	case coding != nil:
 		return fmt.Errorf("Transfer-Encoding %.80q", coding)
 	case length == 0:

@@ -26,9 +26,8 @@ func (x *exchange) answer() (*http.Response, error) {
 		return nil, x.answerFailure(err)
 	}
 	resp.Request = x.req
-	empty := resp.Body == http.NoBody
-	chunked := !empty && resp.Header["Transfer-Encoding"] != nil
-	resp.Body = &answerBody{ReadCloser: resp.Body, x: x, empty: empty, chunked: chunked, last: resp.Close}
+	chunked, _ := resp.Body.(*chunkedBody)
+	resp.Body = &answerBody{ReadCloser: resp.Body, x: x, empty: resp.Body == http.NoBody, chunked: chunked, last: resp.Close}
 	return resp, nil
 }
 
@@ -75,8 +74,8 @@ type answerBody struct {
 	io.ReadCloser
 	x       *exchange
 	empty   bool
-	chunked bool
-	last    bool // the connection ends with this answer
+	chunked *chunkedBody // nil where it is not
+	last    bool         // the connection ends with this answer
 	whole   bool
 }
 
@@ -105,6 +104,9 @@ func (b *answerBody) Read(p []byte) (int, error) {
 // ready reports whether Read has something without waiting for the app: bytes
 // that came with the header, or the end.
 func (b *answerBody) ready() bool {
+	if b.chunked != nil {
+		return b.chunked.ready()
+	}
 	return b.empty || b.x.buffer.Buffered() > 0
 }
 
@@ -130,7 +132,7 @@ func (b *answerBody) reusable() bool {
 		return false
 	}
 	rest, _ := b.x.buffer.Peek(b.x.buffer.Buffered())
-	if b.chunked {
+	if b.chunked != nil {
 		return string(rest) == "\r\n" // the end of the empty trailer section
 	}
 	return len(rest) == 0

@@ -156,6 +156,7 @@ func TestWriteAnswerPieces(t *testing.T) {
 	}{
 		{"to the end", "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n", [][2]string{{"data: 1\n\n", "data: 1\n\n"}, {":", ":"}, {"data: 2\n\n", "data: 2\n\n"}}, ""},
 		{"chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", [][2]string{{"3\r\none\r\n", "one"}, {"3\r\ntwo\r\n", "two"}}, "0\r\n\r\n"},
+		{"a chunk in parts", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", [][2]string{{"6\r\none", "one"}, {"tw", "tw"}, {"o\r", "o"}, {"\n1\r\n!", "!"}}, "\r\n0\r\n\r\n"},
 		{"length", "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n", [][2]string{{"one", "one"}, {"two", "two"}}, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -47,7 +47,7 @@ var (
 	inLargeAnswer = &stage{name: "in a large answer", request: faultPage, answer: status200 + "Content-Length: 99000000\r\n\r\nhalf{large}", seen: "half"}
 
 	inChunkSize   = &stage{name: "in the size of a chunk", request: faultPage, answer: inChunks + "4\r\nhalf\r\n4", seen: "half"}
-	inChunk       = &stage{name: "in a chunk", request: faultPage, answer: inChunks + "8\r\nhalf"}
+	inChunk       = &stage{name: "in a chunk", request: faultPage, answer: inChunks + "8\r\nhalf", seen: "half"}
 	betweenChunks = &stage{name: "between chunks", request: faultPage, answer: inChunks + "4\r\nhalf\r\n", seen: "half"}
 	inLastChunk   = &stage{name: "in the last chunk", request: faultPage, answer: inChunks + "4\r\nhalf\r\n0\r", seen: "half"}
 	inTrailer     = &stage{name: "behind the last chunk", request: faultPage, answer: inChunks + "4\r\nhalf\r\n0\r\n", seen: "half"}
