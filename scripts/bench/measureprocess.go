@@ -54,7 +54,7 @@ func (b *bench) reportProcess(programs []*program, samples map[*program][]usage,
 		fmt.Sprintf("From the start of the process to its end, %d times each: a page of %d bytes. "+
 			"CPU and page faults are medians, too; memory is the peak of what is resident, shared pages included; "+
 			"threads are counted while the app is thinking, the median of %d looks. %q is built by `go build` and nothing else, "+
-			"the other Go programs with the flags of `make build`. %q is what C does, in a Go program that imports nothing else: none can cost less. %q asks no app.", b.effort.runs, len(page), b.effort.snapshots, goProxy, goBare, goHello),
+			"the other Go programs with the flags of `make build`. %q is what C does, in a Go program that imports nothing else: none can cost less. %q has net/http/cgi, envconfig and godotenv linked in and does not use them: less than that proxy.cgi cannot cost. %q asks no app.", b.effort.runs, len(page), b.effort.snapshots, goProxy, goBare, goLinked, goHello),
 		"program", "p50", "p99", "CPU", "resident", "page faults", "threads", "p50 of proxy.cgi ÷ its")
 	c := b.report.chart("One GET as a whole process, median", " ms", number)
 	type figures struct{ wall, cpu, faults, peak, threads float64 }
@@ -75,7 +75,7 @@ func (b *bench) reportProcess(programs []*program, samples map[*program][]usage,
 	}
 	mine := all[ours]
 	budgets := map[string]budget{goProxy: atMost(0.85).aim(0.75), cProxy: atMost(2).aim(1.6)}
-	for _, name := range []string{goProxy, goTrim, cProxy, goBare, goHello, python, perl, php} {
+	for _, name := range []string{goProxy, goTrim, cProxy, goBare, goLinked, goHello, python, perl, php} {
 		b.report.compare("whole process, p50", ours, mine.wall, name, all[name].wall, millis, budgets[name])
 	}
 	for _, name := range []string{goProxy, goTrim, cProxy} {
@@ -83,6 +83,8 @@ func (b *bench) reportProcess(programs []*program, samples map[*program][]usage,
 		b.report.compare("whole process, page faults", ours, mine.faults, name, all[name].faults, count, noBudget)
 		b.report.compare("whole process, resident", ours, mine.peak, name, all[name].peak, mebi, noBudget)
 	}
-	b.report.compare("whole process, p50", goBare, all[goBare].wall, cProxy, all[cProxy].wall, millis, noBudget)
+	for _, name := range []string{goBare, goLinked} {
+		b.report.compare("whole process, p50", name, all[name].wall, cProxy, all[cProxy].wall, millis, noBudget)
+	}
 	b.report.check("whole process, threads", ours, mine.threads, 4, count)
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -20,6 +21,7 @@ const (
 	goTrim   = "Go, 30 lines, our flags"
 	cProxy   = "C, static"
 	goBare   = "Go, only system calls"
+	goLinked = "Go, the same, our libraries linked"
 	goHello  = "Go, hello"
 	python   = "Python 3"
 	perl     = "Perl"
@@ -57,6 +59,7 @@ func build(ctx context.Context, folder, addr string) (once, fast []*program, err
 		compiled(goTrim, "goproxy-trimmed", true),
 		compiled(cProxy, "cproxy", true),
 		compiled(goBare, "gobare", true),
+		compiled(goLinked, "gobare-libraries", true),
 		compiled(goHello, "gohello", false),
 		interpreted(python, "python3", "proxy.py", upstream),
 		interpreted(perl, "perl", "proxy.pl", upstream),
@@ -77,7 +80,7 @@ func build(ctx context.Context, folder, addr string) (once, fast []*program, err
 	if _, err := output(ctx, "go", "build", "-o", named(once, goProxy).path, "./"+sources+"/goproxy"); err != nil {
 		return nil, nil, err
 	}
-	for _, p := range []*program{named(once, goTrim), named(once, goBare), named(once, goHello), named(fast, goFast), named(fast, helloFCG)} {
+	for _, p := range []*program{named(once, goTrim), named(once, goBare), named(once, goLinked), named(once, goHello), named(fast, goFast), named(fast, helloFCG)} {
 		if err := buildGo(ctx, p.path); err != nil {
 			return nil, nil, err
 		}
@@ -87,10 +90,13 @@ func build(ctx context.Context, folder, addr string) (once, fast []*program, err
 	return once, fast, nil
 }
 
+// buildGo builds the yardstick that path is named after, up to a hyphen.
 func buildGo(ctx context.Context, path string) error {
-	source := "./" + filepath.Join(sources, strings.TrimSuffix(filepath.Base(path), "-trimmed"))
-	args := append([]string{"build"}, ourFlags...)
-	cmd := exec.CommandContext(ctx, "go", append(args, "-o", path, source)...)
+	name, variant, _ := strings.Cut(filepath.Base(path), "-")
+	source := "./" + filepath.Join(sources, name)
+	flags := slices.Clone(ourFlags)
+	flags[slices.Index(flags, "-tags")+1] += "," + variant // trimmed, which is no tag of any file, or libraries
+	cmd := exec.CommandContext(ctx, "go", slices.Concat([]string{"build"}, flags, []string{"-o", path, source})...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w\n%s", source, err, text)
