@@ -63,10 +63,12 @@ func ServeFastCGI() int {
 	h := &handler{folder: folder, sites: newSites(folder, os.Environ())}
 	err = fcgi.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		serveFastCGI(h, w, r, l)
-		go program.whenReplaced(func() { // beside, for it takes time, and the answer ends here
-			l.settle(finishTime)
-			l.stop()
-		})
+		if program.lookIsDue() {
+			go program.whenReplaced(func() { // beside, for it takes time, and the answer ends here
+				l.settle(finishTime)
+				l.stop()
+			})
+		}
 	}))
 	l.stop()
 	if end.Err() == nil {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -14,6 +15,7 @@ type program struct {
 	path    string
 	environ []string // as it was: the settings are decoded through it later
 	log     *logger
+	looked  atomic.Int64 // Unix milliseconds
 
 	mu      sync.Mutex
 	file    os.FileInfo // as it was; nil where it is not known
@@ -32,6 +34,13 @@ func startedFrom(log *logger) *program {
 		p.file, _ = os.Stat(path)
 	}
 	return p
+}
+
+// lookIsDue reports whether it is time to look for another file: not with each
+// of many requests a second.
+func (p *program) lookIsDue() bool {
+	now, before := time.Now().UnixMilli(), p.looked.Load()
+	return now-before >= settleTime.Milliseconds()/2 && p.looked.CompareAndSwap(before, now)
 }
 
 // whenReplaced calls act if there is another file now, one that runs: an upload

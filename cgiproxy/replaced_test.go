@@ -94,3 +94,17 @@ func TestReplacedTwice(t *testing.T) {
 		t.Error("the last one runs, but does not take over")
 	}
 }
+
+func TestLookIsDue(t *testing.T) {
+	p := &program{}
+	if !p.lookIsDue() {
+		t.Error("the first request does not look")
+	}
+	if p.lookIsDue() {
+		t.Error("the next one looks again at once")
+	}
+	p.looked.Store(time.Now().Add(-settleTime).UnixMilli())
+	if !p.lookIsDue() {
+		t.Error("nobody looks a second later")
+	}
+}
