@@ -38,9 +38,6 @@ func (b *chunkedBody) Read(p []byte) (n int, err error) {
 
 // ready reports whether Read has something without waiting for the app.
 func (b *chunkedBody) ready() bool {
-	if b.err != nil {
-		return true
-	}
 	rest, _ := b.r.Peek(b.r.Buffered())
 	if b.left > 0 {
 		return len(rest) > 0
