@@ -35,8 +35,11 @@ func watchHangup(gone func(), looks ...func() bool) (stop func()) {
 		}
 		time.AfterFunc(nextLook, look)
 	}
-	time.AfterFunc(firstLook, look)
-	return func() { close(ended) }
+	first := time.AfterFunc(firstLook, look)
+	return func() {
+		first.Stop() // else each request would wake the process once more
+		close(ended)
+	}
 }
 
 // hungUp reports whether the reader of a pipe or socket is gone. A pipe then
