@@ -63,6 +63,9 @@ func (r answerReader) Read(p []byte) (int, error) {
 	if x.answered && x.cfg.IdleTimeout > 0 {
 		x.conn.SetReadDeadline(time.Now().Add(x.cfg.IdleTimeout))
 	}
+	if x.pool != nil && x.source.read > 0 {
+		quickAck(x.conn) // the rest may wait for it
+	}
 	n, err := x.conn.Read(p)
 	x.passingOn.Store(time.Now().UnixNano())
 	return n, err

@@ -75,7 +75,8 @@ func (c *siteCache) site(env Environ) *site {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	file, _ := os.Stat(filepath.Join(c.folder, settingsFile))
-	if !sameFile(file, c.file) || len(c.sites) >= maxSites {
+	same := sameFile(file, c.file) && (file == nil || file.Mode() == c.file.Mode()) // others may write to it now
+	if !same || len(c.sites) >= maxSites {
 		c.file = file
 		c.clear()
 	}

@@ -76,6 +76,22 @@ func TestSitesErrorNotKept(t *testing.T) {
 	}
 }
 
+// A file that others may write to from now on is refused from now on.
+func TestSitesPermissions(t *testing.T) {
+	folder := t.TempDir()
+	writeFile(t, folder, ".htcgiproxy", "UPSTREAM=3\n")
+	sites := newSites(folder, nil)
+	if s := sites.site(visit()); s.err != nil {
+		t.Fatal(s.err)
+	}
+	if err := os.Chmod(filepath.Join(folder, ".htcgiproxy"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if s := sites.site(visit()); s.err == nil {
+		t.Error("no error")
+	}
+}
+
 // Settings of the process itself count after those of the request.
 func TestSitesStanding(t *testing.T) {
 	folder := t.TempDir()
