@@ -65,7 +65,7 @@ func (b *chunkedBody) nextChunk() (int64, error) {
 	b.begun = true
 	line, err := b.r.ReadSlice('\n')
 	line, whole := bytes.CutSuffix(line, []byte("\r\n"))
-	if err != nil || !whole {
+	if err != nil || !whole || bytes.IndexByte(line, '\r') >= 0 { // RFC 9112, section 2.2
 		return 0, chunkError(err)
 	}
 	digits, _, _ := bytes.Cut(line, []byte(";")) // extensions mean nothing to us
