@@ -112,7 +112,7 @@ const (
 
 var (
 	thorough = effort{
-		runs: 300, fieldRuns: 40, snapshots: 9, rounds: 5, transfers: 5, streams: 7, large: 512 * mib,
+		runs: 300, fieldRuns: 40, snapshots: 9, rounds: 5, transfers: 9, streams: 7, large: 512 * mib,
 		clients: []int{1, 4, 16}, grow: []int{1, 2, 4, 8, 16, 32, 64},
 		sizes: []int64{kib, 32 * kib, mib, 16 * mib, 128 * mib, 512 * mib},
 	}
