@@ -149,8 +149,6 @@ const largePiece = 1 << 20
 
 // widen prepares for a large answer, and returns a buffer to copy it with.
 func (w *cgiWriter) widen() []byte {
-	if conn, err := w.file.SyscallConn(); err == nil {
-		_ = conn.Control(func(fd uintptr) { widen(int(fd), largePiece) })
-	}
+	_ = control(w.file, func(fd int) { widen(fd, largePiece) })
 	return make([]byte, largePiece)
 }

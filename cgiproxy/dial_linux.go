@@ -4,7 +4,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -81,9 +80,5 @@ func (localConn) RemoteAddr() net.Addr { return &net.UnixAddr{Net: "unix"} }
 // requests before, the second would wait 40 ms for our delayed acknowledgement
 // of the first (RFC 9293, section 3.8.6.3).
 func quickAck(conn net.Conn) {
-	if local, ok := conn.(syscall.Conn); ok {
-		if raw, err := local.SyscallConn(); err == nil {
-			_ = raw.Control(func(fd uintptr) { _ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_QUICKACK, 1) })
-		}
-	}
+	_ = control(conn, func(fd int) { _ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_QUICKACK, 1) })
 }

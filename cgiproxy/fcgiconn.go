@@ -11,7 +11,6 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"syscall"
 )
 
 // net/http/fcgi refuses requests whose variables it cannot parse, forgets the
@@ -65,10 +64,7 @@ func (c *fcgiConn) idle() bool { return c.served && c.running == 0 }
 // nobody reads from it since the app does not take the request's body.
 func (c *fcgiConn) hungUp() bool {
 	gone := false
-	raw, err := c.Conn.(syscall.Conn).SyscallConn()
-	if err == nil {
-		err = raw.Control(func(fd uintptr) { gone = hungUp(int(fd)) })
-	}
+	err := control(c.Conn, func(fd int) { gone = hungUp(fd) })
 	return err != nil || gone
 }
 

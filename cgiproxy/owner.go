@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -33,15 +32,7 @@ type ownerError struct{ err error }
 func (e *ownerError) Error() string { return e.err.Error() }
 
 func listenerOwner(conn net.Conn) (owner int, err error) {
-	sysConn, ok := conn.(syscall.Conn)
-	if !ok {
-		return 0, errors.New("a connection without a descriptor")
-	}
-	raw, err := sysConn.SyscallConn()
-	if err != nil {
-		return 0, err
-	}
-	controlErr := raw.Control(func(fd uintptr) { owner, err = socketOwner(int(fd)) })
+	controlErr := control(conn, func(fd int) { owner, err = socketOwner(fd) })
 	return owner, errors.Join(controlErr, err)
 }
 

@@ -3,7 +3,6 @@ package cgiproxy
 import (
 	"net"
 	"sync"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -95,15 +94,8 @@ func (p *pool) close() {
 // readable reports whether an idle connection has something to read: its end,
 // or an answer that nobody asked for.
 func readable(conn net.Conn) bool {
-	if secure, ok := conn.(interface{ NetConn() net.Conn }); ok { // *tls.Conn
-		conn = secure.NetConn()
-	}
-	raw, err := conn.(syscall.Conn).SyscallConn()
-	if err != nil {
-		return true
-	}
 	something := true
-	err = raw.Control(func(fd uintptr) {
+	err := control(conn, func(fd int) {
 		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
 		something = err != nil || n > 0
 	})

@@ -1,0 +1,24 @@
+package cgiproxy
+
+import (
+	"errors"
+	"net"
+	"syscall"
+)
+
+// control calls do with the descriptor of a connection or file. An error means
+// that it was not called.
+func control(of any, do func(fd int)) error {
+	if secure, ok := of.(interface{ NetConn() net.Conn }); ok { // *tls.Conn
+		of = secure.NetConn()
+	}
+	conn, ok := of.(syscall.Conn)
+	if !ok {
+		return errors.New("a connection without a descriptor")
+	}
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return err
+	}
+	return raw.Control(func(fd uintptr) { do(int(fd)) })
+}
