@@ -12,7 +12,9 @@ import (
 //     and that is needed, has its own name again;
 //   - HTTP_ names are upper case with underscores, each once;
 //   - a control byte in a field value is a space (RFC 9110, section 5.5);
-//   - fields that repeat a variable of RFC 3875 are gone.
+//   - fields that repeat a variable of RFC 3875 are gone;
+//   - REDIRECT_STATUS is that of a refused request, whichever redirect had it;
+//   - REMOTE_USER is a name that the web server has proved.
 type Environ map[string]string
 
 // redirected lists the variables that Apache sets before an internal redirect
@@ -35,6 +37,9 @@ func NewEnviron(vars []string) Environ {
 				continue
 			}
 		}
+		if isRedirectStatus(name) && errorStatus(value) != 0 {
+			env["REDIRECT_STATUS"] = value
+		}
 		if _, ok := env[name]; !ok {
 			env[name] = value
 		}
@@ -55,7 +60,13 @@ func NewEnviron(vars []string) Environ {
 // restoreRedirected undoes REDIRECT_ for the variables that need it, however
 // many internal redirects there were. No visitor can send such a name: all
 // that a visitor sends starts with HTTP_.
+//
+// REMOTE_USER may be a name that was refused, or only claimed: then there is
+// none.
 func (env Environ) restoreRedirected() {
+	if !env.provesUser() {
+		delete(env, "REMOTE_USER")
+	}
 	for _, name := range redirected {
 		for prefix := "REDIRECT_"; env[name] == "" && len(prefix) <= 5*len("REDIRECT_"); prefix += "REDIRECT_" {
 			if value := env[prefix+name]; value != "" {
@@ -65,6 +76,9 @@ func (env Environ) restoreRedirected() {
 		if env[name] == "" { // RFC 3875, section 4.1: empty and absent are the same
 			delete(env, name)
 		}
+	}
+	if env.refusedStatus() != 0 {
+		delete(env, "REMOTE_USER")
 	}
 }
 

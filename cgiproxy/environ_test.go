@@ -65,7 +65,7 @@ func TestNewEnvironRedirected(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			env := NewEnviron(tt.vars)
+			env := NewEnviron(append(tt.vars, "SERVER_SOFTWARE=Apache"))
 			for _, name := range []string{"HTTP_AUTHORIZATION", "REMOTE_USER", "HTTP_HOST"} {
 				got, gotOK := env[name]
 				want, wantOK := tt.want[name]

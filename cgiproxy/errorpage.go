@@ -15,6 +15,12 @@ func sentence(status int) string {
 	switch status { // not a map, which every process would have to fill
 	case http.StatusBadRequest:
 		return "The browser sent a request that this site cannot pass on."
+	case http.StatusUnauthorized:
+		return "This page asks for a name and a password."
+	case http.StatusForbidden:
+		return "This page may not be seen from here."
+	case http.StatusNotFound:
+		return "There is no such page on this site."
 	case http.StatusRequestEntityTooLarge:
 		return "What was sent is larger than this site accepts."
 	case http.StatusNotImplemented:
@@ -25,8 +31,10 @@ func sentence(status int) string {
 		return "The application behind this site is not available at the moment. Please try again shortly."
 	case http.StatusGatewayTimeout:
 		return "The application behind this site took too long to answer. Please try again in a minute."
-	default:
+	case http.StatusInternalServerError:
 		return "This site is not set up correctly. Its owner finds the reason in the error log."
+	default: // one of the web server's own
+		return "This site's web server did not accept the request."
 	}
 }
 

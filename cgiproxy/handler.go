@@ -50,6 +50,9 @@ func (h *handler) serve(ctx context.Context, w answerWriter, env Environ, stdin 
 			err = h.fail(w, env, cfg, fmt.Errorf("panic: %v", p), log)
 		}
 	}()
+	if status := env.refusedStatus(); status != 0 {
+		return h.fail(w, env, cfg, refused(status, env["REQUEST_URI"]), log)
+	}
 	if site.err != nil {
 		return h.fail(w, env, cfg, site.err, log)
 	}

@@ -22,6 +22,7 @@ func visit(vars ...string) Environ {
 		"REQUEST_METHOD=GET",
 		"REQUEST_URI=/",
 		"SERVER_PROTOCOL=HTTP/1.1",
+		"SERVER_SOFTWARE=Apache/2.4.71 (Debian)",
 		"SERVER_NAME=example.com",
 		"SERVER_ADDR=192.0.2.80",
 		"SERVER_PORT=80",

@@ -49,7 +49,7 @@ func hybridExample(t *testing.T) string {
 	text := example(t)
 	fastCGI, hybrid, ok := strings.Cut(text, "\n# Both: ")
 	section, _, ok2 := strings.Cut(uncomment(fastCGI), "...\n")
-	const files, rules = "</Files>\n\nRewriteEngine", "\nRewriteCond %{REQUEST_FILENAME} !-f\nRewriteRule ^ proxy.cgi [L]\n"
+	const files, rules = "</Files>\n\nRewriteEngine", "\n" + statusCondition + "RewriteCond %{REQUEST_FILENAME} !-f\nRewriteRule ^ proxy.cgi [L]\n"
 	if !ok || !ok2 || strings.Count(text, files) != 1 || strings.Count(text, rules) != 1 {
 		t.Fatalf("htaccess.example is not as its comment says")
 	}

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"crypto/hmac"
-	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
@@ -160,10 +159,7 @@ func TestSigned(t *testing.T) {
 // testSigned runs both tables with an app, one case after the other.
 func testSigned(t *testing.T, kind webserver.Kind, app string) {
 	s := newSite(t, kind, "")
-	password := sha1.Sum([]byte(signedPassword))
-	s.WriteFile(t, s.folder[1:]+"/private/.htpasswd", signedUser+":{SHA}"+base64.StdEncoding.EncodeToString(password[:])+"\n", 0o644)
-	s.WriteFile(t, s.folder[1:]+"/private/.htaccess", fmt.Sprintf("AuthType Basic\nAuthName private\nAuthUserFile %q\nRequire valid-user\n",
-		filepath.Join(s.Root, s.folder, "private/.htpasswd")), 0o644)
+	protect(t, s, s.folder[1:]+"/private", signedUser, signedPassword)
 	upstream := func(addr, settings string) {
 		s.WriteFile(t, s.folder[1:]+"/.htcgiproxy", fmt.Sprintf("CGIPROXY_UPSTREAM=%s\nCGIPROXY_SECRET='%s'\n%s\n", addr, signedSecret, settings), 0o600)
 	}

@@ -133,7 +133,8 @@ http {
 // nginxLocations runs the script of each folder, and sends what is not a file
 // to it. try_files changes $uri, and with it $fastcgi_script_name, so the
 // SCRIPT_NAME of the included file is right. A second one would not replace
-// the first: both would be sent.
+// the first: both would be sent. As with REDIRECT_STATUS, which the file has as
+// 200, so that nobody could tell the page of an error (error_page).
 func nginxLocations(folders []string, script, pass string) string {
 	var b strings.Builder
 	var all []string
@@ -143,6 +144,7 @@ func nginxLocations(folders []string, script, pass string) string {
 	}
 	fmt.Fprintf(&b, `		location ~ ^(?<folder>%s)%s(/|$) {
 			fastcgi_split_path_info ^(.*?/%[2]s)(/.*)?$;
+			fastcgi_param REDIRECT_STATUS $status;
 			include %[3]s;
 			fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name;
 			fastcgi_param PATH_INFO $fastcgi_path_info if_not_empty;

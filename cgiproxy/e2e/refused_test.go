@@ -1,0 +1,226 @@
+package e2e
+
+import (
+	"crypto/sha1"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"proxy.cgi/cgiproxy/e2e/webserver"
+)
+
+// What the web server has refused never reaches the app, whatever page the host
+// shows for it: that page is a request to proxy.cgi as well.
+
+// errorDocuments are what hosts set, with pages that are not there.
+const errorDocuments = `
+ErrorDocument 401 /401.shtml
+ErrorDocument 403 /403.shtml
+ErrorDocument 404 /404.shtml
+ErrorDocument 500 /500.shtml
+`
+
+// statusCondition is the line of htaccess.example that leaves such a page to
+// Apache.
+const statusCondition = "RewriteCond %{ENV:REDIRECT_STATUS} ^(200)?$\n"
+
+const (
+	login    = "Authorization: Basic bWU6cHc=\r\n"     // me:pw
+	badLogin = "Authorization: Basic bWU6d3Jvbmc=\r\n" // me:wrong
+)
+
+// refusedCases are requests to a site whose folder admin/ asks for a password,
+// and whose .htaccess has the lines of refusedRules.
+var refusedCases = []struct{ name, request, status, asks string }{
+	{"wrong password", "GET {site}/admin/x HTTP/1.1\r\n" + badLogin, "401", ""},
+	{"no password", "GET {site}/admin/x HTTP/1.1\r\n", "401", ""},
+	{"the folder itself", "GET {site}/admin/ HTTP/1.1\r\n" + badLogin, "401", ""},
+	{"POST", "POST {site}/admin/x HTTP/1.1\r\nContent-Length: 5\r\n" + badLogin, "401", ""},
+	{"HEAD", "HEAD {site}/admin/x HTTP/1.1\r\n" + badLogin, "401", ""},
+	{"right password", "GET {site}/admin/x HTTP/1.1\r\n" + login, "200", "GET {site}/admin/x me"},
+	{"right password, POST", "POST {site}/admin/x HTTP/1.1\r\nContent-Length: 5\r\n" + login, "200", "POST {site}/admin/x me"},
+	{"a rule that forbids", "GET {site}/forbidden/x HTTP/1.1\r\n", "403", ""},
+	{"a rule that forbids, POST", "POST {site}/forbidden/x HTTP/1.1\r\nContent-Length: 5\r\n", "403", ""},
+	{"an address that is not let in", "GET {site}/inside?x HTTP/1.1\r\n", "403", ""},
+	{"a rule that says gone", "GET {site}/gone/x HTTP/1.1\r\n", "410", ""},
+	{".htaccess", "GET {site}/.htaccess HTTP/1.1\r\n", "403", ""},
+	{".htcgiproxy", "GET {site}/.htcgiproxy HTTP/1.1\r\n", "403", ""},
+	{"encoded slash", "GET {site}/a%2Fb HTTP/1.1\r\n", "404", ""},
+	{"a broken .htaccess", "GET {site}/broken/x HTTP/1.1\r\n", "500", ""},
+	{"the app's own 401", "GET {site}/401 HTTP/1.1\r\n", "401", "GET {site}/401 "},
+	{"the app's own 403", "GET {site}/403 HTTP/1.1\r\n", "403", "GET {site}/403 "},
+	{"the app's own 404", "GET {site}/404 HTTP/1.1\r\n", "404", "GET {site}/404 "},
+	{"the app's own 500", "GET {site}/500 HTTP/1.1\r\n", "500", "GET {site}/500 "},
+	{"the app's own 503", "GET {site}/503 HTTP/1.1\r\n", "503", "GET {site}/503 "},
+}
+
+const refusedRules = `
+RewriteEngine On
+RewriteRule ^forbidden - [F]
+RewriteRule ^gone - [G]
+<If "%{REQUEST_URI} =~ m#/inside#">
+  Require ip 192.0.2.1
+</If>
+`
+
+// TestRefused has htaccess.example as it is, and without the line that keeps
+// the error's page from proxy.cgi, so that only the program itself is left.
+func TestRefused(t *testing.T) {
+	for _, kind := range []webserver.Kind{webserver.ApacheEvent, webserver.ApachePrefork, webserver.ApacheSuexec, webserver.ApacheFcgid} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			s := webserver.Run(t, kind, webserver.Options{Config: errorDocuments + "ErrorDocument 410 \"This is gone.\"\n"})
+			rules := example(t)
+			if scriptName(kind) == "proxy.fcgi" {
+				rules = fastCGIExample(t)
+			}
+			if !strings.Contains(rules, statusCondition) {
+				t.Fatalf("htaccess.example has no line %q", statusCondition)
+			}
+			s.Install(t, scriptName(kind), binary)
+			s.Install(t, "sub/"+scriptName(kind), binary)
+			alone := strings.ReplaceAll(rules, statusCondition, "")
+			for _, c := range []struct{ name, folder, rules string }{
+				{"example", "", rules},
+				{"example in a folder", "/sub", rules},
+				{"program alone", "", alone},
+				{"program alone in a folder", "/sub", alone}, // the error's page is the document root's
+				{"program named as the page", "/sub", alone + "ErrorDocument 401 /sub/" + scriptName(kind) + "\n"},
+			} {
+				t.Run(c.name, func(t *testing.T) { testRefused(t, site{s, c.folder, s.ErrorLog}, c.rules) })
+				if c.rules == rules && strings.Contains(s.ErrorLog(), "the web server itself refused") {
+					t.Errorf("%s: the page of an error was left to proxy.cgi", c.name)
+				}
+			}
+		})
+	}
+}
+
+func testRefused(t *testing.T, s site, rules string) {
+	app := refusedApp(t)
+	folder := strings.TrimPrefix(s.folder+"/", "/")
+	s.WriteFile(t, folder+".htcgiproxy", "CGIPROXY_UPSTREAM="+app.addr+"\n", 0o600)
+	s.WriteFile(t, folder+".htaccess", refusedRules+strings.Replace(rules, upstreamLine, "", 1), 0o644)
+	s.WriteFile(t, folder+"broken/.htaccess", "NoSuchDirective\n", 0o644)
+	protect(t, s, folder+"admin", "me", "pw")
+	for _, c := range refusedCases {
+		t.Run(c.name, func(t *testing.T) {
+			request := strings.ReplaceAll(c.request, "{site}", s.folder) + "Host: " + s.Addr + "\r\nConnection: close\r\n\r\n"
+			if strings.HasPrefix(c.request, "POST") {
+				request += "12345"
+			}
+			checkRefused(t, s, app, request, c.status, strings.ReplaceAll(c.asks, "{site}", s.folder))
+		})
+	}
+}
+
+// checkRefused sends a request and compares what the app was asked.
+func checkRefused(t *testing.T, s site, app *recorder, request, status, asks string) {
+	t.Helper()
+	got := visit(t, s.Addr, request)
+	if got.Status[:3] != status {
+		t.Errorf("%s, want %s; body %.300q", got.Status, status, got.body)
+	}
+	var asked string
+	select {
+	case r := <-app.got:
+		method, rest, _ := strings.Cut(r.line, " ")
+		target, _, _ := strings.Cut(rest, " ")
+		asked = method + " " + target + " " + r.header.Get("X-Forwarded-User")
+	default:
+	}
+	if asked != asks {
+		t.Errorf("the app was asked %q, want %q", asked, asks)
+	}
+	if asks == "" && status == "401" && got.Header.Get("WWW-Authenticate") != `Basic realm="private"` {
+		t.Errorf("WWW-Authenticate %q", got.Header["Www-Authenticate"])
+	}
+	if want := "the app's own page"; asks != "" && got.body != want {
+		t.Errorf("got the page %.300q, want %q", got.body, want)
+	}
+	if len(app.got) > 0 {
+		t.Errorf("the app was asked again: %+v", <-app.got)
+	}
+}
+
+// refusedApp answers /401 with 401 and so on.
+func refusedApp(t *testing.T) *recorder {
+	return newRecorder(t, func(conn net.Conn, r received) {
+		status := 200
+		_, target, _ := strings.Cut(r.line, " ")
+		target, _, _ = strings.Cut(target, " ")
+		fmt.Sscanf(target[strings.LastIndexByte(target, '/')+1:], "%d", &status)
+		fmt.Fprintf(conn, "HTTP/1.1 %d X\r\nContent-Length: 18\r\n\r\n", status)
+		io.WriteString(conn, "the app's own page")
+	})
+}
+
+// protect lets only one user into a folder of the document root.
+func protect(t *testing.T, s site, folder, user, password string) {
+	t.Helper()
+	hash := sha1.Sum([]byte(password))
+	s.WriteFile(t, folder+"/.htpasswd", user+":{SHA}"+base64.StdEncoding.EncodeToString(hash[:])+"\n", 0o644)
+	s.WriteFile(t, folder+"/.htaccess", fmt.Sprintf("AuthType Basic\nAuthName private\nAuthUserFile %q\nRequire valid-user\n",
+		filepath.Join(s.Root, folder, ".htpasswd")), 0o644)
+}
+
+// TestRefusedElsewhere has servers without .htaccess, with a page of an error
+// that their own rule sends to proxy.cgi. lighttpd tells by itself, nginx as
+// MANUAL says.
+func TestRefusedElsewhere(t *testing.T) {
+	const errorHandler = "server.error-handler = \"/error\"\n$HTTP[\"url\"] =~ \"^/admin/\" { url.access-deny = (\"\") }\n"
+	const errorPage = "error_page 403 /error;\nlocation /admin/ { deny all; }\n"
+	for _, c := range []struct {
+		kind   webserver.Kind
+		config string
+	}{
+		{webserver.LighttpdCGI, errorHandler},
+		{webserver.LighttpdFastCGI, errorHandler},
+		{webserver.NginxFcgiwrap, errorPage},
+		{webserver.NginxFastCGI, errorPage},
+	} {
+		t.Run(string(c.kind), func(t *testing.T) {
+			t.Parallel()
+			o := webserver.Options{Config: c.config}
+			if c.kind == webserver.LighttpdFastCGI {
+				o.Program = binary
+			}
+			s := site{Server: webserver.Run(t, c.kind, o)}
+			app := refusedApp(t)
+			s.WriteFile(t, ".htcgiproxy", "CGIPROXY_UPSTREAM="+app.addr+"\n", 0o600)
+			switch c.kind {
+			case webserver.NginxFastCGI:
+				s.Install(t, "proxy.fcgi", binary)
+				s.Spawn(t, "proxy.fcgi")
+			case webserver.LighttpdCGI, webserver.NginxFcgiwrap:
+				s.Install(t, "proxy.cgi", binary)
+			}
+			host := "Host: " + s.Addr + "\r\nConnection: close\r\n\r\n"
+			for _, c := range []struct{ name, request, status, asks string }{
+				{"refused", "GET /admin/x HTTP/1.1\r\n" + host, "403", ""},
+				{"refused, POST", "POST /admin/x HTTP/1.1\r\nContent-Length: 5\r\n" + host + "12345", "403", ""},
+				{"a name that nobody proved", "GET /x HTTP/1.1\r\n" + login + host, "200", "GET /x "},
+				{"the app's own 403", "GET /403 HTTP/1.1\r\n" + host, "403", "GET /403 "},
+			} {
+				t.Run(c.name, func(t *testing.T) { checkRefused(t, s, app, c.request, c.status, c.asks) })
+			}
+		})
+	}
+}
+
+// TestRewrittenRoot has a document root that is rewritten into a folder, as
+// hosts with one account for several sites do it: the internal redirect to
+// ours is no error's.
+func TestRewrittenRoot(t *testing.T) {
+	s := site{Server: webserver.Run(t, webserver.ApacheEvent, webserver.Options{Config: errorDocuments})}
+	app := refusedApp(t)
+	s.WriteFile(t, ".htaccess", "RewriteEngine On\nRewriteCond %{REQUEST_URI} !^/sub/\nRewriteRule ^(.*)$ sub/$1 [L]\n", 0o644)
+	s.Install(t, "sub/proxy.cgi", binary)
+	s.WriteFile(t, "sub/.htcgiproxy", "CGIPROXY_UPSTREAM="+app.addr+"\n", 0o600)
+	s.WriteFile(t, "sub/.htaccess", strings.Replace(example(t), upstreamLine, "", 1), 0o644)
+	checkRefused(t, s, app, "GET /a/b?c HTTP/1.1\r\nHost: "+s.Addr+"\r\nConnection: close\r\n\r\n", "200", "GET /a/b?c ")
+}

@@ -1,0 +1,58 @@
+package cgiproxy
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// A web server that refuses a request may redirect it internally to the page
+// of its error (Apache's ErrorDocument, lighttpd's server.error-handler), and
+// where the owner's rule takes that page, too, the script is run for it:
+// REQUEST_URI is still the target that was refused, and REMOTE_USER the name
+// that nobody proved. REDIRECT_STATUS tells.
+
+// refusedStatus returns the status with which the web server has refused the
+// request, 0 where it has not.
+func (env Environ) refusedStatus() int { return errorStatus(env["REDIRECT_STATUS"]) }
+
+// errorStatus returns the status that a REDIRECT_STATUS stands for, 0 where it
+// is no error's. Configurations made for PHP set 200, 1 or CGI with each
+// request, and nginx's $status is 000 before there is a response.
+func errorStatus(redirectStatus string) int {
+	status, err := strconv.Atoi(redirectStatus)
+	if err != nil || status < 100 || status > 599 || status == http.StatusOK {
+		return 0
+	}
+	return status
+}
+
+// isRedirectStatus reports whether name is REDIRECT_STATUS, be it of an earlier
+// redirect: Apache puts one more REDIRECT_ before it with each.
+func isRedirectStatus(name string) bool {
+	prefix, ok := strings.CutSuffix(name, "STATUS")
+	return ok && prefix != "" && strings.ReplaceAll(prefix, "REDIRECT_", "") == ""
+}
+
+// refused is a request that must not reach the app.
+func refused(status int, target string) *failure {
+	f := &failure{
+		status: status,
+		cause:  fmt.Errorf("the web server itself refused %.200q, and has proxy.cgi show its error page", target),
+		remedy: "the app is not asked; htaccess.example leaves such pages to the server (RewriteCond with REDIRECT_STATUS)",
+	}
+	if status < http.StatusMultipleChoices { // a page with such a status would be a success
+		f.status = http.StatusInternalServerError
+	}
+	return f
+}
+
+// provesUser reports whether REMOTE_USER is somebody the web server has
+// authenticated. nginx has there what a client claims in Authorization, and no
+// AUTH_TYPE, which RFC 3875, section 4.1.1, asks for; the others named here
+// prove it, also where they leave AUTH_TYPE out (a client's certificate).
+func (env Environ) provesUser() bool {
+	server := env["SERVER_SOFTWARE"]
+	return env["AUTH_TYPE"] != "" || strings.HasPrefix(server, "Apache") || strings.HasPrefix(server, "LiteSpeed")
+}
