@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -23,6 +24,9 @@ ErrorDocument 403 /403.shtml
 ErrorDocument 404 /404.shtml
 ErrorDocument 500 /500.shtml
 `
+
+// textDocuments need no internal redirect.
+var textDocuments = regexp.MustCompile(`/...\.shtml`).ReplaceAllString(errorDocuments, `"No."`)
 
 // statusCondition is the line of htaccess.example that leaves such a page to
 // Apache.
@@ -46,6 +50,7 @@ var refusedCases = []struct{ name, request, status, asks string }{
 	{"a rule that forbids", "GET {site}/forbidden/x HTTP/1.1\r\n", "403", ""},
 	{"a rule that forbids, POST", "POST {site}/forbidden/x HTTP/1.1\r\nContent-Length: 5\r\n", "403", ""},
 	{"an address that is not let in", "GET {site}/inside?x HTTP/1.1\r\n", "403", ""},
+	{"a file that is not let out", "GET {site}/secret.txt HTTP/1.1\r\n", "403", ""},
 	{"a rule that says gone", "GET {site}/gone/x HTTP/1.1\r\n", "410", ""},
 	{".htaccess", "GET {site}/.htaccess HTTP/1.1\r\n", "403", ""},
 	{".htcgiproxy", "GET {site}/.htcgiproxy HTTP/1.1\r\n", "403", ""},
@@ -62,6 +67,9 @@ const refusedRules = `
 RewriteEngine On
 RewriteRule ^forbidden - [F]
 RewriteRule ^gone - [G]
+<Files "secret.txt">
+  Require all denied
+</Files>
 <If "%{REQUEST_URI} =~ m#/inside#">
   Require ip 192.0.2.1
 </If>
@@ -89,6 +97,7 @@ func TestRefused(t *testing.T) {
 				{"example in a folder", "/sub", rules},
 				{"program alone", "", alone},
 				{"program alone in a folder", "/sub", alone}, // the error's page is the document root's
+				{"pages as text", "/sub", alone + textDocuments},
 				{"program named as the page", "/sub", alone + "ErrorDocument 401 /sub/" + scriptName(kind) + "\n"},
 			} {
 				t.Run(c.name, func(t *testing.T) { testRefused(t, site{s, c.folder, s.ErrorLog}, c.rules) })
