@@ -263,7 +263,7 @@ func TestFastCGIEventStream(t *testing.T) {
 			}
 			app, got := lockstepApp(t)
 			s := newSite(t, kind, "CGIPROXY_UPSTREAM="+app.addr+"\n")
-			t.Logf("%v an event", followStream(t, s.Addr, s.folder+"/events", got))
+			t.Logf("%v an event", followStream(t, s.Addr, s.folder+"/events", eventStream, got))
 		})
 	}
 }

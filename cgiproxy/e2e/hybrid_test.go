@@ -42,32 +42,6 @@ func TestExampleFastCGI(t *testing.T) {
 	}
 }
 
-// hybridExample returns htaccess.example with the changes that its comment on
-// using both tells.
-func hybridExample(t *testing.T) string {
-	t.Helper()
-	text := example(t)
-	fastCGI, hybrid, ok := strings.Cut(text, "\n# Both: ")
-	section, _, ok2 := strings.Cut(uncomment(fastCGI), "...\n")
-	const files, rules = "</Files>\n\nRewriteEngine", "\n" + statusCondition + "RewriteCond %{REQUEST_FILENAME} !-f\nRewriteRule ^ proxy.cgi [L]\n"
-	if !ok || !ok2 || strings.Count(text, files) != 1 || strings.Count(text, rules) != 1 {
-		t.Fatalf("htaccess.example is not as its comment says")
-	}
-	text = strings.Replace(text, files, "</Files>\n"+section+"\nRewriteEngine", 1)
-	return strings.Replace(text, rules, "\n"+uncomment(hybrid), 1)
-}
-
-// uncomment returns the lines that a comment shows.
-func uncomment(text string) string {
-	var b strings.Builder
-	for line := range strings.Lines(text) {
-		if line, ok := strings.CutPrefix(line, "#   "); ok {
-			b.WriteString(line)
-		}
-	}
-	return b.String()
-}
-
 // TestHybrid has pages over FastCGI, and what mod_fcgid is not fit for over
 // CGI.
 func TestHybrid(t *testing.T) {
@@ -132,5 +106,5 @@ func TestHybridEventStream(t *testing.T) {
 	s.Install(t, "proxy.fcgi", binary)
 	s.WriteFile(t, ".htaccess", strings.Replace(hybridExample(t), upstreamLine, "", 1), 0o644)
 	s.WriteFile(t, ".htcgiproxy", "CGIPROXY_UPSTREAM="+app.addr+"\n", 0o600)
-	t.Logf("%v an event", followStream(t, s.Addr, "/events", got))
+	t.Logf("%v an event", followStream(t, s.Addr, "/events", eventStream, got))
 }

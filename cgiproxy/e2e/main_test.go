@@ -137,36 +137,3 @@ func scriptName(kind webserver.Kind) string {
 	}
 	return "proxy.cgi"
 }
-
-const upstreamLine = "\nSetEnv CGIPROXY_UPSTREAM 6543\n"
-
-// example returns htaccess.example.
-func example(t *testing.T) string {
-	t.Helper()
-	text, err := os.ReadFile("../../htaccess.example")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(string(text), upstreamLine) {
-		t.Fatalf("htaccess.example has no line %q", upstreamLine)
-	}
-	return string(text)
-}
-
-// fastCGIExample returns htaccess.example with the changes that its comment on
-// FastCGI tells: it shows each line that differs.
-func fastCGIExample(t *testing.T) string {
-	t.Helper()
-	text := example(t)
-	for _, line := range []struct{ cgi, fastCGI string }{
-		{"<Files \"proxy.cgi\">\n", "<Files \"proxy.fcgi\">\n"},
-		{"  SetHandler cgi-script\n", "  SetHandler fcgid-script\n"},
-		{"RewriteRule ^ proxy.cgi [L]\n", "RewriteRule ^ proxy.fcgi [L]\n"},
-	} {
-		if !strings.Contains(text, "#   "+line.fastCGI) {
-			t.Fatalf("htaccess.example does not tell to write %q", line.fastCGI)
-		}
-		text = strings.Replace(text, "\n"+line.cgi, "\n"+line.fastCGI, 1)
-	}
-	return text
-}

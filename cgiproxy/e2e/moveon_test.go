@@ -136,7 +136,7 @@ func TestMoveOn(t *testing.T) {
 			t.Run("requests", func(t *testing.T) { g.testRequests(t, cgi, app) })
 			t.Run("event stream", func(t *testing.T) {
 				app, got := lockstepApp(t)
-				t.Logf("%v an event", followStream(t, g.start(t, cgi.Root, app.addr), "/events", got))
+				t.Logf("%v an event", followStream(t, g.start(t, cgi.Root, app.addr), "/events", eventStream, got))
 			})
 			t.Run("upload", func(t *testing.T) { g.testSlowUpload(t, cgi.Root) })
 			t.Run("websocket", func(t *testing.T) { g.testWebSocket(t, cgi.Root) })

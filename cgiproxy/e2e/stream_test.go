@@ -21,13 +21,13 @@ func TestEventStream(t *testing.T) {
 		t.Run(string(kind), func(t *testing.T) {
 			app, got := lockstepApp(t)
 			s := newSite(t, kind, "CGIPROXY_UPSTREAM="+app.addr+"\n")
-			t.Logf("%v an event", followStream(t, s.Addr, s.folder+"/events", got))
+			t.Logf("%v an event", followStream(t, s.Addr, s.folder+"/events", eventStream, got))
 		})
 	}
 	t.Run("mod_proxy for comparison", func(t *testing.T) {
 		app, got := lockstepApp(t)
 		s := webserver.Run(t, webserver.ApacheEvent, webserver.Options{Config: modProxy("/", app.addr)})
-		t.Logf("%v an event", followStream(t, s.Addr, "/events", got))
+		t.Logf("%v an event", followStream(t, s.Addr, "/events", eventStream, got))
 	})
 }
 
@@ -59,14 +59,17 @@ func lockstepApp(t *testing.T) (app *recorder, got chan bool) {
 	}), got
 }
 
+// eventStream is what a browser's EventSource accepts.
+const eventStream = "text/event-stream"
+
 // followStream reads the stream and returns the mean time an event took.
-func followStream(t *testing.T, addr, path string, got chan<- bool) time.Duration {
+func followStream(t *testing.T, addr, path, accept string, got chan<- bool) time.Duration {
 	t.Helper()
 	req, err := http.NewRequest("GET", "http://"+addr+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header.Set("Accept", "text/event-stream")
+	req.Header.Set("Accept", accept)
 	resp, err := (&http.Client{Timeout: 2 * patience}).Do(req)
 	if err != nil {
 		t.Fatal(err)

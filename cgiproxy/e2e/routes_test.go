@@ -1,0 +1,244 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"proxy.cgi/cgiproxy/e2e/webserver"
+)
+
+// A route is a request to a site with the files of siteFiles. In its texts
+// {site} is the folder of the site.
+type route struct {
+	request string
+	want    string // the page: "static ..." from Apache, "" for a refusal, or what tellTarget says
+}
+
+// siteFiles are in the folder of the site beside .htaccess and proxy.cgi, some
+// named like routes of the app.
+var siteFiles = map[string]string{
+	"style.css":                        "static style",
+	"index.html":                       "static index",
+	"api.json":                         "static api",
+	"about.html":                       "static about",
+	"assets/app.js":                    "static script",
+	"app.py":                           "static source",
+	".env":                             "static SECRET=1",
+	".git/config":                      "static remote",
+	"node_modules/.cache/x":            "static cache",
+	".well-known/acme-challenge/token": "static token",
+	"public/logo.png":                  "static logo",
+	"public/a b/ü+&.txt":               "static odd name",
+	"public/.env":                      "static SECRET=2",
+	"public/.well-known/x":             "static known",
+	"public/docs/index.html":           "static docs",
+}
+
+// anyRoutes hold in each variant.
+var anyRoutes = []route{
+	{"GET /", "GET {site}/"},
+	{"POST /", "POST {site}/"},
+	{"GET ?x", "GET {site}?x"},
+	{"POST ", "POST {site}"},
+	{"GET /page?a=b", "GET {site}/page?a=b"},
+	{"GET /assets", "GET {site}/assets"},
+	{"POST /assets", "POST {site}/assets"},
+	{"PUT /assets/", "PUT {site}/assets/"},
+	{"PROPFIND /assets", "PROPFIND {site}/assets"},
+	{"DELETE /assets/x/y", "DELETE {site}/assets/x/y"},
+	{"POST /public", "POST {site}/public"},
+	{"GET /public/docs", "GET {site}/public/docs"},
+	{"GET /public/docs/", "GET {site}/public/docs/"},
+	{"GET /api/users", "GET {site}/api/users"},
+	{"POST /about", "POST {site}/about"},
+	{"GET /about", "GET {site}/about"},
+	{"GET /style.css/edit", "GET {site}/style.css/edit"},
+	{"GET /a%3Fb%23c%25d%2520e", "GET {site}/a%3Fb%23c%25d%2520e"},
+	{"GET /.env", "GET {site}/.env"},
+	{"GET /.git", "GET {site}/.git"},
+	{"GET /.git/config", "GET {site}/.git/config"},
+	{"GET /.git%2Fconfig", "GET {site}/.git%2Fconfig"},
+	{"GET /%2Eenv", "GET {site}/%2Eenv"},
+	{"GET //.env", "GET {site}//.env"},
+	{"GET /node_modules/.cache/x", "GET {site}/node_modules/.cache/x"},
+	{"GET /.well-known/openid-configuration", "GET {site}/.well-known/openid-configuration"},
+	{"GET /.well-knownx", "GET {site}/.well-knownx"},
+	{"GET /.htaccess", ""},
+	{"GET /.htcgiproxy", ""},
+	{"GET /assets/.htpasswd", ""},
+	{"GET /{script}/a", "GET {site}/a"},
+}
+
+// folderRoutes hold where all files of the folder are static.
+var folderRoutes = []route{
+	{"GET /style.css", "static style"},
+	{"GET /index.html", "static index"},
+	{"GET /api.json", "static api"},
+	{"GET /assets/app.js", "static script"},
+	{"GET /app.py", "static source"},
+	{"GET /.well-known/acme-challenge/token", "static token"},
+	{"GET /public/logo.png", "static logo"},
+	{"GET /public/.env", "GET {site}/public/.env"},
+	{"GET /docs/", "GET {site}/docs/"},
+}
+
+// publicRoutes hold where only those of public/ are.
+var publicRoutes = []route{
+	{"GET /logo.png", "static logo"},
+	{"GET /logo.png?v=1", "static logo"},
+	{"GET /a%20b/%C3%BC+&.txt", "static odd name"},
+	{"GET /.well-known/x", "static known"},
+	{"GET /docs", "GET {site}/docs"},
+	{"POST /docs/", "POST {site}/docs/"},
+	{"GET /logo.png/edit", "GET {site}/logo.png/edit"},
+	{"GET /public/.env", "GET {site}/public/.env"},
+	{"GET /style.css", "GET {site}/style.css"},
+	{"GET /index.html", "GET {site}/index.html"},
+	{"GET /app.py", "GET {site}/app.py"},
+	{"GET /app%2Epy", "GET {site}/app%2Epy"},
+	{"GET /api.json", "GET {site}/api.json"},
+	{"GET /assets/app.js", "GET {site}/assets/app.js"},
+	{"GET /.well-known/acme-challenge/token", "GET {site}/.well-known/acme-challenge/token"},
+}
+
+// TestRoutes has htaccess.example and its variants on a host where the folder
+// of the site has files and folders of all kinds.
+func TestRoutes(t *testing.T) {
+	app := tellTarget(t)
+	for _, c := range []struct {
+		name   string
+		kind   webserver.Kind
+		rules  string
+		script string
+		routes []route
+	}{
+		{"example", webserver.ApacheEvent, example(t), "proxy.cgi", folderRoutes},
+		{"example", webserver.ApachePrefork, example(t), "proxy.cgi", folderRoutes},
+		{"example", webserver.ApacheSuexec, example(t), "proxy.cgi", folderRoutes},
+		{"only public", webserver.ApacheEvent, publicExample(t), "proxy.cgi", publicRoutes},
+		{"only public", webserver.ApacheSuexec, publicExample(t), "proxy.cgi", publicRoutes},
+		{"FastCGI", webserver.ApacheFcgid, fastCGIExample(t), "proxy.fcgi", folderRoutes},
+		{"FastCGI, no module", webserver.ApacheEvent, fastCGIExample(t), "proxy.fcgi", folderRoutes},
+		{"both", webserver.ApacheFcgid, hybridExample(t), "proxy.fcgi proxy.cgi", folderRoutes},
+		{"both, no module", webserver.ApacheEvent, hybridExample(t), "proxy.fcgi proxy.cgi", folderRoutes},
+	} {
+		t.Run(fmt.Sprintf("%s/%s", c.kind, c.name), func(t *testing.T) {
+			t.Parallel()
+			s := webserver.Run(t, c.kind, webserver.Options{Config: "AllowEncodedSlashes NoDecode\n" + overriding("All", "FollowSymLinks MultiViews ExecCGI")})
+			for _, folder := range []string{"", "sub/"} {
+				fillSite(t, s, folder, c.rules, app, strings.Fields(c.script)...)
+				t.Run("/"+folder, func(t *testing.T) {
+					checkRoutes(t, s, "/"+strings.TrimSuffix(folder, "/"), strings.Fields(c.script)[0], anyRoutes)
+					checkRoutes(t, s, "/"+strings.TrimSuffix(folder, "/"), strings.Fields(c.script)[0], c.routes)
+				})
+			}
+		})
+	}
+}
+
+// overriding is what a host allows a .htaccess, and what it has set itself.
+func overriding(allow, options string) string {
+	return fmt.Sprintf("<Directory {root}>\nAllowOverride None\nAllowOverride %s\nOptions None\nOptions %s\n</Directory>\n", allow, options)
+}
+
+func fillSite(t *testing.T, s *webserver.Server, folder, rules, app string, scripts ...string) {
+	t.Helper()
+	for _, script := range scripts {
+		s.Install(t, folder+script, binary)
+	}
+	s.WriteFile(t, folder+".htaccess", strings.Replace(rules, upstreamLine, "", 1), 0o644)
+	s.WriteFile(t, folder+".htcgiproxy", "CGIPROXY_UPSTREAM="+app+"\n", 0o600)
+	for name, content := range siteFiles {
+		s.WriteFile(t, folder+name, content, 0o644)
+	}
+}
+
+func checkRoutes(t *testing.T, s *webserver.Server, site, script string, routes []route) {
+	t.Helper()
+	site = strings.TrimSuffix(site, "/")
+	for _, r := range routes {
+		method, target, _ := strings.Cut(strings.ReplaceAll(r.request, "{script}", script), " ")
+		if site == "" && !strings.HasPrefix(target, "/") {
+			continue // a document root has no name without its slash
+		}
+		got := visit(t, s.Addr, method+" "+site+target+" HTTP/1.1\r\nHost: "+s.Addr+"\r\nAccept: */*\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc")
+		page := got.body
+		if got.StatusCode == http.StatusForbidden {
+			page = ""
+		}
+		want := strings.ReplaceAll(r.want, "{site}", site)
+		if want != "" && !strings.HasPrefix(want, "static") {
+			want += " abc"
+		}
+		if page != want || got.StatusCode != http.StatusOK && got.StatusCode != http.StatusForbidden {
+			t.Errorf("%s %s: %s %.100q %s, want %q", method, site+target, got.Status, page, got.Header.Get("Location"), want)
+		}
+	}
+}
+
+// tellTarget starts an app that says what it was asked.
+func tellTarget(t *testing.T) (addr string) {
+	t.Helper()
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body := make([]byte, 3)
+		n, _ := r.Body.Read(body)
+		fmt.Fprintf(w, "%s %s %s", r.Method, r.RequestURI, body[:n])
+	}))
+	t.Cleanup(app.Close)
+	return strings.TrimPrefix(app.URL, "http://")
+}
+
+// TestAllowOverride has the lines of htaccess.example that a host may forbid,
+// as its comment tells to leave them out, and what does not work then.
+func TestAllowOverride(t *testing.T) {
+	const options, slash = "Options +ExecCGI +SymLinksIfOwnerMatch -MultiViews\n", "DirectorySlash Off\n"
+	whole := example(t)
+	if !strings.Contains(whole, options+slash) {
+		t.Fatalf("htaccess.example has no lines %q", options+slash)
+	}
+	onlyExecCGI := strings.Replace(whole, options, "Options +ExecCGI\n", 1)
+	noSlash := strings.Replace(whole, slash, "", 1)
+	app := tellTarget(t)
+	for _, c := range []struct {
+		name, allow, options string // of the host
+		rules                string
+		page, folder, views  string // for a page, POST to a folder, and POST to a file's name without .html
+		log                  string
+	}{
+		{"All", "All", "None", whole, "200", "200", "200", ""},
+		{"as cPanel has it", "All Options=ExecCGI,Includes,IncludesNOEXEC,Indexes,MultiViews,SymLinksIfOwnerMatch", "FollowSymLinks MultiViews", whole, "200", "200", "200", ""},
+		{"no Indexes", "FileInfo Options=ExecCGI,MultiViews,SymLinksIfOwnerMatch", "None", whole, "500", "500", "500", "DirectorySlash not allowed here"},
+		{"no Indexes, line left out", "FileInfo Options=ExecCGI,MultiViews,SymLinksIfOwnerMatch", "None", noSlash, "200", "301", "200", ""},
+		{"Options, which are not all", "FileInfo Indexes Options", "FollowSymLinks", whole, "500", "500", "500", "Option SymLinksIfOwnerMatch not allowed here"},
+		{"Options, which are not all, line changed", "FileInfo Indexes Options", "FollowSymLinks", onlyExecCGI, "200", "200", "200", ""},
+		{"no Options", "FileInfo Indexes", "ExecCGI FollowSymLinks", whole, "500", "500", "500", "Options not allowed here"},
+		{"no Options, line left out", "FileInfo Indexes", "ExecCGI FollowSymLinks", strings.Replace(whole, options, "", 1), "200", "200", "200", ""},
+		{"no Options, and MultiViews", "FileInfo Indexes", "ExecCGI FollowSymLinks MultiViews", strings.Replace(whole, options, "", 1), "200", "200", "static", ""},
+		{"no Options, no links", "FileInfo Indexes", "ExecCGI", strings.Replace(whole, options, "", 1), "403", "403", "403", "AH00670"},
+		{"only ExecCGI", "FileInfo Indexes Options=ExecCGI", "FollowSymLinks", whole, "500", "500", "500", "Option SymLinksIfOwnerMatch not allowed here"},
+		{"only ExecCGI, line changed", "FileInfo Indexes Options=ExecCGI", "FollowSymLinks", onlyExecCGI, "200", "200", "200", ""},
+		{"only FileInfo", "FileInfo", "ExecCGI FollowSymLinks", strings.Replace(noSlash, options, "", 1), "200", "301", "200", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := webserver.Run(t, webserver.ApacheEvent, webserver.Options{Config: overriding(c.allow, c.options)})
+			fillSite(t, s, "", c.rules, app, "proxy.cgi")
+			for _, r := range []struct{ target, want string }{{"/page", c.page}, {"/assets", c.folder}, {"/about", c.views}} {
+				got := visit(t, s.Addr, "POST "+r.target+" HTTP/1.1\r\nHost: "+s.Addr+"\r\nAccept: */*\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc")
+				answer := got.Status[:3]
+				if strings.HasPrefix(got.body, "static") {
+					answer = "static"
+				}
+				if answer != r.want {
+					t.Errorf("POST %s: %s, want %s; %.100q", r.target, answer, r.want, got.body)
+				}
+			}
+			if log := s.ErrorLog(); !strings.Contains(log, c.log) {
+				t.Errorf("no %q in the log:\n%s", c.log, log)
+			}
+		})
+	}
+}
