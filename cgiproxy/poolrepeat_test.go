@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -37,22 +39,59 @@ func TestPoolStale(t *testing.T) {
 			t.Errorf("the app saw %d connections and %d requests, want 5 and 9", app.conns.Load(), app.requests.Load())
 		}
 	})
-	t.Run("closed by all of many", func(t *testing.T) {
+	t.Run("closed by all of many when asked again", func(t *testing.T) {
 		app := newCountingApp(t, false, ok)
 		c := pooled(t, app.app)
-		for range 10 {
-			conn, err := connect(t.Context(), c.cfg)
-			if err != nil {
-				t.Fatal(err)
-			}
-			fmt.Fprint(conn, "GET / HTTP/1.1\r\n\r\n")
-			io.CopyN(io.Discard, conn, int64(len(ok)))
-			c.pool.put(conn)
-		}
+		fillPool(t, c, 8, ok)
 		if body, err := ask(t, c); err != nil || body != "ok" {
 			t.Errorf("got %q, %v", body, err)
 		}
+		if app.requests.Load() != 8+2 {
+			t.Errorf("the app saw the request %d times, want 2", app.requests.Load()-8)
+		}
 	})
+}
+
+// fillPool puts n connections into the pool that have had a request each.
+func fillPool(t *testing.T, c *client, n int, answer string) {
+	t.Helper()
+	for range n {
+		conn, err := connect(t.Context(), c.cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprint(conn, "GET / HTTP/1.1\r\n\r\n")
+		if _, err := io.CopyN(io.Discard, conn, int64(len(answer))); err != nil {
+			t.Fatal(err)
+		}
+		c.pool.put(conn)
+	}
+}
+
+// A request that ends the app's workers is sent twice at most, however many
+// connections are idle.
+func TestPoolRepeatsOnce(t *testing.T) {
+	var killed atomic.Int64
+	app := startApp(t, func(conn net.Conn) {
+		for {
+			head, err := readHeadBytes(conn)
+			if err != nil {
+				return
+			}
+			if strings.Contains(head, " /kill ") {
+				killed.Add(1)
+				return
+			}
+			io.WriteString(conn, noAnswerBody)
+		}
+	})
+	c := pooled(t, app)
+	fillPool(t, c, 8, noAnswerBody)
+	_, err := ask(t, c, "REQUEST_URI=/kill")
+	wantFailure(t, err, 502)
+	if killed.Load() != 2 {
+		t.Errorf("the app saw the request %d times, want 2", killed.Load())
+	}
 }
 
 // Where the app has said something, or may still, nothing is sent again.
