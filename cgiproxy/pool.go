@@ -99,6 +99,9 @@ func (p *pool) close() {
 // readable reports whether an idle connection has something to read: its end,
 // or an answer that nobody asked for.
 func readable(conn net.Conn) bool {
+	if secure, ok := conn.(*tlsConn); ok && secure.buffered() {
+		return true
+	}
 	something := true
 	err := control(conn, func(fd int) {
 		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)

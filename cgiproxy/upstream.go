@@ -122,7 +122,7 @@ func dial(ctx context.Context, cfg *Config) (net.Conn, error) {
 	}
 	settings, err := tlsSettings(cfg)
 	if err == nil {
-		secure := tls.Client(conn, settings)
+		secure := newTLSConn(conn, settings)
 		if err = secure.HandshakeContext(ctx); err == nil {
 			return secure, nil
 		}
