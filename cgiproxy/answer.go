@@ -120,7 +120,10 @@ func setAnswerBody(resp *http.Response, r *bufio.Reader, method string) error {
 	coding := resp.Header["Transfer-Encoding"]
 	switch {
 	case method == http.MethodHead, resp.StatusCode == http.StatusNoContent, resp.StatusCode == http.StatusNotModified:
-		resp.Body = http.NoBody
+		// Some apps send a body all the same, by a write of its own, which may
+		// come after any look: that must not meet the next request. Without a
+		// length nobody knows that there will be none.
+		resp.Body, resp.Close = http.NoBody, resp.Close || length != 0 || coding != nil
 	case len(coding) == 1 && strings.EqualFold(coding[0], "chunked"):
 		if length >= 0 {
 			return errors.New("both Content-Length and Transfer-Encoding")

@@ -162,12 +162,15 @@ var cutAnswers = []struct {
 	name, answer, body string
 }{
 	{"length", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nhi", "hi"},
+	{"the largest length", "HTTP/1.1 200 OK\r\nContent-Length: 9223372036854775807\r\n\r\nhi", "hi"},
 	{"length, before the first byte", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", ""},
 	{"chunked, before the first chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", ""},
 	{"chunked, in a size", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1", ""},
 	{"chunked, in a chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhi", "hi"},
 	{"chunked, after a chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n", "hi"},
 	{"chunked, in the last size", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0", "hi"},
+	{"chunked, in the largest chunk after another", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n7fffffffffffffff\r\n!", "hi!"},
+	{"chunked, too large a size", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n8000000000000000\r\n!", "hi"},
 	{"chunked, bad size", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\nxyz\r\n", "hi"},
 	{"chunked, chunk longer than its size", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi!\r\n0\r\n\r\n", "hi"},
 }

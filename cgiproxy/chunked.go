@@ -27,7 +27,7 @@ func (b *chunkedBody) Read(p []byte) (n int, err error) {
 			b.left, b.err = b.nextChunk()
 			continue
 		}
-		m, err := b.r.Read(p[n:min(int64(len(p)), int64(n)+b.left)])
+		m, err := b.r.Read(p[n:][:min(int64(len(p)-n), b.left)])
 		n, b.left, b.err = n+m, b.left-int64(m), noEOF(err)
 	}
 	if n > 0 {

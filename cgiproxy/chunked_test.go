@@ -51,9 +51,13 @@ func TestChunkedPieces(t *testing.T) {
 func FuzzChunked(f *testing.F) {
 	for _, seed := range []string{
 		"0\r\n\r\n", "2\r\nhi\r\n3;x=y\r\n yo\r\n0\r\n\r\n", "A\r\n0123456789\r\n00\r\nX: y\r\n\r\n", "5\r\nhel", "5\r\nhello", "5\r\nhello!\r\n0\r\n\r\n",
-		"1\r\na\r\n1\nb\r\n0\r\n\r\n", "-1\r\n\r\n", "7fffffffffffffff\r\n\r\n", "ffffffffffffffff\r\n\r\n", "1 \r\na\r\n0 ;\r\n\r\n", "1\r\r\na\r\n0\r\n\r\n", "0;x\ry\r\n", ";\r\n", strings.Repeat("0", 5000),
+		"1\r\na\r\n1\nb\r\n0\r\n\r\n", "-1\r\n\r\n", "1 \r\na\r\n0 ;\r\n\r\n", "1\r\r\na\r\n0\r\n\r\n", "0;x\ry\r\n", ";\r\n", strings.Repeat("0", 5000),
 	} {
 		f.Add(seed)
+	}
+	for _, size := range []string{"7ffffffe", "7fffffff", "80000000", "ffffffff", "100000000", "7ffffffffffffffe", "7fffffffffffffff", "8000000000000000", "ffffffffffffffff", "10000000000000000"} {
+		f.Add(size + "\r\n\r\n")
+		f.Add("2\r\nhi\r\n" + size + "\r\nx")
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		theirs := bufio.NewReader(strings.NewReader(text))

@@ -9,8 +9,12 @@ import (
 // control calls do with the descriptor of a connection or file. An error means
 // that it was not called.
 func control(of any, do func(fd int)) error {
-	if secure, ok := of.(interface{ NetConn() net.Conn }); ok { // *tls.Conn
-		of = secure.NetConn()
+	for { // down to the socket below TLS
+		upper, ok := of.(interface{ NetConn() net.Conn })
+		if !ok {
+			break
+		}
+		of = upper.NetConn()
 	}
 	conn, ok := of.(syscall.Conn)
 	if !ok {

@@ -61,12 +61,36 @@ func connectWithin(fd int, to unix.Sockaddr, timeout time.Duration) error {
 		return err
 	}
 	if _, ok := to.(*unix.SockaddrUnix); !ok {
+		if connectedToItself(fd, to) {
+			return unix.ECONNREFUSED
+		}
 		// A body's pieces must not wait for what the app acknowledges.
 		if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
 			return err
 		}
 	}
-	return unix.SetNonblock(fd, true)
+	_, err = unix.FcntlInt(uintptr(fd), unix.F_SETFL, unix.O_NONBLOCK) // a new socket has no other flag to keep
+	return err
+}
+
+// connectedToItself reports whether the kernel has given a socket the port for
+// its own that it was to connect to. It does so, now and then, with the ports
+// of net.ipv4.ip_local_port_range that nobody listens on, and the socket is
+// then connected to itself (RFC 9293, section 3.5, simultaneous open).
+func connectedToItself(fd int, to unix.Sockaddr) bool {
+	from, err := unix.Getsockname(fd)
+	if err != nil {
+		return false
+	}
+	switch from := from.(type) {
+	case *unix.SockaddrInet4:
+		to, ok := to.(*unix.SockaddrInet4)
+		return ok && from.Port == to.Port && from.Addr == to.Addr
+	case *unix.SockaddrInet6:
+		to, ok := to.(*unix.SockaddrInet6)
+		return ok && from.Port == to.Port && from.Addr == to.Addr
+	}
+	return false
 }
 
 // A localConn is a socket as a file, which the scheduler polls all the same.

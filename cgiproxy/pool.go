@@ -26,7 +26,12 @@ type idleConn struct {
 	since time.Time
 }
 
-// take returns a connection that the app has not closed so far, or nil.
+// take returns a connection that the app has not closed so far, or nil. One on
+// which something has come since the end of its last response is closed, for
+// nobody has asked for that. What is left to the app is to keep to its own
+// framing: a surplus behind the end it announced itself (Content-Length, last
+// chunk) that looks like a response, and comes only after this look, cannot be
+// told from the response to the next request.
 func (p *pool) take() net.Conn {
 	for {
 		p.mu.Lock()
@@ -94,6 +99,9 @@ func (p *pool) close() {
 // readable reports whether an idle connection has something to read: its end,
 // or an answer that nobody asked for.
 func readable(conn net.Conn) bool {
+	if secure, ok := conn.(*tlsConn); ok && secure.buffered() {
+		return true
+	}
 	something := true
 	err := control(conn, func(fd int) {
 		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)

@@ -27,36 +27,38 @@ type client struct {
 // answer has been read, while the body of the request may still be under way.
 // Closing the answer's body, or the end of the request's context, ends both.
 func (c *client) RoundTrip(req *http.Request) (*http.Response, error) {
-	if c.pool == nil || !repeatable(req) {
-		conn, err := connect(req.Context(), c.cfg)
-		if err != nil {
-			return nil, err
-		}
-		x := startExchange(conn, c.cfg, req)
-		if c.pool != nil {
-			x.silence = lingerFastCGI
-		}
-		return x.answer()
-	}
-	pooled := *req
-	pooled.Close = false
-	for {
-		conn := c.pool.take()
-		reused := conn != nil
-		if !reused {
-			var err error
-			if conn, err = connect(req.Context(), c.cfg); err != nil {
-				return nil, err
+	keep := c.pool != nil && repeatable(req)
+	if keep {
+		kept := *req
+		kept.Close, req = false, &kept
+		if conn := c.pool.take(); conn != nil {
+			x := c.exchange(conn, req, keep)
+			resp, err := x.answer()
+			if err == nil || !x.unanswered() {
+				return resp, err
 			}
+			// The app had closed the connection, or has been restarted. The
+			// request is sent again, but only once and on a new connection: it
+			// may be the request itself that ends the app's workers.
 		}
-		x := startExchange(conn, c.cfg, &pooled)
-		x.pool = c.pool
-		resp, err := x.answer()
-		if err == nil || !reused || !x.unanswered() {
-			return resp, err
-		}
-		// The app had closed the connection, or has been restarted.
 	}
+	conn, err := connect(req.Context(), c.cfg)
+	if err != nil {
+		return nil, err
+	}
+	return c.exchange(conn, req, keep).answer()
+}
+
+// exchange sends the request. The connection is kept afterwards if it may be.
+func (c *client) exchange(conn net.Conn, req *http.Request, keep bool) *exchange {
+	x := startExchange(conn, c.cfg, req)
+	if c.pool != nil {
+		x.silence = lingerFastCGI
+	}
+	if keep {
+		x.pool = c.pool
+	}
+	return x
 }
 
 // repeatable reports whether a request may be sent twice (RFC 9110, section
@@ -120,7 +122,7 @@ func dial(ctx context.Context, cfg *Config) (net.Conn, error) {
 	}
 	settings, err := tlsSettings(cfg)
 	if err == nil {
-		secure := tls.Client(conn, settings)
+		secure := newTLSConn(conn, settings)
 		if err = secure.HandshakeContext(ctx); err == nil {
 			return secure, nil
 		}
