@@ -14,22 +14,26 @@ type publicURL struct {
 	prefix string // the path that STRIP_PREFIX took away, percent-encoded, "" or "/sub"
 }
 
-// setForwarded replaces whatever the visitor claimed in X-Forwarded-* by what
-// the web server knows. Where the peer is one of TRUSTED_PROXIES its claims are
-// kept and added to.
+// setForwarded replaces whatever the client claimed in X-Forwarded-* and the
+// like by what the web server knows. Where the peer is one of TRUSTED_PROXIES
+// its claims are kept and added to.
 func setForwarded(h http.Header, env Environ, trusted Networks, prefix string) publicURL {
+	peer, err := netip.ParseAddr(env["REMOTE_ADDR"])
+	believed := err == nil && trusted.contain(peer)
 	claims := http.Header{}
 	for name, values := range h {
-		if strings.HasPrefix(name, "X-Forwarded-") {
-			claims[name] = values
+		switch {
+		case strings.HasPrefix(name, "X-Forwarded-"):
+			if believed {
+				claims[name] = values
+			}
+			delete(h, name)
+		case !believed && isProxyField(name):
 			delete(h, name)
 		}
 	}
 	delete(h, "Forwarded")
-	peer, err := netip.ParseAddr(env["REMOTE_ADDR"])
-	if err != nil || !trusted.contain(peer) {
-		claims = nil
-	}
+	delete(h, "X-Real-Ip")
 	set := func(name, value string) {
 		if value != "" {
 			h["X-Forwarded-"+name] = []string{value}
@@ -61,7 +65,10 @@ func setForwarded(h http.Header, env Environ, trusted Networks, prefix string) p
 	}
 
 	if err == nil {
-		set("For", forwardedFor(claims["X-Forwarded-For"], peer, trusted))
+		chain := forwardedFor(claims["X-Forwarded-For"], peer, trusted)
+		client, _, _ := strings.Cut(chain, ",")
+		h["X-Real-Ip"] = []string{client}
+		set("For", chain)
 	}
 	set("Host", public.host)
 	set("Proto", public.scheme)

@@ -120,3 +120,44 @@ func TestPublicURL(t *testing.T) {
 		})
 	}
 }
+
+// Fields by which an app would know the client, the site or the path, as it
+// believes a proxy.
+func TestProxyFields(t *testing.T) {
+	const trusted = "TRUSTED_PROXIES=198.51.100.0/24"
+	tests := []struct {
+		name string
+		vars []string
+		cfg  []string
+		want map[string]string // "" for a field that the app must not get
+	}{
+		{"the client's address", nil, nil, map[string]string{"X-Real-Ip": "198.51.100.7"}},
+		{"no REMOTE_ADDR", []string{"REMOTE_ADDR=", "HTTP_X_REAL_IP=127.0.0.1"}, nil, map[string]string{"X-Real-Ip": ""}},
+		{"the client's address, through proxies", []string{"HTTP_X_FORWARDED_FOR=6.6.6.6, 203.0.113.9, 198.51.100.9", "HTTP_X_REAL_IP=6.6.6.6"}, []string{trusted},
+			map[string]string{"X-Real-Ip": "203.0.113.9"}},
+		{"forged addresses", []string{"HTTP_X_REAL_IP=127.0.0.1", "HTTP_CLIENT_IP=127.0.0.1", "HTTP_TRUE_CLIENT_IP=127.0.0.1", "HTTP_CF_CONNECTING_IP=127.0.0.1", "HTTP_X_FORWARDED=for=127.0.0.1", "HTTP_FORWARDED_FOR=127.0.0.1"}, nil,
+			map[string]string{"X-Real-Ip": "198.51.100.7", "Client-Ip": "", "True-Client-Ip": "", "Cf-Connecting-Ip": "", "X-Forwarded": "", "Forwarded-For": ""}},
+		{"forged, in other spellings", []string{"HTTP_x-real-ip=127.0.0.1", "HTTP_X-Real_IP=127.0.0.2", "HTTP_x_original-Url=/admin", "HTTP_X-REWRITE_URL=/admin"}, nil,
+			map[string]string{"X-Real-Ip": "198.51.100.7", "X-Original-Url": "", "X-Rewrite-Url": ""}},
+		{"forged paths and hosts", []string{"HTTP_X_ORIGINAL_URL=/admin", "HTTP_X_REWRITE_URL=/admin", "HTTP_X_ORIGINAL_HOST=evil.example", "HTTP_X_HOST=evil.example", "HTTP_X_SCRIPT_NAME=/x", "HTTP_X_ACCEL_MAPPING=/=/etc/"}, nil,
+			map[string]string{"X-Original-Url": "", "X-Rewrite-Url": "", "X-Original-Host": "", "X-Host": "", "X-Script-Name": "", "X-Accel-Mapping": ""}},
+		{"others are trusted", []string{"HTTP_CF_CONNECTING_IP=127.0.0.1"}, []string{"TRUSTED_PROXIES=10.0.0.0/8"}, map[string]string{"Cf-Connecting-Ip": ""}},
+		{"a trusted proxy's", []string{"HTTP_CF_CONNECTING_IP=203.0.113.9", "HTTP_X_ORIGINAL_URL=/a"}, []string{trusted},
+			map[string]string{"Cf-Connecting-Ip": "203.0.113.9", "X-Original-Url": "/a"}},
+		{"a client's own", []string{"HTTP_X_HTTP_METHOD_OVERRIDE=PUT", "HTTP_X_REQUESTED_WITH=XMLHttpRequest"}, nil,
+			map[string]string{"X-Http-Method-Override": "PUT", "X-Requested-With": "XMLHttpRequest"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			req, _, err := newRequest(visit(tt.vars...), configure(t, tt.cfg...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for name, want := range tt.want {
+				if got := strings.Join(req.Header[name], "|"); got != want {
+					t.Errorf("%s is %q, want %q", name, got, want)
+				}
+			}
+		})
+	}
+}

@@ -36,6 +36,7 @@ func TestRequestHead(t *testing.T) {
 			"X-Forwarded-Host: example.com",
 			"X-Forwarded-Port: 80",
 			"X-Forwarded-Proto: http",
+			"X-Real-Ip: 198.51.100.7",
 			"Connection: close",
 		}},
 		{"a browser's POST",
@@ -54,6 +55,7 @@ func TestRequestHead(t *testing.T) {
 				"X-Forwarded-Port: 443",
 				"X-Forwarded-Proto: https",
 				"X-Forwarded-User: me",
+				"X-Real-Ip: 198.51.100.7",
 				"Connection: close",
 			}},
 		{"a chunked upload to a base path",
@@ -67,6 +69,7 @@ func TestRequestHead(t *testing.T) {
 				"X-Forwarded-Port: 80",
 				"X-Forwarded-Prefix: /sub",
 				"X-Forwarded-Proto: http",
+				"X-Real-Ip: 198.51.100.7",
 				"Connection: close",
 			}},
 	}
@@ -120,7 +123,7 @@ func TestRequestFields(t *testing.T) {
 			lines := strings.Split(strings.TrimSuffix(got, "\r\n\r\n"), "\r\n")[1:]
 			var rest []string
 			for _, line := range lines {
-				if !strings.HasPrefix(line, "X-Forwarded-") && line != "Host: example.com" && line != "Connection: close" {
+				if !strings.HasPrefix(line, "X-Forwarded-") && line != "X-Real-Ip: 198.51.100.7" && line != "Host: example.com" && line != "Connection: close" {
 					rest = append(rest, line)
 				}
 			}

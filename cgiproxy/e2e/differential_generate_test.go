@@ -214,7 +214,7 @@ var requestFields = []field{
 	{"X!#$%&'*+^`|~1", "odd"}, {"X_Under", "1"}, {"X.Dot", "1"}, {"X-Long", strings.Repeat("l", 8000)}, {"X-Quite-Long", strings.Repeat("m", 4097)},
 	{"Keep-Alive", "5"}, {"TE", "trailers"}, {"Trailer", "X-T"}, {"Upgrade", "h2c"}, {"Proxy-Connection", "keep-alive"}, {"Proxy-Authorization", "Basic eDp5"}, {"Proxy", "http://evil.example/"},
 	{"X-Forwarded-For", "6.6.6.6"}, {"X-Forwarded-Host", "evil.example"}, {"X-Forwarded-Proto", "https"}, {"X-Forwarded-Port", "6"}, {"X-Forwarded-Prefix", "/evil"}, {"X-Forwarded-Server", "evil"}, {"X-Forwarded-User", "root"},
-	{"Forwarded", "for=6.6.6.6"}, {"X-Proxy-Signature", "evil"}, {"X-Real-IP", "6.6.6.6"}, {"Via", "1.1 front"}, {"Max-Forwards", "3"}, {"Pragma", "no-cache"}, {"Cache-Control", "no-cache"},
+	{"Forwarded", "for=6.6.6.6"}, {"X-Proxy-Signature", "evil"}, {"X-Real-IP", "6.6.6.6"}, {"Client-IP", "6.6.6.6"}, {"X-Rewrite-URL", "/evil"}, {"Via", "1.1 front"}, {"Max-Forwards", "3"}, {"Pragma", "no-cache"}, {"Cache-Control", "no-cache"},
 	{"Status", "500"}, {"Location", "/x"}, {"Remote-User", "root"}, {"Https", "on"},
 }
 

@@ -178,7 +178,7 @@ func dropProxyFields(x *crossing) { x.want.request.remove("Proxy", "Proxy-Author
 
 func replaceForwarded(x *crossing) {
 	m := &x.want.request
-	m.remove("Forwarded", "X-Forwarded-Prefix", "X-Forwarded-Server", "X-Forwarded-User")
+	m.remove("Forwarded", "X-Forwarded-Prefix", "X-Forwarded-Server", "X-Forwarded-User", "Client-IP", "X-Rewrite-URL")
 	host := m.value("Host")
 	_, port, err := net.SplitHostPort(host)
 	if err != nil {
@@ -188,6 +188,7 @@ func replaceForwarded(x *crossing) {
 	m.set("X-Forwarded-Host", host)
 	m.set("X-Forwarded-Port", port)
 	m.set("X-Forwarded-Proto", "http")
+	m.set("X-Real-IP", "127.0.0.1")
 }
 
 func makeLocationPublic(x *crossing) {

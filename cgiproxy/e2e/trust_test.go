@@ -118,7 +118,7 @@ func (c trustCase) filler(s site, app *strictApp) func(string) string {
 func (c trustCase) checkFields(t *testing.T, r received, fill func(string) string) {
 	t.Helper()
 	want := map[string]string{}
-	for _, line := range append([]string{"Host: {seen}", "X-Forwarded-For: 127.0.0.1", "X-Forwarded-Host: {seen}", "X-Forwarded-Port: {port}", "X-Forwarded-Proto: http"}, c.fields...) {
+	for _, line := range append([]string{"Host: {seen}", "X-Forwarded-For: 127.0.0.1", "X-Forwarded-Host: {seen}", "X-Forwarded-Port: {port}", "X-Forwarded-Proto: http", "X-Real-Ip: 127.0.0.1"}, c.fields...) {
 		name, value, _ := strings.Cut(fill(line), ": ")
 		want[name] = value
 	}
@@ -163,6 +163,9 @@ func forged(spell func(name string) string) string {
 	for _, line := range []string{
 		"X-Forwarded-For: 6.6.6.6", "X-Forwarded-Host: evil.example", "X-Forwarded-Proto: https", "X-Forwarded-Port: 6", "X-Forwarded-Prefix: /evil",
 		"X-Forwarded-User: root", "X-Forwarded-Server: evil", "X-Forwarded-Anything: evil", "X-Proxy-Signature: t=1,v1=00", "Forwarded: for=6.6.6.6;proto=https",
+		"X-Real-IP: 6.6.6.6", "True-Client-IP: 6.6.6.6", "X-Client-IP: 6.6.6.6", "Client-IP: 6.6.6.6", "X-Cluster-Client-IP: 6.6.6.6", "CF-Connecting-IP: 6.6.6.6",
+		"Fastly-Client-IP: 6.6.6.6", "X-Forwarded: for=6.6.6.6", "X-Scheme: https", "X-Url-Scheme: https", "Front-End-Https: on", "X-Original-URL: /admin",
+		"X-Rewrite-URL: /admin", "X-Original-Host: evil.example", "X-Host: evil.example", "X-Script-Name: /evil", "X-Sendfile-Type: X-Accel-Redirect", "X-Accel-Mapping: /=/etc/",
 	} {
 		name, value, _ := strings.Cut(line, ":")
 		b.WriteString(spell(name) + ":" + value + "\r\n")
