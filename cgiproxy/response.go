@@ -51,6 +51,24 @@ func reasonPhrase(resp *http.Response) string {
 	return strings.TrimSpace(reason)
 }
 
+// statusText returns a reason phrase for any status: without one nginx sends a
+// status line that lacks the blank before it (RFC 9112, section 4). A status
+// that no RFC knows is one of its class, or an error (RFC 9110, section 15).
+func statusText(code int) string {
+	if text := http.StatusText(code); text != "" {
+		return text
+	}
+	switch code / 100 {
+	case 2:
+		return "Successful"
+	case 3:
+		return "Redirection"
+	case 4:
+		return "Client Error"
+	}
+	return "Server Error"
+}
+
 // A writeError is one of the web server's side.
 type writeError struct{ error }
 

@@ -39,7 +39,11 @@ func TestWriteAnswer(t *testing.T) {
 		{"8-bit reason", "HTTP/1.1 200 \xc3\xa7a va\r\n\r\n", "200 \xc3\xa7a va", nil, "", ""},
 		{"no reason", "HTTP/1.1 404 \r\n\r\n", "404 Not Found", nil, "", ""},
 		{"no reason, no blank", "HTTP/1.1 404\r\n\r\n", "404 Not Found", nil, "", ""},
-		{"no reason, unknown status", "HTTP/1.1 299\r\n\r\n", "299 ", nil, "", ""},
+		{"no reason, unknown status", "HTTP/1.1 299\r\n\r\n", "299 Successful", nil, "", ""},
+		{"no reason, unknown redirection", "HTTP/1.1 399 \r\n\r\n", "399 Redirection", nil, "", ""},
+		{"no reason, unknown error of the client", "HTTP/1.1 499 \r\n\r\n", "499 Client Error", nil, "", ""},
+		{"no reason, unknown error of the server", "HTTP/1.1 599 \r\n\r\n", "599 Server Error", nil, "", ""},
+		{"no reason, no class", "HTTP/1.1 999 \r\n\r\n", "999 Server Error", nil, "", ""},
 
 		{"Content-Type absent stays absent", "HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n<!DOCTYPE html>", "200 OK", []string{"Content-Length: 15"}, "<!DOCTYPE html>", ""},
 		{"Content-Encoding stays", "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n\x1f\x8b", "200 OK", []string{"Content-Encoding: gzip", "Content-Length: 2"}, "\x1f\x8b", ""},
@@ -280,35 +284,5 @@ func TestWriteAnswerNoReader(t *testing.T) {
 	resp := literalAnswer(t, strings.NewReader("HTTP/1.1 200 OK\r\n\r\nhi"), "GET")
 	if err := writeAnswer(newCGIWriter(stdout), resp, mount{app: &Upstream{}}, logTo(new(bytes.Buffer))); err == nil {
 		t.Error("writeAnswer has no error though nobody reads")
-	}
-}
-
-func TestCGIWriter(t *testing.T) {
-	tests := []struct {
-		name  string
-		write func(*cgiWriter)
-		want  cgiAnswer
-	}{
-		{"body first means 200", func(w *cgiWriter) { io.WriteString(w, "hi") }, cgiAnswer{"Status: 200 OK", nil, "hi"}},
-		{"usual reason", func(w *cgiWriter) { w.WriteHeader(404) }, cgiAnswer{"Status: 404 Not Found", nil, ""}},
-		{"own reason", func(w *cgiWriter) { w.WriteStatus(404, "Gone fishing") }, cgiAnswer{"Status: 404 Gone fishing", nil, ""}},
-		{"the first status counts", func(w *cgiWriter) { w.WriteHeader(404); w.WriteHeader(200) }, cgiAnswer{"Status: 404 Not Found", nil, ""}},
-		{"fields", func(w *cgiWriter) {
-			w.Header().Add("A", "1")
-			w.Header().Add("A", "2")
-			w.WriteHeader(200)
-			w.Header().Add("B", "too late")
-		}, cgiAnswer{"Status: 200 OK", []string{"A: 1", "A: 2"}, ""}},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			got, err := readCGI(t, func(w *cgiWriter) error { tt.write(w); return nil })
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got.status != tt.want.status || !slices.Equal(got.fields, tt.want.fields) || got.body != tt.want.body {
-				t.Errorf("got %+v\nwant %+v", got, tt.want)
-			}
-		})
 	}
 }

@@ -166,6 +166,9 @@ func (c exchangeCase) checkAnswer(t *testing.T, kind webserver.Kind, got visited
 	if status != want {
 		t.Errorf("status %q, want %q; body %.200q", got.Status, want, got.body)
 	}
+	if len(got.Status) < len("200 ") {
+		t.Errorf("status line %q has no blank behind the code (RFC 9112, section 4)", got.Status)
+	}
 	for _, line := range c.gets {
 		if !hasLine(got.Header, fill(line)) {
 			t.Errorf("the visitor did not get %q; he got %v", fill(line), got.Header)
