@@ -14,14 +14,14 @@ import (
 // writeAnswer copies the app's answer to the web server: status, header
 // section, and each piece of the body as it comes. An error after the header
 // means an answer that was cut short.
-func writeAnswer(w answerWriter, resp *http.Response, m mount, log *logger) error {
+func writeAnswer(w answerWriter, resp *http.Response, m reverseMapping, log *logger) error {
 	defer resp.Body.Close()
 	h := w.Header()
 	for name, values := range resp.Header {
 		h[name] = values
 	}
 	filterAnswer(h, resp.StatusCode, log)
-	m.rewrite(h)
+	m.rewriteResponse(h)
 	splitLongFields(h, log)
 	w.WriteStatus(resp.StatusCode, reasonPhrase(resp))
 	return copyPieces(w, resp.Body)

@@ -73,7 +73,7 @@ func TestWriteAnswer(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var b bytes.Buffer
-			m := mount{&configure(t).Upstream, publicURL{scheme: "https", host: "example.com", prefix: "/sub"}}
+			m := reverseMapping{&configure(t).Upstream, "example.com", publicURL{scheme: "https", host: "example.com", prefix: "/sub"}}
 			got, err := readCGI(t, func(w *cgiWriter) error {
 				return writeAnswer(w, literalAnswer(t, strings.NewReader(tt.answer), "GET"), m, logTo(&b))
 			})
@@ -100,7 +100,7 @@ func TestWriteAnswer(t *testing.T) {
 func TestWriteAnswerHead(t *testing.T) {
 	got, err := readCGI(t, func(w *cgiWriter) error {
 		resp := literalAnswer(t, strings.NewReader("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\nContent-Type: a/b\r\n\r\n"), "HEAD")
-		return writeAnswer(w, resp, mount{app: &Upstream{}}, logTo(new(bytes.Buffer)))
+		return writeAnswer(w, resp, reverseMapping{app: &Upstream{}}, logTo(new(bytes.Buffer)))
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -114,7 +114,7 @@ func TestWriteAnswerHead(t *testing.T) {
 func TestWriteAnswerLongReason(t *testing.T) {
 	got, err := readCGI(t, func(w *cgiWriter) error {
 		resp := literalAnswer(t, strings.NewReader("HTTP/1.1 200 "+strings.Repeat("x", 9000)+"\r\n\r\nhi"), "GET")
-		return writeAnswer(w, resp, mount{app: &Upstream{}}, logTo(new(bytes.Buffer)))
+		return writeAnswer(w, resp, reverseMapping{app: &Upstream{}}, logTo(new(bytes.Buffer)))
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -129,7 +129,7 @@ func TestWriteAnswerCut(t *testing.T) {
 	for _, tt := range cutAnswers {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := readCGI(t, func(w *cgiWriter) error {
-				return writeAnswer(w, literalAnswer(t, strings.NewReader(tt.answer), "GET"), mount{app: &Upstream{}}, logTo(new(bytes.Buffer)))
+				return writeAnswer(w, literalAnswer(t, strings.NewReader(tt.answer), "GET"), reverseMapping{app: &Upstream{}}, logTo(new(bytes.Buffer)))
 			})
 			if err == nil {
 				t.Errorf("%q passes for a whole answer", tt.answer)
@@ -143,7 +143,7 @@ func TestWriteAnswerCut(t *testing.T) {
 		broken := errors.New("connection reset")
 		got, err := readCGI(t, func(w *cgiWriter) error {
 			r := io.MultiReader(strings.NewReader("HTTP/1.1 200 OK\r\n\r\nhi"), iotest.ErrReader(broken))
-			return writeAnswer(w, literalAnswer(t, r, "GET"), mount{app: &Upstream{}}, logTo(new(bytes.Buffer)))
+			return writeAnswer(w, literalAnswer(t, r, "GET"), reverseMapping{app: &Upstream{}}, logTo(new(bytes.Buffer)))
 		})
 		if !errors.Is(err, broken) || got.body != "hi" {
 			t.Errorf("got body %q and error %v, want %q and %v", got.body, err, "hi", broken)
@@ -176,7 +176,7 @@ func TestWriteAnswerPieces(t *testing.T) {
 				source := &answerSource{r: appReader}
 				resp, err := readAnswer(bufio.NewReader(source), source, "GET")
 				if err == nil {
-					err = writeAnswer(newCGIWriter(stdout), resp, mount{app: &Upstream{}}, logTo(new(bytes.Buffer)))
+					err = writeAnswer(newCGIWriter(stdout), resp, reverseMapping{app: &Upstream{}}, logTo(new(bytes.Buffer)))
 				}
 				done <- err
 			}()
@@ -282,7 +282,7 @@ func TestWriteAnswerNoReader(t *testing.T) {
 	defer stdout.Close()
 	out.Close()
 	resp := literalAnswer(t, strings.NewReader("HTTP/1.1 200 OK\r\n\r\nhi"), "GET")
-	if err := writeAnswer(newCGIWriter(stdout), resp, mount{app: &Upstream{}}, logTo(new(bytes.Buffer))); err == nil {
+	if err := writeAnswer(newCGIWriter(stdout), resp, reverseMapping{app: &Upstream{}}, logTo(new(bytes.Buffer))); err == nil {
 		t.Error("writeAnswer has no error though nobody reads")
 	}
 }
