@@ -85,17 +85,15 @@ func (u *Upstream) String() string {
 	return u.address
 }
 
-// isOwn reports whether host, as a URL of the given scheme names it, is the
-// app's own address. All loopback names are one: an app on 127.0.0.1 may call
-// itself localhost.
-func (u *Upstream) isOwn(scheme, host string) bool {
-	if u.network == "unix" || scheme != u.scheme {
+// isOwn reports whether the authority of a URL of the given scheme is the app's
+// own address. All loopback names are one: an app on 127.0.0.1 may call itself
+// localhost. The scheme matters for the usual port only: an app that believes
+// X-Forwarded-Proto says https of a port that has http.
+func (u *Upstream) isOwn(scheme, authority string) bool {
+	if u.network == "unix" {
 		return false
 	}
-	name, port, err := net.SplitHostPort(host)
-	if err != nil {
-		name, port = strings.Trim(host, "[]"), defaultPort(scheme)
-	}
+	name, port := splitAuthority(scheme, authority)
 	ownName, ownPort, _ := net.SplitHostPort(u.address)
 	return port == ownPort && (strings.EqualFold(name, ownName) || isLoopback(name) && isLoopback(ownName))
 }

@@ -113,15 +113,14 @@ func (w *cgiWriter) Header() http.Header { return w.header }
 func (w *cgiWriter) WriteHeader(code int) { w.WriteStatus(code, "") }
 
 // WriteStatus implements answerWriter. An empty reason is the usual one of the
-// status: nginx would send a status line without the blank that must be there
-// (RFC 9112, section 4).
+// status.
 func (w *cgiWriter) WriteStatus(code int, reason string) {
 	if w.started {
 		return
 	}
 	w.started = true
 	if reason == "" {
-		reason = http.StatusText(code)
+		reason = statusText(code)
 	}
 	w.out.WriteString("Status: " + strconv.Itoa(code) + " " + reason + "\r\n")
 	for name, values := range w.header {

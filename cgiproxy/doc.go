@@ -5,9 +5,10 @@
 //
 //	environ.go   the CGI variables (RFC 3875), normalised
 //	config.go    the settings, from the environment and .htcgiproxy (settings.go)
-//	request.go   the request as the app shall see it (target.go, forwarded.go, fields.go)
+//	request.go   the request as the app shall see it (target.go, forwarded.go, fields.go, rewriterequest.go)
 //	upstream.go  the connection to the app (tlsconn.go; exchange.go sends; answer.go, answerbody.go, chunked.go read)
-//	response.go  the answer as the web server shall see it (location.go, longfield.go)
+//	response.go  the answer as the web server shall see it (rewriteresponse.go, longfield.go)
+//	rewrite.go   how the app's URLs and the public ones relate, for both
 //	handler.go   the steps above, in order; what fails becomes a page (errorpage.go)
 //	signature.go proves to the app where a request comes from; owner.go that the app
 //	             is ours; ownfile.go that a file is

@@ -108,7 +108,7 @@ func serveFastCGI(h *handler, w http.ResponseWriter, r *http.Request, l *fcgiLis
 	stop := watchHangup(cancel, visitorConnection(request.env), request.conn.hungUp)
 	defer stop()
 	left := func() bool { return request.ctx.Err() != nil }
-	if err := h.withLog(request).serve(ctx, &fcgiWriter{ResponseWriter: w}, request.env, r.Body, left); err != nil {
+	if err := h.withLog(request).serve(ctx, &fcgiWriter{ResponseWriter: w, request: request}, request.env, r.Body, left); err != nil {
 		request.cut() // with a proper end the web server would take the answer for whole
 	}
 }
@@ -127,6 +127,7 @@ func growStack() {
 // its own.
 type fcgiWriter struct {
 	http.ResponseWriter
+	request       *fcgiRequest
 	started, sent bool
 }
 
@@ -134,6 +135,9 @@ func (w *fcgiWriter) WriteStatus(code int, _ string) { w.WriteHeader(code) }
 
 func (w *fcgiWriter) WriteHeader(code int) {
 	w.started = true
+	if http.StatusText(code) == "" {
+		w.request.reason = statusText(code)
+	}
 	w.ResponseWriter.WriteHeader(code)
 }
 

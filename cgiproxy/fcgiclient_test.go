@@ -17,11 +17,8 @@ type fcgiClient struct {
 	net.Conn
 }
 
-// Record types that only the web server sends or reads.
-const (
-	fcgiStdin  = 5
-	fcgiStdout = 6
-)
+// The record type that only the web server sends.
+const fcgiStdin = 5
 
 // serveFCGI serves the settings of a .htcgiproxy over FastCGI, and returns the
 // listener with the handler behind it.

@@ -2,6 +2,7 @@ package cgiproxy
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -29,6 +30,7 @@ type fcgiRequest struct {
 	id     uint16
 	number uint64 // grows from request to request
 	key    string // the number, as the library passes it on
+	reason string // that the library lacks in the record it writes next, or ""
 }
 
 // A fcgiConn is a connection from the web server.
@@ -175,7 +177,10 @@ func (c *fcgiConn) abort(id uint16) {
 
 // Write implements net.Conn. The library writes one record at a time.
 func (c *fcgiConn) Write(p []byte) (int, error) {
-	if len(p) < fcgiHeaderLength || p[1] != fcgiEndRequest {
+	switch {
+	case len(p) >= fcgiHeaderLength && p[1] == fcgiStdout:
+		return c.writeStdout(p)
+	case len(p) < fcgiHeaderLength || p[1] != fcgiEndRequest:
 		return c.Conn.Write(p)
 	}
 	// Forgotten before, for once it is written the web server may begin another
@@ -186,6 +191,26 @@ func (c *fcgiConn) Write(p []byte) (int, error) {
 		c.finished()
 	}
 	return n, err
+}
+
+// writeStdout writes a part of a response. Where the library knows no reason
+// phrase it ends the first line, Status, with a blank: see statusText.
+func (c *fcgiConn) writeStdout(p []byte) (int, error) {
+	id := binary.BigEndian.Uint16(p[2:])
+	c.listener.mu.Lock()
+	request := c.requests[id]
+	c.listener.mu.Unlock()
+	if request == nil || request.reason == "" {
+		return c.Conn.Write(p)
+	}
+	content := p[fcgiHeaderLength:][:binary.BigEndian.Uint16(p[4:])]
+	line, rest, _ := bytes.Cut(content, []byte("\r\n"))
+	whole := string(line) + request.reason + "\r\n" + string(rest)
+	request.reason = ""
+	if _, err := c.Conn.Write(fcgiRecord(fcgiStdout, id, []byte(whole))); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }
 
 // forget takes a request off the lists.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -218,5 +219,28 @@ func TestFCGIListenerAccept(t *testing.T) {
 				t.Errorf("tried again after %v, without a pause", time.Since(start))
 			}
 		})
+	}
+}
+
+// net/http/fcgi knows no reason phrase for these, and nginx needs one.
+func TestFastCGIReason(t *testing.T) {
+	app := startApp(t, func(conn net.Conn) {
+		for {
+			head, err := readHeadBytes(conn)
+			if err != nil {
+				return
+			}
+			status, _, _ := strings.Cut(head[len("GET /"):], " ")
+			body := "Status: 299 \r\n" // no second status
+			io.WriteString(conn, "HTTP/1.1 "+status+" Own Words\r\nContent-Length: "+strconv.Itoa(len(body))+"\r\n\r\n"+body)
+		}
+	})
+	l, _ := serveFCGI(t, app.upstream())
+	c := dialFCGI(t, l)
+	for _, want := range []string{"200 OK", "299 Successful", "404 Not Found", "499 Client Error", "599 Server Error"} {
+		c.send(begin(true, visitVars("REQUEST_URI=/"+want[:3])...), stdin(""))
+		if answer := c.answer(); answer.cgiAnswer.status != "Status: "+want || answer.body != "Status: 299 \r\n" {
+			t.Errorf("%s: got %+v", want, answer)
+		}
 	}
 }

@@ -12,6 +12,7 @@ const (
 	fcgiAbortRequest = 2
 	fcgiEndRequest   = 3
 	fcgiParams       = 4
+	fcgiStdout       = 6
 	fcgiStderr       = 7
 	fcgiHeaderLength = 8
 	fcgiResponder    = 1 // the role of a program that answers

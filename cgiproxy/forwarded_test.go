@@ -110,11 +110,11 @@ func TestPublicURL(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, got, err := newRequest(visit(tt.vars...), configure(t, tt.settings...))
+			_, m, err := newRequest(visit(tt.vars...), configure(t, tt.settings...))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got != tt.want {
+			if got := m.public; got != tt.want {
 				t.Errorf("with %q and %q\n got %+v\nwant %+v", tt.vars, tt.settings, got, tt.want)
 			}
 		})

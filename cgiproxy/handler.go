@@ -59,7 +59,7 @@ func (h *handler) serve(ctx context.Context, w answerWriter, env Environ, stdin 
 	if loop := cfg.checkLoop(env); loop != nil {
 		return h.fail(w, env, cfg, misconfigured(loop, env, h.folder), log)
 	}
-	req, public, err := newRequest(env, cfg)
+	req, mapping, err := newRequest(env, cfg)
 	if err != nil {
 		return h.fail(w, env, cfg, err, log)
 	}
@@ -76,7 +76,7 @@ func (h *handler) serve(ctx context.Context, w answerWriter, env Environ, stdin 
 	if err != nil {
 		return h.fail(w, env, cfg, err, log)
 	}
-	err = writeAnswer(w, resp, mount{&cfg.Upstream, public}, log)
+	err = writeAnswer(w, resp, mapping, log)
 	h.logAnswer(log, req, resp, start, err)
 	return err
 }

@@ -11,20 +11,20 @@ import (
 // unknownLength is the ContentLength of a body that ends where stdin ends.
 const unknownLength = -1
 
-// newRequest returns the request to send to the app, without its body, and the
-// public URL it came to. It depends on its arguments only.
+// newRequest returns the request to send to the app, without its body, and how
+// the app's URLs and the public ones relate. It depends on its arguments only.
 //
 // RequestURI is the request-target as it goes on the wire: net/url cannot hold
 // each one a visitor may send. ContentLength is 0 for no body and -1 for one of
 // unknown length; Header has the matching Content-Length or Transfer-Encoding.
-func newRequest(env Environ, cfg *Config) (*http.Request, publicURL, error) {
+func newRequest(env Environ, cfg *Config) (*http.Request, reverseMapping, error) {
 	in, err := readRequest(env)
 	if err != nil {
-		return nil, publicURL{}, err
+		return nil, reverseMapping{}, err
 	}
 	path, query, err := requestTarget(env, cfg.UsePathInfo)
 	if err != nil {
-		return nil, publicURL{}, err
+		return nil, reverseMapping{}, err
 	}
 	prefix := cfg.stripPrefix(env)
 	if cfg.UsePathInfo {
@@ -38,10 +38,10 @@ func newRequest(env Environ, cfg *Config) (*http.Request, publicURL, error) {
 
 	length, err := bodyLength(env, cfg.MaxBody)
 	if err != nil {
-		return nil, publicURL{}, err
+		return nil, reverseMapping{}, err
 	}
 	if hasToken(in.Header.Get("Upgrade"), "websocket") {
-		return nil, publicURL{}, notImplemented("websocket",
+		return nil, reverseMapping{}, notImplemented("websocket",
 			"A web server runs this site's gateway once for each request (CGI), so it cannot carry a WebSocket. Server-sent events and long polling work.")
 	}
 	removeHopByHop(in.Header)
@@ -52,19 +52,20 @@ func newRequest(env Environ, cfg *Config) (*http.Request, publicURL, error) {
 	if public.host == "" {
 		public.host = serverHost(env)
 	}
-	stripDestination(in.Header, public.host, cfg.stripPrefix(env))
+	mapping := reverseMapping{app: &cfg.Upstream, host: hostField(env, cfg), public: public}
+	mapping.rewriteRequest(in.Header)
 
 	out := &http.Request{
 		Method:     in.Method,
 		URL:        &url.URL{Scheme: cfg.Upstream.scheme, Host: cfg.Upstream.authority},
 		RequestURI: path + query,
 		Header:     in.Header,
-		Host:       hostField(env, cfg),
+		Host:       mapping.host,
 		Body:       http.NoBody,
 		Close:      true,
 	}
 	setBodyLength(out, length)
-	return out, public, nil
+	return out, mapping, nil
 }
 
 // readRequest reads what net/http/cgi can be trusted with: the method and the
@@ -124,17 +125,6 @@ func serverHost(env Environ) string {
 		return host
 	}
 	return ""
-}
-
-// stripDestination takes the prefix from the URL that a WebDAV COPY or MOVE
-// has for its target (RFC 4918, section 10.3).
-func stripDestination(h http.Header, host, prefix string) {
-	scheme, rest, ok := strings.Cut(h.Get("Destination"), "://")
-	if !ok || prefix == "" || !strings.HasPrefix(rest, host+"/") {
-		return
-	}
-	path, _ := stripPrefix(rest[len(host):], prefix)
-	h.Set("Destination", scheme+"://"+host+path)
 }
 
 // bodyLength returns the length of the request's body: 0 or more where the

@@ -14,14 +14,14 @@ import (
 // writeAnswer copies the app's answer to the web server: status, header
 // section, and each piece of the body as it comes. An error after the header
 // means an answer that was cut short.
-func writeAnswer(w answerWriter, resp *http.Response, m mount, log *logger) error {
+func writeAnswer(w answerWriter, resp *http.Response, m reverseMapping, log *logger) error {
 	defer resp.Body.Close()
 	h := w.Header()
 	for name, values := range resp.Header {
 		h[name] = values
 	}
 	filterAnswer(h, resp.StatusCode, log)
-	m.rewrite(h)
+	m.rewriteResponse(h)
 	splitLongFields(h, log)
 	w.WriteStatus(resp.StatusCode, reasonPhrase(resp))
 	return copyPieces(w, resp.Body)
@@ -49,6 +49,24 @@ func reasonPhrase(resp *http.Response) string {
 		return ""
 	}
 	return strings.TrimSpace(reason)
+}
+
+// statusText returns a reason phrase for any status: without one nginx sends a
+// status line that lacks the blank before it (RFC 9112, section 4). A status
+// that no RFC knows is one of its class, or an error (RFC 9110, section 15).
+func statusText(code int) string {
+	if text := http.StatusText(code); text != "" {
+		return text
+	}
+	switch code / 100 {
+	case 2:
+		return "Successful"
+	case 3:
+		return "Redirection"
+	case 4:
+		return "Client Error"
+	}
+	return "Server Error"
 }
 
 // A writeError is one of the web server's side.

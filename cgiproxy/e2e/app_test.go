@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/textproto"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,8 +41,14 @@ type received struct {
 // whole request has come, and then closes it.
 func newRecorder(t *testing.T, answer func(net.Conn, received)) *recorder {
 	t.Helper()
+	return recordOn(t, listenTCP(t), answer)
+}
+
+// recordOn is newRecorder for an app that listens elsewhere.
+func recordOn(t *testing.T, l net.Listener, answer func(net.Conn, received)) *recorder {
+	t.Helper()
 	a := &recorder{got: make(chan received, 16)}
-	a.addr = newApp(t, func(conn net.Conn) {
+	a.addr = serveApp(t, l, func(conn net.Conn) {
 		conn.SetDeadline(time.Now().Add(patience))
 		r := readRequest(conn)
 		a.got <- r
@@ -53,10 +61,36 @@ func newRecorder(t *testing.T, answer func(net.Conn, received)) *recorder {
 // closes it.
 func newApp(t *testing.T, handle func(net.Conn)) (addr string) {
 	t.Helper()
+	return serveApp(t, listenTCP(t), handle)
+}
+
+func listenTCP(t *testing.T) net.Listener {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	return l
+}
+
+// listenSocket listens on a unix socket that the CGI programs of every server
+// may use.
+func listenSocket(t *testing.T) net.Listener {
+	t.Helper()
+	socket := filepath.Join(publicFolder(t), "app.sock")
+	l, err := net.Listen("unix", socket)
+	if err == nil {
+		err = os.Chmod(socket, 0o777)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// serveApp is newApp for one that listens elsewhere.
+func serveApp(t *testing.T, l net.Listener, handle func(net.Conn)) (addr string) {
+	t.Helper()
 	t.Cleanup(func() { l.Close() })
 	go func() {
 		for {

@@ -29,21 +29,26 @@ DavLockDB dav.lock
 
 // TestWebDAV runs litmus, the test suite for WebDAV servers, against Apache's
 // mod_dav, then through proxy.cgi: the same must come out of it. mod_dav
-// compares the URLs in Destination and If with Host and with its own paths, so
-// in a folder it has to be in that folder, too.
+// compares the URLs in Destination and If with Host and with its own paths, and
+// names those in the body of a response, so in a folder it has to be in that
+// folder, too.
 func TestWebDAV(t *testing.T) {
 	t.Parallel()
 	needPrograms(t, "litmus")
-	for name, folder := range map[string]string{"document root": "/", "folder": "/files/"} {
-		t.Run(name, func(t *testing.T) {
+	for _, tt := range []struct{ name, folder, settings string }{
+		{"document root", "/", "CGIPROXY_UPSTREAM={app}\n"},
+		{"folder", "/files/", "CGIPROXY_UPSTREAM={app}\n"},
+		{"folder that is stripped and put back", "/files/", "CGIPROXY_UPSTREAM=http://{app}/files\nCGIPROXY_STRIP_PREFIX=auto\nCGIPROXY_PRESERVE_HOST=false\n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			// The lock database is locked for a process, not for a thread: prefork.
 			app := webserver.Run(t, webserver.ApachePrefork, webserver.Options{Config: davConfig})
-			app.WriteFile(t, folder[1:]+"readme.txt", "makes the folder", 0o644)
-			front := newFront(t, map[string]string{folder[1:]: "CGIPROXY_UPSTREAM=" + app.Addr + "\n"})
-			compareLitmus(t, litmus(t, front.URL+folder), litmus(t, app.URL+folder))
+			app.WriteFile(t, tt.folder[1:]+"readme.txt", "makes the folder", 0o644)
+			front := newFront(t, map[string]string{tt.folder[1:]: strings.Replace(tt.settings, "{app}", app.Addr, 1)})
+			compareLitmus(t, litmus(t, front.URL+tt.folder), litmus(t, app.URL+tt.folder))
 			for name, length := range map[string]int64{"length": bigFile, "chunked": -1} {
-				path := folder + name + ".bin"
+				path := tt.folder + name + ".bin"
 				putBig(t, front.URL+path, length)
 				checkBig(t, front.URL+path, filepath.Join(app.Root, path))
 			}

@@ -19,6 +19,7 @@ var links = strings.TrimSuffix(strings.Repeat("</style.css?a,b>; rel=preload; ti
 var answerCases = []exchangeCase{
 	{name: "reason phrase", request: "GET {site}/ HTTP/1.1\r\n{}", answer: "HTTP/1.1 404 Not Here, Sorry\r\nContent-Length: 4\r\n\r\ngone", status: "404 Not Here, Sorry", page: "gone"},
 	{name: "unknown status", request: "GET {site}/ HTTP/1.1\r\n{}", answer: "HTTP/1.1 299 Fine By Me\r\nContent-Length: 1\r\n\r\n.", status: "299 Fine By Me", page: "."},
+	{name: "unknown status without a reason phrase", request: "GET {site}/ HTTP/1.1\r\n{}", answer: "HTTP/1.1 299\r\nContent-Length: 1\r\n\r\n.", status: "299 Successful", page: "."},
 	{name: "no reason phrase", request: "GET {site}/ HTTP/1.1\r\n{}", answer: "HTTP/1.1 200\r\nContent-Length: 1\r\n\r\n.", page: "."},
 	{
 		name: "fields", request: "GET {site}/ HTTP/1.1\r\n{}", page: "x",

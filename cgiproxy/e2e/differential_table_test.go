@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/http"
@@ -47,7 +48,7 @@ var differences = []difference{
 	{viaCGI, "Status", "Apache would take it as the status", func(x *crossing) { x.want.answer.remove("Status") }},
 
 	// Where proxy.cgi means to differ.
-	{viaCGI, "no reason phrase", "the usual one is given: nginx would send a malformed status line", addReason},
+	{viaCGI, "no reason phrase", "the usual one is given, or the name of the class: nginx would send a malformed status line", addReason},
 	{viaCGI, "the script's name in the path", "it is taken out, for it is no part of the app's URLs", dropScriptName},
 	{viaCGI, "dot segments", "the app is asked for the path that Apache's rules were applied to", removeDots},
 	{viaCGI, "X-Proxy-Signature", "the visitor's would be forged", func(x *crossing) { x.want.request.remove("X-Proxy-Signature") }},
@@ -164,7 +165,7 @@ func lowerType(x *crossing) {
 func addReason(x *crossing) {
 	m := &x.want.answer
 	if code, _ := strconv.Atoi(m.status()); strings.HasSuffix(m.start, m.status()+" ") {
-		m.start += http.StatusText(code)
+		m.start += cmp.Or(http.StatusText(code), map[int]string{2: "Successful", 3: "Redirection", 4: "Client Error"}[code/100], "Server Error")
 	}
 }
 

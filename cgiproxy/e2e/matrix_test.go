@@ -19,6 +19,7 @@ import (
 type exchangeCase struct {
 	name     string
 	settings string // further lines of .htcgiproxy
+	socket   bool   // the app listens on a unix socket
 
 	request string   // without a final "Host" and "Connection" if it ends in "{}"
 	line    string   // the request line the app must get
@@ -44,7 +45,7 @@ func TestMatrix(t *testing.T) {
 	for _, kind := range slices.Concat(webserver.CGI, webserver.FastCGI, []webserver.Kind{goCGI, demo}) {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
-			for _, table := range [][]exchangeCase{targetCases, fieldCases, bodyCases, answerCases, failureCases} {
+			for _, table := range [][]exchangeCase{targetCases, fieldCases, bodyCases, answerCases, rewriteCases, failureCases} {
 				for _, c := range table {
 					t.Run(c.name, func(t *testing.T) { c.run(t, kind) })
 				}
@@ -59,7 +60,11 @@ func (c exchangeCase) run(t *testing.T, kind webserver.Kind) {
 	}
 	t.Parallel()
 	app := c.app(t)
-	c.check(t, newSite(t, kind, "CGIPROXY_UPSTREAM="+app.addr+"\n"+c.settings), app)
+	upstream := app.addr
+	if c.socket {
+		upstream = "unix:" + app.addr
+	}
+	c.check(t, newSite(t, kind, "CGIPROXY_UPSTREAM="+upstream+"\n"+c.fill(nil, app.addr, c.settings, "")), app)
 }
 
 // app starts the app of this case.
@@ -70,6 +75,9 @@ func (c exchangeCase) app(t *testing.T) *recorder {
 		reply = func(conn net.Conn, _ received) {
 			io.WriteString(conn, c.fill(nil, conn.LocalAddr().String(), c.answer, plainAnswer))
 		}
+	}
+	if c.socket {
+		return recordOn(t, listenSocket(t), reply)
 	}
 	return newRecorder(t, reply)
 }
@@ -165,6 +173,9 @@ func (c exchangeCase) checkAnswer(t *testing.T, kind webserver.Kind, got visited
 	}
 	if status != want {
 		t.Errorf("status %q, want %q; body %.200q", got.Status, want, got.body)
+	}
+	if len(got.Status) < len("200 ") {
+		t.Errorf("status line %q has no blank behind the code (RFC 9112, section 4)", got.Status)
 	}
 	for _, line := range c.gets {
 		if !hasLine(got.Header, fill(line)) {

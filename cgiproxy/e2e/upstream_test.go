@@ -5,7 +5,6 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -49,14 +48,8 @@ func TestUpstreams(t *testing.T) {
 	t.Parallel()
 	folder := publicFolder(t)
 
-	socket := filepath.Join(folder, "app.sock")
-	l, err := net.Listen("unix", socket)
-	if err == nil {
-		err = os.Chmod(socket, 0o777)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := listenSocket(t)
+	socket := l.Addr().String()
 	unix := &http.Server{Handler: hashBody}
 	go unix.Serve(l)
 	t.Cleanup(func() { unix.Close() })

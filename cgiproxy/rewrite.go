@@ -1,0 +1,175 @@
+package cgiproxy
+
+import (
+	"net"
+	"net/url"
+	"strings"
+)
+
+// A reverseMapping tells how the app's own URLs and the public ones relate. It
+// goes both ways: what a client names by its public URL in a request, and what
+// the app names by its own in the response.
+type reverseMapping struct {
+	app    *Upstream
+	host   string // Host as it is sent to the app
+	public publicURL
+}
+
+// publicRef returns a URI reference of the app (RFC 3986, section 4.1) as the
+// client must see it. A URL at the app's own address gets the public one; a
+// path gets back what was taken from it; relative and foreign references stay.
+func (m reverseMapping) publicRef(ref string) string {
+	if isAbsolutePath(ref) {
+		return m.publicPath(ref)
+	}
+	scheme, authority, path, ok := splitURL(ref)
+	switch {
+	case !ok || m.public.host == "":
+		return ref
+	case m.isPublic(scheme, authority):
+		// The app made it of Host, and may not know that the client has https.
+		return ref[:len(ref)-len(path)] + m.publicPath(path)
+	case m.isOwn(scheme, authority):
+		return m.public.scheme + "://" + m.public.host + m.publicPath(path)
+	}
+	return ref
+}
+
+// appRef is the inverse of publicRef: it returns a URI reference of the client
+// as the app must see it. WebDAV apps compare its host with Host, and answer
+// 502 to another one. Some compare the scheme as well, with that of their own
+// connection (mod_dav, nginx) or with X-Forwarded-Proto (SeafDAV): it goes with
+// the host, the client's where Host is the client's.
+func (m reverseMapping) appRef(ref string) string {
+	if isAbsolutePath(ref) {
+		path, _ := m.appPath(ref)
+		return path
+	}
+	scheme, authority, path, ok := splitURL(ref)
+	if !ok || m.public.host == "" || !m.isPublic(scheme, authority) {
+		return ref
+	}
+	appPath, ok := m.appPath(path)
+	switch {
+	case !ok:
+		return ref
+	case sameAuthority(scheme, m.host, m.public.host):
+		return ref[:len(ref)-len(path)] + appPath
+	}
+	return m.app.scheme + "://" + m.host + appPath
+}
+
+// publicPath swaps the app's base for the public prefix. A path that has the
+// prefix already is left alone: the app has read X-Forwarded-Prefix.
+func (m reverseMapping) publicPath(path string) string {
+	switch {
+	case m.app.base != "" && hasPathPrefix(path, m.app.base):
+		path = path[len(m.app.base):]
+	case m.public.prefix != "" && hasPathPrefix(path, m.public.prefix):
+		return path
+	}
+	path = m.public.prefix + path
+	if !strings.HasPrefix(path, "/") {
+		path = "/" + path
+	}
+	return path
+}
+
+// appPath swaps the public prefix for the app's base, as it is done to the
+// target of a request. It reports false for a path that is not below the
+// prefix, and so not the app's.
+func (m reverseMapping) appPath(path string) (string, bool) {
+	if m.public.prefix == "" && m.app.base == "" {
+		return path, true
+	}
+	query := ""
+	if i := strings.IndexAny(path, "?#"); i >= 0 {
+		path, query = path[:i], path[i:]
+	}
+	rest := path
+	if m.public.prefix != "" {
+		prefix, err := url.PathUnescape(m.public.prefix)
+		below := err == nil
+		if below {
+			_, rest, below = cutPathPrefix(path, prefix)
+		}
+		if !below {
+			return path + query, false
+		}
+	}
+	if rest == "" {
+		rest = "/"
+	}
+	return m.app.base + rest + query, true
+}
+
+// isPublic reports whether the authority of a URL is what the client calls the
+// site. Where the URL has no scheme it has that of the page it stands in.
+func (m reverseMapping) isPublic(scheme, authority string) bool {
+	if scheme == "" {
+		scheme = m.public.scheme
+	}
+	return sameAuthority(scheme, authority, m.public.host)
+}
+
+// isOwn reports whether the authority of a URL is the app's own: where it
+// listens, or what Host calls it. The Host of a TCP address stands for that
+// address only: an app that sends its clients from http to https, port 443,
+// means another server, and would be asked in a circle.
+func (m reverseMapping) isOwn(scheme, authority string) bool {
+	if scheme == "" {
+		scheme = m.app.scheme
+	}
+	if m.app.isOwn(scheme, authority) {
+		return true
+	}
+	address := m.app.network == "tcp" && m.host == m.app.authority
+	return !address && sameAuthority(scheme, authority, m.host)
+}
+
+// isAbsolutePath reports whether ref starts at the root of its host.
+func isAbsolutePath(ref string) bool {
+	return strings.HasPrefix(ref, "/") && !strings.HasPrefix(ref, "//")
+}
+
+// splitURL splits an http or https URL, or one of two slashes and a host, in
+// front of its path. It reports false for any other reference.
+func splitURL(ref string) (scheme, authority, path string, ok bool) {
+	scheme, rest, ok := strings.Cut(ref, "//")
+	switch scheme = strings.ToLower(scheme); {
+	case !ok || scheme != "" && scheme != "http:" && scheme != "https:":
+		return "", "", "", false
+	}
+	end := strings.IndexAny(rest, "/?#")
+	if end < 0 {
+		end = len(rest)
+	}
+	return strings.TrimSuffix(scheme, ":"), rest[:end], rest[end:], true
+}
+
+// sameAuthority compares the authorities of two URLs of a scheme: the case of a
+// host does not matter, nor whether the usual port is written (RFC 9110,
+// section 4.2.3).
+func sameAuthority(scheme, a, b string) bool {
+	hostA, portA := splitAuthority(scheme, a)
+	hostB, portB := splitAuthority(scheme, b)
+	return portA == portB && strings.EqualFold(hostA, hostB)
+}
+
+// splitAuthority returns host, without brackets, and port.
+func splitAuthority(scheme, authority string) (host, port string) {
+	host, port, err := net.SplitHostPort(authority)
+	if err != nil {
+		host = strings.Trim(authority, "[]")
+	}
+	if port == "" {
+		port = defaultPort(scheme)
+	}
+	return host, port
+}
+
+// hasPathPrefix reports whether path is prefix or below it.
+func hasPathPrefix(path, prefix string) bool {
+	rest, ok := strings.CutPrefix(path, prefix)
+	return ok && (rest == "" || strings.IndexByte("/?#", rest[0]) >= 0)
+}
