@@ -4,7 +4,7 @@
 // A request goes one way through the package, one file a step:
 //
 //	environ.go   the CGI variables (RFC 3875), normalised
-//	config.go    the settings, from the environment and .htcgiproxy (settings.go)
+//	config.go    the settings, from the environment and .htcgiproxy (settings.go, settingsfile.go)
 //	request.go   the request as the app shall see it (target.go, forwarded.go, fields.go)
 //	upstream.go  the connection to the app (exchange.go sends; answer.go, answerbody.go, chunked.go read)
 //	response.go  the answer as the web server shall see it (location.go, longfield.go)

@@ -36,7 +36,7 @@ func newRequest(env Environ, cfg *Config) (*http.Request, publicURL, error) {
 		path = cfg.Upstream.base + path
 	}
 
-	length, err := bodyLength(env, cfg.MaxBody)
+	length, err := bodyLength(env, int64(cfg.MaxBody))
 	if err != nil {
 		return nil, publicURL{}, err
 	}

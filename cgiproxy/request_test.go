@@ -154,7 +154,7 @@ func TestRequestBodyLength(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			cfg := configure(t)
-			cfg.MaxBody = tt.limit
+			cfg.MaxBody = ByteCount(tt.limit)
 			req, _, err := newRequest(visit(tt.vars...), cfg)
 			if err != nil {
 				t.Fatalf("newRequest: %v", err)

@@ -26,7 +26,7 @@ func TestSettingsBad(t *testing.T) {
 		"HEADER_TIMEOUT":  {"60", "1 m", "-1ms"},
 		"IDLE_TIMEOUT":    {"1day", "-5m"},
 		"CONNECT_RETRY":   {"ten", "-10s"},
-		"MAX_BODY":        {"10M", "1e6", "-1", "9223372036854775808"},
+		"MAX_BODY":        {"10M", "1e6", "-1", "9223372036854775808", "0x10", "0o10", "1_000", "+1"},
 		"TLS_SKIP_VERIFY": {"maybe"},
 		"REQUIRE_OWNER":   {"maybe"},
 		"LOG_LEVEL":       {"loud", "3"},

@@ -1,7 +1,6 @@
 package cgiproxy
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -14,7 +13,6 @@ import (
 	"sync"
 	"syscall"
 
-	"github.com/joho/godotenv"
 	"github.com/kelseyhightower/envconfig"
 )
 
@@ -95,11 +93,9 @@ func readSettings(values map[string]string, folder string) (warnings []string, e
 	if len(text) > maxSettingsFile {
 		return nil, fmt.Errorf("%s is over %d bytes", f.Name(), maxSettingsFile)
 	}
-	// Windows editors put a byte order mark first.
-	vars, err := godotenv.UnmarshalBytes(bytes.TrimPrefix(text, []byte("\ufeff")))
+	vars, err := parseSettings(text)
 	if err != nil {
-		// godotenv quotes the text around the error: that may be a secret.
-		return nil, fmt.Errorf("%s is not made of lines NAME=value", f.Name())
+		return nil, fmt.Errorf("%s is not made of lines NAME=value: %w", f.Name(), err)
 	}
 	addSettings(values, vars, "")
 	addSettings(values, vars, settingPrefix)

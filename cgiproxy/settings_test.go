@@ -84,7 +84,7 @@ func TestSettingsComeFromEnv(t *testing.T) {
 func TestSettingsFile(t *testing.T) {
 	tests := []struct {
 		name, text string
-		maxBody    int64
+		maxBody    ByteCount
 		errorPage  string
 	}{
 		{"plain", "CGIPROXY_UPSTREAM=6543\nCGIPROXY_MAX_BODY=7\nCGIPROXY_ERROR_PAGE=/a b.html\n", 7, "/a b.html"},
@@ -95,6 +95,8 @@ func TestSettingsFile(t *testing.T) {
 		{"comments and empty lines", "# a comment\n\n  # another\nCGIPROXY_UPSTREAM=6543 # the app\n#CGIPROXY_MAX_BODY=8\nCGIPROXY_MAX_BODY=7\n\n", 7, ""},
 		{"export", "export CGIPROXY_UPSTREAM=6543\nexport CGIPROXY_MAX_BODY=7\n", 7, ""},
 		{"single quotes", "CGIPROXY_UPSTREAM='6543'\nCGIPROXY_MAX_BODY='7'\nCGIPROXY_ERROR_PAGE='/a $b #c.html'\n", 7, "/a $b #c.html"},
+		{"a dollar", "UPSTREAM=6543\nMAX_BODY=7\nERROR_PAGE=/$ECRET1.html\n", 7, "/$ECRET1.html"},
+		{"zeros first", "UPSTREAM=6543\nMAX_BODY=0100\n", 100, ""},
 		{"double quotes", "CGIPROXY_UPSTREAM=\"6543\"\nCGIPROXY_MAX_BODY=\"7\"\nCGIPROXY_ERROR_PAGE=\"/a #b.html\"\n", 7, "/a #b.html"},
 		{"blanks around", "  CGIPROXY_UPSTREAM = 6543  \n\tCGIPROXY_MAX_BODY = 7\t\n", 7, ""},
 		{"names without prefix", "UPSTREAM=6543\nMAX_BODY=7\n", 7, ""},
@@ -142,6 +144,9 @@ func TestSettingsFileUnusable(t *testing.T) {
 		{"no equals sign", func(t *testing.T, folder string) {
 			writeFile(t, folder, ".htcgiproxy", "UPSTREAM=6543\nSECRET "+secret+"\n")
 		}, "lines NAME=value"},
+		{"cut off in its last line", func(t *testing.T, folder string) {
+			writeFile(t, folder, ".htcgiproxy", "UPSTREAM=6543\nSECRET='"+secret+"'\nREQUIRE_OWNER")
+		}, "line 3 has no NAME="},
 		{"open quote", func(t *testing.T, folder string) {
 			writeFile(t, folder, ".htcgiproxy", "UPSTREAM=6543\nSECRET='"+secret+"\n")
 		}, "lines NAME=value"},
