@@ -118,6 +118,8 @@ type settingError struct {
 	err   error
 }
 
+func (e *settingError) Unwrap() error { return e.err }
+
 func (e *settingError) Error() string {
 	if e.value == "" {
 		return fmt.Sprintf("%s%s %v", settingPrefix, e.name, e.err)

@@ -3,7 +3,6 @@ package cgiproxy
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/http"
 	"os"
@@ -11,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 
 	"github.com/kelseyhightower/envconfig"
 )
@@ -53,7 +51,7 @@ func loadConfig(env Environ, folder string) (cfg *Config, warnings []string, err
 	}
 	switch {
 	case fileErr != nil: // first, for it may be why others are missing
-		err = unreadable(fileErr)
+		err = unreadable(fileErr, "it must be a text file with lines like "+settingPrefix+"UPSTREAM=6543")
 	case err == nil:
 		err = cfg.check()
 	}
@@ -75,27 +73,17 @@ func addSettings(values, vars map[string]string, prefix string) {
 // readSettings adds the settings of the file in folder to values. There the
 // prefix may be left out.
 func readSettings(values map[string]string, folder string) (warnings []string, err error) {
-	f, info, err := openOwn(filepath.Join(folder, settingsFile))
+	file := filepath.Join(folder, settingsFile)
+	text, info, err := readOwn(file, maxSettingsFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	if err := checkSettingsFile(f.Name(), info); err != nil {
-		return nil, err
-	}
-	text, err := io.ReadAll(io.LimitReader(f, maxSettingsFile+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(text) > maxSettingsFile {
-		return nil, fmt.Errorf("%s is over %d bytes", f.Name(), maxSettingsFile)
-	}
 	vars, err := parseSettings(text)
 	if err != nil {
-		return nil, fmt.Errorf("%s is not made of lines NAME=value: %w", f.Name(), err)
+		return nil, fmt.Errorf("%s is not made of lines NAME=value: %w", file, err)
 	}
 	addSettings(values, vars, "")
 	addSettings(values, vars, settingPrefix)
@@ -105,7 +93,7 @@ func readSettings(values map[string]string, folder string) (warnings []string, e
 		}
 	}
 	if values["SECRET"] != "" && readableByOthers(info) {
-		warnings = append(warnings, f.Name()+" holds "+settingPrefix+"SECRET and others may read it: set its permissions to 600")
+		warnings = append(warnings, file+" holds "+settingPrefix+"SECRET and others may read it: set its permissions to 600")
 	}
 	return warnings, nil
 }
@@ -154,19 +142,4 @@ func misconfigured(bad *settingError, env Environ, folder string) *failure {
 		f.remedy += fmt.Sprintf(", and take SetEnv %s out of .htaccess, for it counts first", name)
 	}
 	return f
-}
-
-// unreadable is a settings file that cannot be used.
-func unreadable(err error) *failure {
-	if f, ok := errors.AsType[*failure](err); ok {
-		return f
-	}
-	remedy := "it must be a text file with lines like " + settingPrefix + "UPSTREAM=6543"
-	switch {
-	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
-		remedy = fewDescriptors
-	case errors.Is(err, fs.ErrPermission):
-		remedy = fmt.Sprintf("the web server runs scripts as user %d, who may not read it: set its permissions to 644", os.Geteuid())
-	}
-	return &failure{status: http.StatusInternalServerError, cause: err, remedy: remedy}
 }
