@@ -109,6 +109,18 @@ func TestSettingsExamples(t *testing.T) {
 	}
 }
 
+func TestMeantSetting(t *testing.T) {
+	for name, want := range map[string]string{
+		"PORT": "UPSTREAM", "HOST": "UPSTREAM", "SOCKET": "UPSTREAM", "BACKEND": "UPSTREAM", "TARGET": "UPSTREAM", "URL": "UPSTREAM", "port": "UPSTREAM",
+		"UPSTREEM": "UPSTREAM", "UPSTRAEM": "UPSTREAM", "upstream": "UPSTREAM", "MAXBODY": "MAX_BODY", "SECRETS": "SECRET", "REQUIREOWNER": "REQUIRE_OWNER", "LOGLEVEL": "LOG_LEVEL", "ERRORPAGE": "ERROR_PAGE", "cgiproxy_max_body": "MAX_BODY",
+		"X": "", "TIMEOUT": "", "USER": "", "PASSWORD": "", "TLS": "", "DEBUG": "", "CACHE": "", "WORKERS": "",
+	} {
+		if got := meantSetting(name); got != want {
+			t.Errorf("for %s %q was meant, want %q", name, got, want)
+		}
+	}
+}
+
 func TestEditDistance(t *testing.T) {
 	tests := []struct {
 		a, b string
