@@ -3,7 +3,6 @@ package cgiproxy
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"strconv"
 	"strings"
@@ -33,6 +32,8 @@ type Config struct {
 	RequireOwner   bool          `envconfig:"CGIPROXY_REQUIRE_OWNER" default:"false" example:"true" desc:"send nothing unless the app's socket was opened by the user that proxy.cgi runs as; else 502"`
 	ErrorPage      string        `envconfig:"CGIPROXY_ERROR_PAGE" example:"/home/me/error.html" desc:"HTML file shown to browsers in place of the built-in error page; a relative path starts at the folder of proxy.cgi"`
 	LogLevel       Level         `envconfig:"CGIPROXY_LOG_LEVEL" default:"warn" example:"info" desc:"what goes to the web server's error log: ~error~, ~warn~, ~info~ (a line for each request) or ~debug~"`
+
+	mark string // of this site: see loop.go
 }
 
 // A ByteCount is a number of bytes.
@@ -99,16 +100,6 @@ func (c *Config) stripPrefix(env Environ) string {
 		return ""
 	}
 	return strings.TrimRight(folder, "/")
-}
-
-// checkLoop reports an upstream that is the web server itself: each request
-// would start another proxy.cgi until the host's process limit is reached.
-func (c *Config) checkLoop(env Environ) *settingError {
-	own := env["SERVER_ADDR"]
-	if own == "" || c.Upstream.address != net.JoinHostPort(strings.Trim(own, "[]"), env["SERVER_PORT"]) {
-		return nil
-	}
-	return &settingError{name: "UPSTREAM", value: c.Upstream.address, err: errors.New("is this web server itself, so each request would start the next")}
 }
 
 // A settingError is a setting that is missing or wrong.

@@ -5,7 +5,7 @@
 //
 //	environ.go   the CGI variables (RFC 3875), normalised
 //	config.go    the settings, from the environment and .htcgiproxy (settings.go, settingsfile.go)
-//	request.go   the request as the app shall see it (target.go, forwarded.go, fields.go)
+//	request.go   the request as the app shall see it (target.go, forwarded.go, fields.go, loop.go)
 //	upstream.go  the connection to the app (exchange.go sends; answer.go, answerbody.go, chunked.go read)
 //	response.go  the answer as the web server shall see it (location.go, longfield.go)
 //	handler.go   the steps above, in order; what fails becomes a page (errorpage.go)

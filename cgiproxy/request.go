@@ -48,6 +48,7 @@ func newRequest(env Environ, cfg *Config) (*http.Request, publicURL, error) {
 	for _, name := range [...]string{"Proxy", "Proxy-Authorization", "Expect", signatureField} {
 		delete(in.Header, name)
 	}
+	cfg.setMark(in.Header, env)
 	public := setForwarded(in.Header, env, cfg.TrustedProxies, prefix)
 	if public.host == "" {
 		public.host = serverHost(env)

@@ -19,6 +19,9 @@ type setting struct {
 var settings = sync.OnceValue(func() []setting {
 	var list []setting
 	for field := range reflect.TypeFor[Config]().Fields() {
+		if !field.IsExported() {
+			continue
+		}
 		tag := field.Tag
 		name := strings.TrimPrefix(tag.Get("envconfig"), settingPrefix)
 		list = append(list, setting{name, tag.Get("default"), tag.Get("example"), tag.Get("desc")})

@@ -49,6 +49,7 @@ func loadConfig(env Environ, folder string) (cfg *Config, warnings []string, err
 			*file = filepath.Join(folder, *file)
 		}
 	}
+	cfg.mark = siteMark(folder, &cfg.Upstream)
 	switch {
 	case fileErr != nil: // first, for it may be why others are missing
 		err = unreadable(fileErr, "it must be a text file with lines like "+settingPrefix+"UPSTREAM=6543")

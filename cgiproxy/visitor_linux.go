@@ -3,6 +3,7 @@ package cgiproxy
 import (
 	"net/netip"
 	"strconv"
+	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -16,18 +17,17 @@ import (
 // The function never reports it where the connection is unknown: behind
 // another proxy, or in a container.
 func visitorConnection(env Environ) func() bool {
-	client, err1 := netip.ParseAddr(env["REMOTE_ADDR"])
-	port, err2 := strconv.ParseUint(env["REMOTE_PORT"], 10, 16)
-	server, err3 := netip.ParseAddr(env["SERVER_ADDR"])
-	if err1 != nil || err2 != nil || err3 != nil {
-		return func() bool { return false }
+	if c := newClientConnection(env); c != nil {
+		return c.left
 	}
-	serverPort, _ := strconv.ParseUint(env["SERVER_PORT"], 10, 16)
-	c := &clientConnection{
-		local:  netip.AddrPortFrom(server.Unmap(), uint16(serverPort)),
-		remote: netip.AddrPortFrom(client.Unmap(), uint16(port)),
-	}
-	return c.left
+	return func() bool { return false }
+}
+
+// confirmsPort reports whether SERVER_PORT is the port that the client has
+// connected to. It may be of his choice: see searchLook.
+func confirmsPort(env Environ) bool {
+	c := newClientConnection(env)
+	return c != nil && isClients(tcpState(c.local, c.remote))
 }
 
 // A clientConnection is the client's connection to the web server.
@@ -36,6 +36,21 @@ type clientConnection struct {
 	local, remote netip.AddrPort
 	looks         int
 	seen          bool
+}
+
+// newClientConnection returns nil where the variables do not tell the ends.
+func newClientConnection(env Environ) *clientConnection {
+	client, err1 := netip.ParseAddr(env["REMOTE_ADDR"])
+	port, err2 := strconv.ParseUint(env["REMOTE_PORT"], 10, 16)
+	server, err3 := netip.ParseAddr(strings.Trim(env["SERVER_ADDR"], "[]"))
+	if err1 != nil || err2 != nil || err3 != nil {
+		return nil
+	}
+	serverPort, _ := strconv.ParseUint(env["SERVER_PORT"], 10, 16)
+	return &clientConnection{
+		local:  netip.AddrPortFrom(server.Unmap(), uint16(serverPort)),
+		remote: netip.AddrPortFrom(client.Unmap(), uint16(port)),
+	}
 }
 
 // searchLook is the look that searches for the local port. SERVER_PORT need not

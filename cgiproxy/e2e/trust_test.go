@@ -162,7 +162,7 @@ func forged(spell func(name string) string) string {
 	var b strings.Builder
 	for _, line := range []string{
 		"X-Forwarded-For: 6.6.6.6", "X-Forwarded-Host: evil.example", "X-Forwarded-Proto: https", "X-Forwarded-Port: 6", "X-Forwarded-Prefix: /evil",
-		"X-Forwarded-User: root", "X-Forwarded-Server: evil", "X-Forwarded-Anything: evil", "X-Proxy-Signature: t=1,v1=00", "Forwarded: for=6.6.6.6;proto=https",
+		"X-Forwarded-User: root", "X-Forwarded-Server: evil", "X-Forwarded-Anything: evil", "X-Proxy-Signature: t=1,v1=00", "X-Proxy-Loop: 6", "Forwarded: for=6.6.6.6;proto=https",
 	} {
 		name, value, _ := strings.Cut(line, ":")
 		b.WriteString(spell(name) + ":" + value + "\r\n")
