@@ -3,8 +3,8 @@ package cgiproxy
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -25,13 +25,29 @@ type Config struct {
 	HeaderTimeout  time.Duration `envconfig:"CGIPROXY_HEADER_TIMEOUT" default:"60s" example:"60s" desc:"time until the header of the app's answer, and for the app to take each piece of an upload; 0 is no limit"`
 	IdleTimeout    time.Duration `envconfig:"CGIPROXY_IDLE_TIMEOUT" default:"0" example:"5m" desc:"time between two pieces of the answer; 0 is no limit"`
 	ConnectRetry   time.Duration `envconfig:"CGIPROXY_CONNECT_RETRY" default:"0s" example:"10s" desc:"keep trying a refused connection this long (an app that restarts)"`
-	MaxBody        int64         `envconfig:"CGIPROXY_MAX_BODY" default:"0" example:"10485760" desc:"largest request body in bytes, without a unit; a larger one is 413; 0 is no limit"`
+	MaxBody        ByteCount     `envconfig:"CGIPROXY_MAX_BODY" default:"0" example:"10485760" desc:"largest request body in bytes, without a unit; a larger one is 413; 0 is no limit"`
 	TLSSkipVerify  bool          `envconfig:"CGIPROXY_TLS_SKIP_VERIFY" default:"false" example:"true" desc:"accept any certificate of an https app"`
 	TLSCA          string        `envconfig:"CGIPROXY_TLS_CA" example:"/home/me/ca.pem" desc:"PEM file with the certificate authorities of an https app, in place of the system's; a relative path starts at the folder of proxy.cgi"`
 	Secret         string        `envconfig:"CGIPROXY_SECRET" example:"'a long random text'" desc:"signs each request with X-Proxy-Signature, so that the app can tell it from one of somebody else on the machine"`
 	RequireOwner   bool          `envconfig:"CGIPROXY_REQUIRE_OWNER" default:"false" example:"true" desc:"send nothing unless the app's socket was opened by the user that proxy.cgi runs as; else 502"`
 	ErrorPage      string        `envconfig:"CGIPROXY_ERROR_PAGE" example:"/home/me/error.html" desc:"HTML file shown to browsers in place of the built-in error page; a relative path starts at the folder of proxy.cgi"`
 	LogLevel       Level         `envconfig:"CGIPROXY_LOG_LEVEL" default:"warn" example:"info" desc:"what goes to the web server's error log: ~error~, ~warn~, ~info~ (a line for each request) or ~debug~"`
+
+	mark string // of this site: see loop.go
+}
+
+// A ByteCount is a number of bytes.
+type ByteCount int64
+
+// Decode implements envconfig.Decoder. By itself envconfig reads a number as Go
+// source, where 0100 is 64.
+func (n *ByteCount) Decode(value string) error {
+	count, err := strconv.ParseUint(value, 10, 63)
+	if err != nil {
+		return errors.New("no number in plain decimal digits, or too large")
+	}
+	*n = ByteCount(count)
+	return nil
 }
 
 // check reports the first value that no single field could refuse by itself.
@@ -41,13 +57,12 @@ func (c *Config) check() error {
 	}
 	for _, limit := range []struct {
 		name  string
-		value int64
+		value time.Duration
 	}{
-		{"CONNECT_TIMEOUT", int64(c.ConnectTimeout)},
-		{"HEADER_TIMEOUT", int64(c.HeaderTimeout)},
-		{"IDLE_TIMEOUT", int64(c.IdleTimeout)},
-		{"CONNECT_RETRY", int64(c.ConnectRetry)},
-		{"MAX_BODY", c.MaxBody},
+		{"CONNECT_TIMEOUT", c.ConnectTimeout},
+		{"HEADER_TIMEOUT", c.HeaderTimeout},
+		{"IDLE_TIMEOUT", c.IdleTimeout},
+		{"CONNECT_RETRY", c.ConnectRetry},
 	} {
 		if limit.value < 0 {
 			return &settingError{name: limit.name, err: errors.New("is negative")}
@@ -87,22 +102,14 @@ func (c *Config) stripPrefix(env Environ) string {
 	return strings.TrimRight(folder, "/")
 }
 
-// checkLoop reports an upstream that is the web server itself: each request
-// would start another proxy.cgi until the host's process limit is reached.
-func (c *Config) checkLoop(env Environ) *settingError {
-	own := env["SERVER_ADDR"]
-	if own == "" || c.Upstream.address != net.JoinHostPort(strings.Trim(own, "[]"), env["SERVER_PORT"]) {
-		return nil
-	}
-	return &settingError{name: "UPSTREAM", value: c.Upstream.address, err: errors.New("is this web server itself, so each request would start the next")}
-}
-
 // A settingError is a setting that is missing or wrong.
 type settingError struct {
 	name  string // without the prefix
 	value string
 	err   error
 }
+
+func (e *settingError) Unwrap() error { return e.err }
 
 func (e *settingError) Error() string {
 	if e.value == "" {

@@ -14,6 +14,7 @@ func TestConfigDefaults(t *testing.T) {
 		ConnectTimeout: 5 * time.Second,
 		HeaderTimeout:  60 * time.Second,
 		LogLevel:       LevelWarn,
+		mark:           cfg.mark,
 	}
 	if !reflect.DeepEqual(*cfg, want) {
 		t.Errorf("got %+v\nwant %+v", *cfg, want)
@@ -53,38 +54,6 @@ func TestStripPrefixSettingRefused(t *testing.T) {
 			}
 			wantFailure(t, err, 500)
 			wantText(t, err.Error(), "CGIPROXY_STRIP_PREFIX is \""+value+"\"", "CGIPROXY_STRIP_PREFIX=auto")
-		})
-	}
-}
-
-func TestLoop(t *testing.T) {
-	tests := []struct {
-		name, upstream, addr, port string
-		want                       bool // it is the web server itself
-	}{
-		{"port of the server", "80", "127.0.0.1", "80", true},
-		{"address of the server", "192.0.2.80:80", "192.0.2.80", "80", true},
-		{"URL of the server", "https://192.0.2.80/base", "192.0.2.80", "443", true},
-		{"IPv6", "[2001:db8::80]:80", "2001:db8::80", "80", true},
-		{"IPv6 in brackets", "[2001:db8::80]:80", "[2001:db8::80]", "80", true},
-		{"another port", "6543", "127.0.0.1", "80", false},
-		{"another address", "192.0.2.81:80", "192.0.2.80", "80", false},
-		{"socket", "unix:/run/app.sock", "192.0.2.80", "80", false},
-		{"no SERVER_ADDR", "80", "", "80", false},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			cfg, _, err := loadConfig(Environ{"CGIPROXY_UPSTREAM": tt.upstream}, t.TempDir())
-			if err != nil {
-				t.Fatal(err)
-			}
-			loop := cfg.checkLoop(Environ{"SERVER_ADDR": tt.addr, "SERVER_PORT": tt.port})
-			if got := loop != nil; got != tt.want {
-				t.Fatalf("got error %v, want one: %v", loop, tt.want)
-			}
-			if loop != nil {
-				wantText(t, loop.Error(), "CGIPROXY_UPSTREAM", "this web server itself")
-			}
 		})
 	}
 }

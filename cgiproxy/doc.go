@@ -4,8 +4,8 @@
 // A request goes one way through the package, one file a step:
 //
 //	environ.go   the CGI variables (RFC 3875), normalised
-//	config.go    the settings, from the environment and .htcgiproxy (settings.go)
-//	request.go   the request as the app shall see it (target.go, forwarded.go, fields.go, rewriterequest.go)
+//	config.go    the settings, from the environment and .htcgiproxy (settings.go, settingsfile.go)
+//	request.go   the request as the app shall see it (target.go, forwarded.go, fields.go, rewriterequest.go, loop.go)
 //	upstream.go  the connection to the app (tlsconn.go; exchange.go sends; answer.go, answerbody.go, chunked.go read)
 //	response.go  the answer as the web server shall see it (rewriteresponse.go, longfield.go)
 //	rewrite.go   how the app's URLs and the public ones relate, for both

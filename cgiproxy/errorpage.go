@@ -57,9 +57,9 @@ func writeErrorPage(w http.ResponseWriter, env Environ, cfg *Config, f *failure,
 		page.text = sentence(f.status)
 	}
 	if cfg.ErrorPage != "" {
-		custom, err := readErrorPage(cfg.ErrorPage)
+		custom, _, err := readOwn(cfg.ErrorPage, maxErrorPage)
 		if err != nil {
-			log.errorf("%sERROR_PAGE: %v: the built-in page is shown", settingPrefix, err)
+			log.errorf("%sERROR_PAGE: %v: the built-in page is shown", settingPrefix, unreadable(err, ""))
 		}
 		page.custom = custom
 	}
@@ -84,22 +84,6 @@ func writeErrorPage(w http.ResponseWriter, env Environ, cfg *Config, f *failure,
 	}
 	_, err := io.WriteString(w, body)
 	return err
-}
-
-func readErrorPage(name string) ([]byte, error) {
-	f, _, err := openOwn(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	page, err := io.ReadAll(io.LimitReader(f, maxErrorPage+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(page) > maxErrorPage {
-		return nil, fmt.Errorf("%s is over %d bytes", name, maxErrorPage)
-	}
-	return page, nil
 }
 
 func (p errorPage) title() string {

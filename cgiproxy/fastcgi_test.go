@@ -123,7 +123,7 @@ func TestFastCGIAbort(t *testing.T) {
 			tt.giveUp(c)
 			start := time.Now()
 			if len(tt.stdin) > 1<<20 {
-				time.Sleep(2 * nextLook) // the app still takes nothing
+				time.Sleep(2 * lastLook) // the app still takes nothing
 			}
 			close(gaveUp)
 			select {
@@ -131,7 +131,7 @@ func TestFastCGIAbort(t *testing.T) {
 			case <-time.After(5 * time.Second):
 				t.Error("the app's connection is still open")
 			}
-			if took := time.Since(start); took > 3*nextLook {
+			if took := time.Since(start); took > 3*lastLook {
 				t.Errorf("it took %v", took)
 			}
 		})

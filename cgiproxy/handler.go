@@ -67,7 +67,7 @@ func (h *handler) serve(ctx context.Context, w answerWriter, env Environ, stdin 
 		sign(req, cfg.Secret, start)
 	}
 	if req.ContentLength != 0 {
-		req.Body = &requestBody{r: stdin, length: req.ContentLength, limit: cfg.MaxBody, left: left}
+		req.Body = &requestBody{r: stdin, length: req.ContentLength, limit: int64(cfg.MaxBody), left: left}
 	}
 	if log.level >= LevelDebug {
 		log.debugf("to %v: %s %s, Host %s, fields %s", &cfg.Upstream, req.Method, req.RequestURI, req.Host, slices.Sorted(maps.Keys(req.Header)))

@@ -6,12 +6,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A request under way looks for its visitor after firstLook, and from then on
-// every nextLook. Most are over before the first, so that it costs nothing; it
-// is early to see the connection there at least once.
+// A request under way looks for its visitor after firstLook, then after ten
+// times as long and so on, and from then on every lastLook. Most are over before
+// the first, so that it costs nothing; it is early to see the connection there
+// at least once.
 const (
 	firstLook = 5 * time.Millisecond
-	nextLook  = 500 * time.Millisecond
+	lastLook  = 500 * time.Millisecond
 )
 
 // watchHangup calls gone, once, when one of the looks finds the visitor gone.
@@ -20,6 +21,7 @@ const (
 // host allows.
 func watchHangup(gone func(), looks ...func() bool) (stop func()) {
 	ended := make(chan struct{})
+	pause := firstLook
 	var look func()
 	look = func() {
 		select {
@@ -33,9 +35,10 @@ func watchHangup(gone func(), looks ...func() bool) (stop func()) {
 				return
 			}
 		}
-		time.AfterFunc(nextLook, look)
+		pause = min(10*pause, lastLook)
+		time.AfterFunc(pause, look)
 	}
-	first := time.AfterFunc(firstLook, look)
+	first := time.AfterFunc(pause, look)
 	return func() {
 		first.Stop() // else each request would wake the process once more
 		close(ended)

@@ -220,7 +220,7 @@ func roundTrip(ctx context.Context, t *testing.T, cfg *Config, env Environ, body
 		t.Fatalf("newRequest: %v", err)
 	}
 	if req.ContentLength != 0 {
-		req.Body = &requestBody{r: body, length: req.ContentLength, limit: cfg.MaxBody}
+		req.Body = &requestBody{r: body, length: req.ContentLength, limit: int64(cfg.MaxBody)}
 	}
 	return (&client{cfg: cfg}).RoundTrip(req.WithContext(ctx))
 }

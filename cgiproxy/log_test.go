@@ -30,12 +30,32 @@ func TestLogger(t *testing.T) {
 			}
 		})
 	}
+}
 
-	// A visitor must not be able to write a line of his own.
-	var b bytes.Buffer
-	logTo(&b).warnf("path %s", "/\r\nproxy.cgi: error: [x] \x1b[2Jforged")
-	if want := "proxy.cgi: warn: [test] path /  proxy.cgi: error: [x]  [2Jforged\n"; b.String() != want {
-		t.Errorf("logged %q, want %q", b.String(), want)
+// A visitor must not be able to write a line of his own, nor to have one look
+// like another.
+func TestLogLine(t *testing.T) {
+	tests := []struct{ name, text, want string }{
+		{"plain", "/a\tb \\x41 'c'", "/a\tb \\x41 'c'"},
+		{"letters of all kinds", "/caf\u00e9/\u6f22\u5b57/\U0001f600", "/caf\u00e9/\u6f22\u5b57/\U0001f600"},
+		{"line ends", "/\r\nproxy.cgi: error: [x] forged", "/  proxy.cgi: error: [x] forged"},
+		{"control bytes", "/\x00\x1b[2J\x7f", "/  [2J "},
+		{"C1 controls", "/\u0085\u009b2J", "/\\u0085\\u009b2J"},
+		{"C1 bytes", "/\x85\x9b2J", "/\\x85\\x9b2J"},
+		{"line and paragraph separators", "/\u2028a\u2029", "/\\u2028a\\u2029"},
+		{"overrides of direction", "/\u202egpj.\u202c\u2066\u200f", "/\\u202egpj.\\u202c\\u2066\\u200f"},
+		{"tags", "/\U000e0041", "/\\U000e0041"},
+		{"no UTF-8", "/caf\xe9\xff\xe2\x80", "/caf\\xe9\\xff\\xe2\\x80"},
+		{"replacement character", "/\ufffd", "/\ufffd"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var b bytes.Buffer
+			logTo(&b).warnf("path %s", tt.text)
+			if want := "proxy.cgi: warn: [test] path " + tt.want + "\n"; b.String() != want {
+				t.Errorf("logged %q, want %q", b.String(), want)
+			}
+		})
 	}
 }
 

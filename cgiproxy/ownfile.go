@@ -1,7 +1,9 @@
 package cgiproxy
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"os"
@@ -9,9 +11,29 @@ import (
 	"syscall"
 )
 
-// openOwn opens a file that the owner of the site has written. On a machine
-// with other users something else may be in its place: a link of theirs to a
-// file that only we may read, or a pipe that never ends.
+// readOwn reads a file of at most limit bytes that the owner of the site has
+// written: .htcgiproxy and those that it names. On a machine with other users
+// something else may be in its place: a link of theirs to a file that only we
+// may read, a pipe that never ends, or what they have written into it.
+func readOwn(name string, limit int) ([]byte, fs.FileInfo, error) {
+	f, info, err := openOwn(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer f.Close()
+	if err := checkAuthor(name, info); err != nil {
+		return nil, nil, err
+	}
+	text, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
+	if err == nil && len(text) > limit {
+		err = fmt.Errorf("%s is over %d bytes", name, limit)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return text, info, nil
+}
+
 func openOwn(name string) (*os.File, fs.FileInfo, error) {
 	link, err := os.Lstat(name)
 	if err != nil {
@@ -35,16 +57,15 @@ func openOwn(name string) (*os.File, fs.FileInfo, error) {
 	return f, info, nil
 }
 
-// checkSettingsFile refuses a .htcgiproxy that others can have written: what it
-// names gets all that visitors send. Its folder's owner may have written it,
-// who can put another file in its place anyway: without suEXEC he and the user
-// that scripts run as are two.
-func checkSettingsFile(name string, info fs.FileInfo) error {
-	if writable := info.Mode().Perm() & 0o022; writable != 0 {
-		return &failure{
-			status: http.StatusInternalServerError,
-			cause:  fmt.Errorf("%s has permissions %03o: others may write to it", name, info.Mode().Perm()),
-			remedy: "set its permissions to 600 (or 644 where the web server runs scripts as another user)",
+// checkAuthor refuses a file that others can have written: the app that a
+// .htcgiproxy names gets all that visitors send. Its folder's owner may have
+// written it, who can put another file in its place anyway: without suEXEC he
+// and the user that scripts run as are two.
+func checkAuthor(name string, info fs.FileInfo) error {
+	if info.Mode().Perm()&0o022 != 0 {
+		return &authorError{
+			fmt.Sprintf("%s has permissions %03o: others may write to it", name, info.Mode().Perm()),
+			"set its permissions to 600 (or 644 where the web server runs scripts as another user)",
 		}
 	}
 	owner := ownerOf(info)
@@ -54,11 +75,30 @@ func checkSettingsFile(name string, info fs.FileInfo) error {
 	if folder, err := os.Stat(filepath.Dir(name)); err == nil && ownerOf(folder) == owner {
 		return nil
 	}
-	return &failure{
-		status: http.StatusInternalServerError,
-		cause:  fmt.Errorf("%s belongs to user %d, who is neither ours, user %d, nor the folder's", name, owner, os.Geteuid()),
-		remedy: "delete it and upload it again",
+	return &authorError{
+		fmt.Sprintf("%s belongs to user %d, who is neither ours, user %d, nor the folder's", name, owner, os.Geteuid()),
+		"delete it and upload it again",
 	}
+}
+
+// An authorError is a file that somebody else can have written.
+type authorError struct{ what, remedy string }
+
+func (e *authorError) Error() string { return e.what }
+
+// unreadable is a file of the owner that cannot be used, with the remedy where
+// its cause does not suggest another.
+func unreadable(err error, remedy string) *failure {
+	if bad, ok := errors.AsType[*authorError](err); ok {
+		remedy = bad.remedy
+	}
+	switch {
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		remedy = fewDescriptors
+	case errors.Is(err, fs.ErrPermission):
+		remedy = fmt.Sprintf("the web server runs scripts as user %d, who may not read it: set its permissions to 644", os.Geteuid())
+	}
+	return &failure{status: http.StatusInternalServerError, cause: err, remedy: remedy}
 }
 
 func readableByOthers(info fs.FileInfo) bool { return info.Mode().Perm()&0o004 != 0 }

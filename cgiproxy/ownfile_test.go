@@ -1,7 +1,9 @@
 package cgiproxy
 
 import (
+	"encoding/pem"
 	"errors"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -86,29 +88,68 @@ func link(t *testing.T, file string, uid int) {
 	chown(t, file, uid)
 }
 
-// A link to a file that only we may read would show it to the world.
-func TestErrorPageLink(t *testing.T) {
+// The files that settings name are held to the same rule: a link to a file that
+// only we may read would show it to the world, and who writes a certificate
+// authority can be the app.
+func TestNamedFileOfOthers(t *testing.T) {
+	pipe := func(t *testing.T, file string) {
+		if err := errors.Join(os.Remove(file), unix.Mkfifo(file, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	tests := []struct {
 		name string
-		uid  int
-		want string // in the page
-		log  string
+		make func(t *testing.T, file string)
+		want string // in the log, "" for nothing
 	}{
-		{"our own", 0, "the owner's page", ""},
-		{"a stranger's", 65534, "<!DOCTYPE html>", "CGIPROXY_ERROR_PAGE"},
+		{"600", func(*testing.T, string) {}, ""},
+		{"644", func(t *testing.T, file string) { os.Chmod(file, 0o644) }, ""},
+		{"a link of our own", func(t *testing.T, file string) { link(t, file, 0) }, ""},
+		{"a stranger's link", func(t *testing.T, file string) { link(t, file, 65534) }, "is a symbolic link of user 65534"},
+		{"a stranger's", func(t *testing.T, file string) { chown(t, file, 65534) }, "belongs to user 65534, who is neither ours, user 0, nor the folder's: delete it"},
+		{"writable by others", func(t *testing.T, file string) { os.Chmod(file, 0o666) }, "has permissions 666: others may write to it: set its permissions to 600"},
+		{"a pipe", pipe, "is no regular file"},
+		{"too large", func(t *testing.T, file string) { os.Truncate(file, 3<<20) }, "is over"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			page := writeFile(t, t.TempDir(), "page.html", "the owner's page")
-			link(t, page, tt.uid)
+			tt.make(t, page)
 			w, logged := showError(t, visit("HTTP_ACCEPT=text/html"), configure(t, "ERROR_PAGE="+page), badGateway(errors.New("x"), ""))
-			wantText(t, w.Body.String(), tt.want)
-			wantText(t, logged, tt.log)
-			if tt.log == "" && logged != "" {
-				t.Errorf("logged %q", logged)
+			if shown := strings.Contains(w.Body.String(), "the owner's page"); shown != (tt.want == "") {
+				t.Errorf("ERROR_PAGE shown: %t", shown)
 			}
+			checkNamedFile(t, "ERROR_PAGE", logged, page, tt.want)
+
+			ca := writeFile(t, t.TempDir(), "ca.pem", testCA(t))
+			tt.make(t, ca)
+			cfg := configure(t, "UPSTREAM=https://127.0.0.1:6543", "TLS_CA="+ca)
+			logged = ""
+			if _, err := tlsSettings(cfg); err != nil {
+				err = connectFailure(err, cfg)
+				wantFailure(t, err, 500)
+				logged = err.Error()
+			}
+			checkNamedFile(t, "TLS_CA", logged, ca, tt.want)
 		})
 	}
+}
+
+func checkNamedFile(t *testing.T, setting, logged, file, want string) {
+	t.Helper()
+	if want != "" {
+		wantText(t, logged, "CGIPROXY_"+setting, file+" "+want)
+	} else if logged != "" {
+		t.Errorf("%s: logged %q", setting, logged)
+	}
+}
+
+// testCA returns a certificate in PEM form.
+func testCA(t *testing.T) string {
+	t.Helper()
+	srv := httptest.NewTLSServer(nil)
+	defer srv.Close()
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw}))
 }
 
 // In FastCGI a file that has been refused is looked at again, for chmod does not

@@ -2,6 +2,7 @@ package cgiproxy
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"sync"
@@ -88,11 +89,33 @@ func sameFile(a, b os.FileInfo) bool {
 	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
 }
 
-// tryRun runs the file's version command.
+// tryRun runs the file's version command. A script that is no proxy.cgi may well
+// end with status 0, so it has to answer as one does.
 func tryRun(path string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	return exec.CommandContext(ctx, path, "version").Run()
+	cmd := exec.CommandContext(ctx, path, "version")
+	cmd.WaitDelay = time.Second // for what it has started and left behind with its stdout
+	start := make(prefix, 0, len(versionPrefix))
+	cmd.Stdout = &start
+	if err := cmd.Run(); err != nil {
+		return err
+	}
+	if string(start) != versionPrefix {
+		return fmt.Errorf("its version command writes %q and not %q", start, versionPrefix)
+	}
+	return nil
+}
+
+// versionPrefix is what the version command of each proxy.cgi writes first.
+const versionPrefix = "proxy.cgi "
+
+// A prefix keeps what is written first, up to its capacity.
+type prefix []byte
+
+func (p *prefix) Write(b []byte) (int, error) {
+	*p = append(*p, b[:min(len(b), cap(*p)-len(*p))]...)
+	return len(b), nil
 }
 
 // takeOver runs the new file in this process. It returns only where it fails.

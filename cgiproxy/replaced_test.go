@@ -12,7 +12,7 @@ import (
 // log.
 func replaceable(t *testing.T) (*program, *bytes.Buffer) {
 	t.Helper()
-	path := writeProgram(t, filepath.Join(t.TempDir(), "proxy.fcgi"), "exit 0", -time.Hour)
+	path := writeProgram(t, filepath.Join(t.TempDir(), "proxy.fcgi"), "echo proxy.cgi v1", -time.Hour)
 	info, err := os.Stat(path)
 	if err != nil {
 		t.Fatal(err)
@@ -44,21 +44,23 @@ func TestReplaced(t *testing.T) {
 	}{
 		{"unchanged", func(*testing.T, string) {}, false, ""},
 		{"gone", func(t *testing.T, path string) { os.Remove(path) }, false, ""},
-		{"new one", func(t *testing.T, path string) { writeProgram(t, path, "exit 0", -time.Minute) }, true, ""},
-		{"older one", func(t *testing.T, path string) { writeProgram(t, path, "exit 0", -2*time.Hour) }, true, ""},
-		{"one from a clock that is ahead", func(t *testing.T, path string) { writeProgram(t, path, "exit 0", time.Hour) }, true, ""},
+		{"new one", func(t *testing.T, path string) { writeProgram(t, path, "echo proxy.cgi v1", -time.Minute) }, true, ""},
+		{"older one", func(t *testing.T, path string) { writeProgram(t, path, "echo proxy.cgi v1", -2*time.Hour) }, true, ""},
+		{"one from a clock that is ahead", func(t *testing.T, path string) { writeProgram(t, path, "echo proxy.cgi v1", time.Hour) }, true, ""},
 		{"overwritten", func(t *testing.T, path string) {
-			writeFile(t, filepath.Dir(path), filepath.Base(path), "#!/bin/sh\n")
+			writeFile(t, filepath.Dir(path), filepath.Base(path), "#!/bin/sh\necho proxy.cgi v1\n")
 			touch(t, path, -time.Minute)
 		}, true, ""},
-		{"still being uploaded", func(t *testing.T, path string) { writeProgram(t, path, "exit 0", 0) }, false, ""},
+		{"still being uploaded", func(t *testing.T, path string) { writeProgram(t, path, "echo proxy.cgi v1", 0) }, false, ""},
 		{"one that fails", func(t *testing.T, path string) { writeProgram(t, path, "exit 1", -time.Minute) }, false, "does not run, so the old one goes on: exit status 1: is it built"},
+		{"another program", func(t *testing.T, path string) { writeProgram(t, path, "echo Content-Type: text/html", -time.Minute) }, false, `writes "Content-Ty" and not "proxy.cgi "`},
+		{"one that says nothing", func(t *testing.T, path string) { writeProgram(t, path, "exit 0", -time.Minute) }, false, `writes "" and not "proxy.cgi "`},
 		{"one that is no program", func(t *testing.T, path string) {
 			writeFile(t, filepath.Dir(path), filepath.Base(path), "\x7fELF\r\n")
 			touch(t, path, -time.Minute)
 		}, false, "exec format error"},
 		{"one that may not be run", func(t *testing.T, path string) {
-			writeProgram(t, path, "exit 0", -time.Minute)
+			writeProgram(t, path, "echo proxy.cgi v1", -time.Minute)
 			os.Chmod(path, 0o600)
 		}, false, "permission denied"},
 	}
@@ -85,7 +87,7 @@ func TestReplaced(t *testing.T) {
 func TestReplacedTwice(t *testing.T) {
 	p, _ := replaceable(t)
 	acted := false
-	for _, script := range []string{"exit 1", "exit 2", "exit 0"} {
+	for _, script := range []string{"exit 1", "exit 0", "echo proxy.cgi v1"} {
 		p.whenReplaced(func() { t.Error("a program that fails takes over") })
 		writeProgram(t, p.path, script, -time.Minute)
 	}

@@ -36,7 +36,7 @@ func newRequest(env Environ, cfg *Config) (*http.Request, reverseMapping, error)
 		path = cfg.Upstream.base + path
 	}
 
-	length, err := bodyLength(env, cfg.MaxBody)
+	length, err := bodyLength(env, int64(cfg.MaxBody))
 	if err != nil {
 		return nil, reverseMapping{}, err
 	}
@@ -48,6 +48,7 @@ func newRequest(env Environ, cfg *Config) (*http.Request, reverseMapping, error)
 	for _, name := range [...]string{"Proxy", "Proxy-Authorization", "Expect", signatureField} {
 		delete(in.Header, name)
 	}
+	cfg.setMark(in.Header, env)
 	public := setForwarded(in.Header, env, cfg.TrustedProxies, prefix)
 	if public.host == "" {
 		public.host = serverHost(env)

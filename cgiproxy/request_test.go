@@ -36,6 +36,7 @@ func TestRequestHead(t *testing.T) {
 			"X-Forwarded-Host: example.com",
 			"X-Forwarded-Port: 80",
 			"X-Forwarded-Proto: http",
+			"X-Proxy-Loop: mark",
 			"X-Real-Ip: 198.51.100.7",
 			"Connection: close",
 		}},
@@ -55,6 +56,7 @@ func TestRequestHead(t *testing.T) {
 				"X-Forwarded-Port: 443",
 				"X-Forwarded-Proto: https",
 				"X-Forwarded-User: me",
+				"X-Proxy-Loop: mark",
 				"X-Real-Ip: 198.51.100.7",
 				"Connection: close",
 			}},
@@ -69,6 +71,7 @@ func TestRequestHead(t *testing.T) {
 				"X-Forwarded-Port: 80",
 				"X-Forwarded-Prefix: /sub",
 				"X-Forwarded-Proto: http",
+				"X-Proxy-Loop: mark",
 				"X-Real-Ip: 198.51.100.7",
 				"Connection: close",
 			}},
@@ -76,7 +79,9 @@ func TestRequestHead(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			want := strings.Join(tt.want, "\r\n") + "\r\n\r\n"
-			if got := head(t, tt.env, configure(t, tt.settings...)); got != want {
+			cfg := configure(t, tt.settings...)
+			cfg.mark = "mark"
+			if got := head(t, tt.env, cfg); got != want {
 				t.Errorf("got\n%s\nwant\n%s", got, want)
 			}
 		})
@@ -87,7 +92,7 @@ func TestRequestFields(t *testing.T) {
 	tests := []struct {
 		name string
 		vars []string
-		want []string // lines besides Host, Connection and X-Forwarded-*
+		want []string // lines besides Host, Connection, X-Forwarded-* and the mark
 	}{
 		{"nothing is invented", nil, nil},
 		{"fields are passed on", []string{"HTTP_ACCEPT=*/*", "HTTP_X_REQUEST_ID=1", "HTTP_DNT=1"}, []string{"Accept: */*", "Dnt: 1", "X-Request-Id: 1"}},
@@ -112,18 +117,20 @@ func TestRequestFields(t *testing.T) {
 			[]string{"X: 1"}},
 		{"named in Connection", []string{"HTTP_CONNECTION=close, X-Hop ,\tx_other,,HTTP2-Settings", "HTTP_X_HOP=1", "HTTP_HTTP2_SETTINGS=2", "HTTP_X_KEPT=3"}, []string{"X-Kept: 3"}},
 		{"Connection cannot take away what we set", []string{"HTTP_CONNECTION=Content-Length, Host, X-Forwarded-For", "CONTENT_LENGTH=3"}, []string{"Content-Length: 3"}},
-		{"not for the app", []string{"HTTP_PROXY=http://evil.example/", "HTTP_PROXY_AUTHORIZATION=Basic YTpi", "HTTP_EXPECT=100-continue", "HTTP_X_PROXY_SIGNATURE=t=1,v1=00"}, nil},
-		{"not for the app, other spellings", []string{"HTTP_Proxy=http://evil.example/", "HTTP_Proxy-Authorization=Basic YTpi", "HTTP_expect=100-continue", "HTTP_X-Proxy_Signature=x"}, nil},
+		{"not for the app", []string{"HTTP_PROXY=http://evil.example/", "HTTP_PROXY_AUTHORIZATION=Basic YTpi", "HTTP_EXPECT=100-continue", "HTTP_X_PROXY_SIGNATURE=t=1,v1=00", "HTTP_X_PROXY_LOOP=forged"}, nil},
+		{"not for the app, other spellings", []string{"HTTP_Proxy=http://evil.example/", "HTTP_Proxy-Authorization=Basic YTpi", "HTTP_expect=100-continue", "HTTP_X-Proxy_Signature=x", "HTTP_X-Proxy_loop=x"}, nil},
 		{"Forwarded", []string{"HTTP_FORWARDED=for=192.0.2.1;proto=https"}, nil},
 		{"settings are no fields", []string{"CGIPROXY_MAX_BODY=1", "REDIRECT_CGIPROXY_MAX_BODY=1", "PATH=/bin"}, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := head(t, visit(tt.vars...), configure(t))
+			cfg := configure(t)
+			cfg.mark = "mark"
+			got := head(t, visit(tt.vars...), cfg)
 			lines := strings.Split(strings.TrimSuffix(got, "\r\n\r\n"), "\r\n")[1:]
 			var rest []string
 			for _, line := range lines {
-				if !strings.HasPrefix(line, "X-Forwarded-") && line != "X-Real-Ip: 198.51.100.7" && line != "Host: example.com" && line != "Connection: close" {
+				if !strings.HasPrefix(line, "X-Forwarded-") && !slices.Contains([]string{"Host: example.com", "X-Real-Ip: 198.51.100.7", "X-Proxy-Loop: mark", "Connection: close"}, line) {
 					rest = append(rest, line)
 				}
 			}
@@ -157,7 +164,7 @@ func TestRequestBodyLength(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			cfg := configure(t)
-			cfg.MaxBody = tt.limit
+			cfg.MaxBody = ByteCount(tt.limit)
 			req, _, err := newRequest(visit(tt.vars...), cfg)
 			if err != nil {
 				t.Fatalf("newRequest: %v", err)

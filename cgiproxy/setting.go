@@ -1,7 +1,6 @@
 package cgiproxy
 
 import (
-	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -20,6 +19,9 @@ type setting struct {
 var settings = sync.OnceValue(func() []setting {
 	var list []setting
 	for field := range reflect.TypeFor[Config]().Fields() {
+		if !field.IsExported() {
+			continue
+		}
 		tag := field.Tag
 		name := strings.TrimPrefix(tag.Get("envconfig"), settingPrefix)
 		list = append(list, setting{name, tag.Get("default"), tag.Get("example"), tag.Get("desc")})
@@ -27,23 +29,39 @@ var settings = sync.OnceValue(func() []setting {
 	return list
 })
 
-// unknownSettings describes each name that no setting has, with the nearest
-// one that there is.
+// unknownSettings describes each name that no setting has, with the one that
+// was probably meant.
 func unknownSettings(values map[string]string) []string {
 	var list []string
 	for name := range values {
-		if !slices.ContainsFunc(settings(), func(s setting) bool { return s.name == name }) {
-			list = append(list, fmt.Sprintf("%s%s is no setting: did you mean %s%s?", settingPrefix, name, settingPrefix, nearestSetting(name)))
+		if slices.ContainsFunc(settings(), func(s setting) bool { return s.name == name }) {
+			continue
 		}
+		message := settingPrefix + name + " is no setting"
+		if meant := meantSetting(name); meant != "" {
+			message += ": did you mean " + settingPrefix + meant + "?"
+		}
+		list = append(list, message)
 	}
 	slices.Sort(list)
 	return list
 }
 
-func nearestSetting(name string) string {
-	return slices.MinFunc(settings(), func(a, b setting) int {
+// meantSetting returns the setting that an unknown name stands for, or "": what
+// people call UPSTREAM, or a name of which at most one byte in three differs.
+func meantSetting(name string) string {
+	name = strings.TrimPrefix(strings.ToUpper(name), settingPrefix)
+	switch name {
+	case "PORT", "HOST", "SOCKET", "BACKEND", "TARGET", "URL":
+		return "UPSTREAM"
+	}
+	nearest := slices.MinFunc(settings(), func(a, b setting) int {
 		return editDistance(name, a.name) - editDistance(name, b.name)
 	}).name
+	if 3*editDistance(name, nearest) > len(name) {
+		return ""
+	}
+	return nearest
 }
 
 // editDistance counts the bytes to insert, delete or replace to make a from b.

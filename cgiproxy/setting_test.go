@@ -26,7 +26,7 @@ func TestSettingsBad(t *testing.T) {
 		"HEADER_TIMEOUT":  {"60", "1 m", "-1ms"},
 		"IDLE_TIMEOUT":    {"1day", "-5m"},
 		"CONNECT_RETRY":   {"ten", "-10s"},
-		"MAX_BODY":        {"10M", "1e6", "-1", "9223372036854775808"},
+		"MAX_BODY":        {"10M", "1e6", "-1", "9223372036854775808", "0x10", "0o10", "1_000", "+1"},
 		"TLS_SKIP_VERIFY": {"maybe"},
 		"REQUIRE_OWNER":   {"maybe"},
 		"LOG_LEVEL":       {"loud", "3"},
@@ -105,6 +105,18 @@ func TestSettingsExamples(t *testing.T) {
 		}
 		if s.example == "" || s.desc == "" {
 			t.Errorf("%s has no example or no description", s.name)
+		}
+	}
+}
+
+func TestMeantSetting(t *testing.T) {
+	for name, want := range map[string]string{
+		"PORT": "UPSTREAM", "HOST": "UPSTREAM", "SOCKET": "UPSTREAM", "BACKEND": "UPSTREAM", "TARGET": "UPSTREAM", "URL": "UPSTREAM", "port": "UPSTREAM",
+		"UPSTREEM": "UPSTREAM", "UPSTRAEM": "UPSTREAM", "upstream": "UPSTREAM", "MAXBODY": "MAX_BODY", "SECRETS": "SECRET", "REQUIREOWNER": "REQUIRE_OWNER", "LOGLEVEL": "LOG_LEVEL", "ERRORPAGE": "ERROR_PAGE", "cgiproxy_max_body": "MAX_BODY",
+		"X": "", "TIMEOUT": "", "USER": "", "PASSWORD": "", "TLS": "", "DEBUG": "", "CACHE": "", "WORKERS": "",
+	} {
+		if got := meantSetting(name); got != want {
+			t.Errorf("for %s %q was meant, want %q", name, got, want)
 		}
 	}
 }

@@ -1,10 +1,8 @@
 package cgiproxy
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/http"
 	"os"
@@ -12,9 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 
-	"github.com/joho/godotenv"
 	"github.com/kelseyhightower/envconfig"
 )
 
@@ -53,9 +49,10 @@ func loadConfig(env Environ, folder string) (cfg *Config, warnings []string, err
 			*file = filepath.Join(folder, *file)
 		}
 	}
+	cfg.mark = siteMark(folder, &cfg.Upstream)
 	switch {
 	case fileErr != nil: // first, for it may be why others are missing
-		err = unreadable(fileErr)
+		err = unreadable(fileErr, "it must be a text file with lines like "+settingPrefix+"UPSTREAM=6543")
 	case err == nil:
 		err = cfg.check()
 	}
@@ -77,29 +74,17 @@ func addSettings(values, vars map[string]string, prefix string) {
 // readSettings adds the settings of the file in folder to values. There the
 // prefix may be left out.
 func readSettings(values map[string]string, folder string) (warnings []string, err error) {
-	f, info, err := openOwn(filepath.Join(folder, settingsFile))
+	file := filepath.Join(folder, settingsFile)
+	text, info, err := readOwn(file, maxSettingsFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	if err := checkSettingsFile(f.Name(), info); err != nil {
-		return nil, err
-	}
-	text, err := io.ReadAll(io.LimitReader(f, maxSettingsFile+1))
+	vars, err := parseSettings(text)
 	if err != nil {
-		return nil, err
-	}
-	if len(text) > maxSettingsFile {
-		return nil, fmt.Errorf("%s is over %d bytes", f.Name(), maxSettingsFile)
-	}
-	// Windows editors put a byte order mark first.
-	vars, err := godotenv.UnmarshalBytes(bytes.TrimPrefix(text, []byte("\ufeff")))
-	if err != nil {
-		// godotenv quotes the text around the error: that may be a secret.
-		return nil, fmt.Errorf("%s is not made of lines NAME=value", f.Name())
+		return nil, fmt.Errorf("%s is not made of lines NAME=value: %w", file, err)
 	}
 	addSettings(values, vars, "")
 	addSettings(values, vars, settingPrefix)
@@ -109,7 +94,7 @@ func readSettings(values map[string]string, folder string) (warnings []string, e
 		}
 	}
 	if values["SECRET"] != "" && readableByOthers(info) {
-		warnings = append(warnings, f.Name()+" holds "+settingPrefix+"SECRET and others may read it: set its permissions to 600")
+		warnings = append(warnings, file+" holds "+settingPrefix+"SECRET and others may read it: set its permissions to 600")
 	}
 	return warnings, nil
 }
@@ -158,19 +143,4 @@ func misconfigured(bad *settingError, env Environ, folder string) *failure {
 		f.remedy += fmt.Sprintf(", and take SetEnv %s out of .htaccess, for it counts first", name)
 	}
 	return f
-}
-
-// unreadable is a settings file that cannot be used.
-func unreadable(err error) *failure {
-	if f, ok := errors.AsType[*failure](err); ok {
-		return f
-	}
-	remedy := "it must be a text file with lines like " + settingPrefix + "UPSTREAM=6543"
-	switch {
-	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
-		remedy = fewDescriptors
-	case errors.Is(err, fs.ErrPermission):
-		remedy = fmt.Sprintf("the web server runs scripts as user %d, who may not read it: set its permissions to 644", os.Geteuid())
-	}
-	return &failure{status: http.StatusInternalServerError, cause: err, remedy: remedy}
 }

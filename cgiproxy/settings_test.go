@@ -84,7 +84,7 @@ func TestSettingsComeFromEnv(t *testing.T) {
 func TestSettingsFile(t *testing.T) {
 	tests := []struct {
 		name, text string
-		maxBody    int64
+		maxBody    ByteCount
 		errorPage  string
 	}{
 		{"plain", "CGIPROXY_UPSTREAM=6543\nCGIPROXY_MAX_BODY=7\nCGIPROXY_ERROR_PAGE=/a b.html\n", 7, "/a b.html"},
@@ -95,6 +95,8 @@ func TestSettingsFile(t *testing.T) {
 		{"comments and empty lines", "# a comment\n\n  # another\nCGIPROXY_UPSTREAM=6543 # the app\n#CGIPROXY_MAX_BODY=8\nCGIPROXY_MAX_BODY=7\n\n", 7, ""},
 		{"export", "export CGIPROXY_UPSTREAM=6543\nexport CGIPROXY_MAX_BODY=7\n", 7, ""},
 		{"single quotes", "CGIPROXY_UPSTREAM='6543'\nCGIPROXY_MAX_BODY='7'\nCGIPROXY_ERROR_PAGE='/a $b #c.html'\n", 7, "/a $b #c.html"},
+		{"a dollar", "UPSTREAM=6543\nMAX_BODY=7\nERROR_PAGE=/$ECRET1.html\n", 7, "/$ECRET1.html"},
+		{"zeros first", "UPSTREAM=6543\nMAX_BODY=0100\n", 100, ""},
 		{"double quotes", "CGIPROXY_UPSTREAM=\"6543\"\nCGIPROXY_MAX_BODY=\"7\"\nCGIPROXY_ERROR_PAGE=\"/a #b.html\"\n", 7, "/a #b.html"},
 		{"blanks around", "  CGIPROXY_UPSTREAM = 6543  \n\tCGIPROXY_MAX_BODY = 7\t\n", 7, ""},
 		{"names without prefix", "UPSTREAM=6543\nMAX_BODY=7\n", 7, ""},
@@ -142,6 +144,9 @@ func TestSettingsFileUnusable(t *testing.T) {
 		{"no equals sign", func(t *testing.T, folder string) {
 			writeFile(t, folder, ".htcgiproxy", "UPSTREAM=6543\nSECRET "+secret+"\n")
 		}, "lines NAME=value"},
+		{"cut off in its last line", func(t *testing.T, folder string) {
+			writeFile(t, folder, ".htcgiproxy", "UPSTREAM=6543\nSECRET='"+secret+"'\nREQUIRE_OWNER")
+		}, "line 3 has no NAME="},
 		{"open quote", func(t *testing.T, folder string) {
 			writeFile(t, folder, ".htcgiproxy", "UPSTREAM=6543\nSECRET='"+secret+"\n")
 		}, "lines NAME=value"},
@@ -179,7 +184,7 @@ func TestSettingsUnknown(t *testing.T) {
 		{"none", Environ{"CGIPROXY_MAX_BODY": "1"}, "IDLE_TIMEOUT=1s", nil},
 		{"in the file", nil, "CGIPROXY_UPSTREEM=1", []string{"CGIPROXY_UPSTREEM is no setting: did you mean CGIPROXY_UPSTREAM?"}},
 		{"in the file, without prefix", nil, "MAXBODY=1", []string{"CGIPROXY_MAXBODY is no setting: did you mean CGIPROXY_MAX_BODY?"}},
-		{"in the file, lower case", nil, "cgiproxy_max_body=1", []string{"CGIPROXY_cgiproxy_max_body is no setting"}},
+		{"in the file, lower case", nil, "cgiproxy_max_body=1", []string{"CGIPROXY_cgiproxy_max_body is no setting: did you mean CGIPROXY_MAX_BODY?"}},
 		{"in the environment", Environ{"CGIPROXY_TLS_SKIPVERIFY": "1"}, "", []string{"CGIPROXY_TLS_SKIPVERIFY is no setting: did you mean CGIPROXY_TLS_SKIP_VERIFY?"}},
 		{"the value is not shown", nil, "CGIPROXY_TIMEOUT=hunter2", []string{"CGIPROXY_TIMEOUT is no setting"}},
 		{"two", nil, "IDLE_TIMEOUTS=1\nCONNECT_RETRYS=1", []string{"CONNECT_RETRY?", "IDLE_TIMEOUT?"}},

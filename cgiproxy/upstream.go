@@ -131,6 +131,9 @@ func dial(ctx context.Context, cfg *Config) (net.Conn, error) {
 	return nil, err
 }
 
+// maxTLSCA is several times what the authorities of a whole system take.
+const maxTLSCA = 2 << 20
+
 func tlsSettings(cfg *Config) (*tls.Config, error) {
 	host, _, err := net.SplitHostPort(cfg.Upstream.address)
 	if err != nil {
@@ -140,7 +143,7 @@ func tlsSettings(cfg *Config) (*tls.Config, error) {
 	if cfg.TLSCA == "" {
 		return settings, nil
 	}
-	pem, err := os.ReadFile(cfg.TLSCA)
+	pem, _, err := readOwn(cfg.TLSCA, maxTLSCA)
 	if err != nil {
 		return nil, &settingError{name: "TLS_CA", err: err}
 	}
@@ -155,7 +158,7 @@ func tlsSettings(cfg *Config) (*tls.Config, error) {
 // remedy its cause suggests.
 func connectFailure(err error, cfg *Config) error {
 	if bad, ok := errors.AsType[*settingError](err); ok {
-		return &failure{status: http.StatusInternalServerError, cause: bad, remedy: "name a readable file with the app's certificate authority"}
+		return unreadable(bad, "name a file with the app's certificate authority")
 	}
 	if errors.Is(err, context.Canceled) {
 		return err

@@ -1,11 +1,10 @@
 package cgiproxy
 
 import (
-	"encoding/binary"
 	"net/netip"
 	"strconv"
-	"sync/atomic"
-	"time"
+	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,83 +17,66 @@ import (
 // The function never reports it where the connection is unknown: behind
 // another proxy, or in a container.
 func visitorConnection(env Environ) func() bool {
-	visitor, err1 := addrPort(env["REMOTE_ADDR"], env["REMOTE_PORT"])
-	server, err2 := addrPort(env["SERVER_ADDR"], env["SERVER_PORT"])
-	if err1 != nil || err2 != nil || visitor.Addr().Is4() != server.Addr().Is4() {
-		return func() bool { return false }
+	if c := newClientConnection(env); c != nil {
+		return c.left
 	}
-	var seen atomic.Bool
-	return func() bool {
-		switch tcpState(server, visitor) {
-		case unix.BPF_TCP_ESTABLISHED:
-			seen.Store(true)
-			return false
-		case unix.BPF_TCP_CLOSE_WAIT, unix.BPF_TCP_LAST_ACK:
-			return true
-		default: // no such connection, or the listening socket in its place
-			return seen.Load()
-		}
+	return func() bool { return false }
+}
+
+// confirmsPort reports whether SERVER_PORT is the port that the client has
+// connected to. It may be of his choice: see searchLook.
+func confirmsPort(env Environ) bool {
+	c := newClientConnection(env)
+	return c != nil && isClients(tcpState(c.local, c.remote))
+}
+
+// A clientConnection is the client's connection to the web server.
+type clientConnection struct {
+	mu            sync.Mutex
+	local, remote netip.AddrPort
+	looks         int
+	seen          bool
+}
+
+// newClientConnection returns nil where the variables do not tell the ends.
+func newClientConnection(env Environ) *clientConnection {
+	client, err1 := netip.ParseAddr(env["REMOTE_ADDR"])
+	port, err2 := strconv.ParseUint(env["REMOTE_PORT"], 10, 16)
+	server, err3 := netip.ParseAddr(strings.Trim(env["SERVER_ADDR"], "[]"))
+	if err1 != nil || err2 != nil || err3 != nil {
+		return nil
+	}
+	serverPort, _ := strconv.ParseUint(env["SERVER_PORT"], 10, 16)
+	return &clientConnection{
+		local:  netip.AddrPortFrom(server.Unmap(), uint16(serverPort)),
+		remote: netip.AddrPortFrom(client.Unmap(), uint16(port)),
 	}
 }
 
-func addrPort(addr, port string) (netip.AddrPort, error) {
-	a, err := netip.ParseAddr(addr)
-	if err != nil {
-		return netip.AddrPort{}, err
+// searchLook is the look that searches for the local port. SERVER_PORT need not
+// be it: under Apache's UseCanonicalName Off it is the one in Host, which the
+// client chooses, and behind a mapped port another one anyway. The search walks
+// all connections of the machine, some milliseconds where one look takes ten
+// microseconds, so it is left to requests that last, and done once.
+const searchLook = 2
+
+func (c *clientConnection) left() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.looks++
+	state := tcpState(c.local, c.remote)
+	if c.looks == searchLook && !c.seen && !isClients(state) {
+		c.local, state = findConnection(c.local.Addr(), c.remote)
 	}
-	p, err := strconv.ParseUint(port, 10, 16)
-	return netip.AddrPortFrom(a.Unmap(), uint16(p)), err
+	if !isClients(state) { // no such connection, or the listening socket in its place
+		return c.seen
+	}
+	c.seen = true
+	return state != unix.BPF_TCP_ESTABLISHED
 }
 
-// Of the messages of linux/inet_diag.h. All but the addresses and ports is in
-// the machine's own byte order.
-const (
-	sockDiagByFamily = 20
-	diagRequestSize  = 56
-	noCookie         = ^uint64(0)
-)
+// isClients reports whether a connection in this state has not been closed by
+// the web server.
+func isClients(state uint8) bool { return 1<<state&clientStates != 0 }
 
-// tcpState returns the state of one TCP connection of this machine, or 0 where
-// there is none or the kernel does not tell.
-func tcpState(local, remote netip.AddrPort) uint8 {
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, unix.NETLINK_INET_DIAG)
-	if err != nil {
-		return 0
-	}
-	defer unix.Close(fd)
-	timeout := unix.NsecToTimeval(int64(100 * time.Millisecond))
-	if unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &timeout) != nil {
-		return 0
-	}
-	if unix.Sendto(fd, diagRequest(local, remote), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}) != nil {
-		return 0
-	}
-	var answer [512]byte
-	n, _, err := unix.Recvfrom(fd, answer[:], 0)
-	if err != nil || n < unix.NLMSG_HDRLEN+2 || binary.NativeEndian.Uint16(answer[4:]) != sockDiagByFamily {
-		return 0
-	}
-	return answer[unix.NLMSG_HDRLEN+1] // struct inet_diag_msg: family, state
-}
-
-// diagRequest asks for exactly one connection: struct nlmsghdr, struct
-// inet_diag_req_v2.
-func diagRequest(local, remote netip.AddrPort) []byte {
-	b := make([]byte, unix.NLMSG_HDRLEN+diagRequestSize)
-	binary.NativeEndian.PutUint32(b[0:], uint32(len(b)))
-	binary.NativeEndian.PutUint16(b[4:], sockDiagByFamily)
-	binary.NativeEndian.PutUint16(b[6:], unix.NLM_F_REQUEST)
-	req := b[unix.NLMSG_HDRLEN:]
-	req[0] = unix.AF_INET6
-	if local.Addr().Is4() {
-		req[0] = unix.AF_INET
-	}
-	req[1] = unix.IPPROTO_TCP
-	binary.NativeEndian.PutUint32(req[4:], ^uint32(0)) // in any state
-	binary.BigEndian.PutUint16(req[8:], local.Port())
-	binary.BigEndian.PutUint16(req[10:], remote.Port())
-	copy(req[12:28], local.Addr().AsSlice())
-	copy(req[28:44], remote.Addr().AsSlice())
-	binary.NativeEndian.PutUint64(req[48:], noCookie)
-	return b
-}
+const clientStates = 1<<unix.BPF_TCP_ESTABLISHED | 1<<unix.BPF_TCP_CLOSE_WAIT | 1<<unix.BPF_TCP_LAST_ACK

@@ -6,3 +6,6 @@ package cgiproxy
 func visitorConnection(Environ) func() bool {
 	return func() bool { return false }
 }
+
+// confirmsPort cannot tell here.
+func confirmsPort(Environ) bool { return false }

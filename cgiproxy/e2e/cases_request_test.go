@@ -115,7 +115,7 @@ var fieldCases = []exchangeCase{
 	},
 	{
 		name:    "forwarded fields replaced",
-		request: "GET {site}/ HTTP/1.1\r\nX-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Host: evil\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Port: 6\r\nX-Forwarded-User: root\r\nX-Forwarded-Prefix: /evil\r\nX-Forwarded-Server: evil\r\nForwarded: for=6.6.6.6\r\nX-Proxy-Signature: evil\r\n{}",
+		request: "GET {site}/ HTTP/1.1\r\nX-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Host: evil\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Port: 6\r\nX-Forwarded-User: root\r\nX-Forwarded-Prefix: /evil\r\nX-Forwarded-Server: evil\r\nForwarded: for=6.6.6.6\r\nX-Proxy-Signature: evil\r\nX-Proxy-Loop: evil\r\n{}",
 		fields:  []string{"X-Forwarded-For: 127.0.0.1", "X-Forwarded-Host: {seen}", "X-Forwarded-Proto: http"},
 		without: []string{"X-Forwarded-User", "X-Forwarded-Prefix", "X-Forwarded-Server", "Forwarded", "X-Proxy-Signature"},
 	},

@@ -200,15 +200,17 @@ func TestFastCGILeave(t *testing.T) {
 				}
 			},
 		} {
-			t.Run(fmt.Sprintf("%s/%s", kind, name), func(t *testing.T) {
-				t.Parallel()
-				testFastCGILeave(t, kind, say)
-			})
+			for _, who := range []string{"visitor", otherPort} {
+				t.Run(fmt.Sprintf("%s/%s/%s", kind, name, who), func(t *testing.T) {
+					t.Parallel()
+					testFastCGILeave(t, kind, say, who)
+				})
+			}
 		}
 	}
 }
 
-func testFastCGILeave(t *testing.T, kind webserver.Kind, say func(net.Conn)) {
+func testFastCGILeave(t *testing.T, kind webserver.Kind, say func(net.Conn), who string) {
 	asked, freed := make(chan bool), make(chan bool)
 	app := newRecorder(t, func(conn net.Conn, r received) {
 		if !strings.Contains(r.line, "/events") {
@@ -226,13 +228,14 @@ func testFastCGILeave(t *testing.T, kind webserver.Kind, say func(net.Conn)) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	fmt.Fprintf(conn, "GET %s/events HTTP/1.1\r\nHost: %s\r\n\r\n", s.folder, s.Addr)
+	fmt.Fprintf(conn, "GET %s/events HTTP/1.1\r\nHost: %s\r\n\r\n", s.folder, hostOf(who, s))
 	select {
 	case <-asked:
 	case <-time.After(patience):
 		t.Fatal("the app was not asked")
 	}
 	pid := program(t, s)
+	readOn(conn, who)
 	time.Sleep(100 * time.Millisecond) // the answer is on its way
 	conn.Close()
 	left := time.Now()

@@ -36,6 +36,7 @@ var moves = []move{
 	{"nginx Apache", "Proxy-Authorization", "x", "", "Apache keeps it from scripts only"},
 	{"nginx Caddy Apache", "X-Forwarded-Server", "evil", "", "no app decides by it"},
 	{"nginx Caddy Apache", "X-Proxy-Signature", "evil", "", "an app that looks at it finds it wrong"},
+	{"nginx Caddy Apache", "X-Proxy-Loop", "evil", "", "only proxy.cgi looks at it"},
 	{"nginx Caddy", "X-A", "1, 2", "1, 2", "repeated fields stay apart, where Apache joins them"},
 	{"nginx Caddy", "X-Forwarded-Port", "{port}", "8443", "where it listens, whatever Host says"},
 	{"nginx Apache", "Transfer-Encoding", "", "chunked", "a short body is sent with its length"},

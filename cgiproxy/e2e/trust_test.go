@@ -162,7 +162,7 @@ func forged(spell func(name string) string) string {
 	var b strings.Builder
 	for _, line := range []string{
 		"X-Forwarded-For: 6.6.6.6", "X-Forwarded-Host: evil.example", "X-Forwarded-Proto: https", "X-Forwarded-Port: 6", "X-Forwarded-Prefix: /evil",
-		"X-Forwarded-User: root", "X-Forwarded-Server: evil", "X-Forwarded-Anything: evil", "X-Proxy-Signature: t=1,v1=00", "Forwarded: for=6.6.6.6;proto=https",
+		"X-Forwarded-User: root", "X-Forwarded-Server: evil", "X-Forwarded-Anything: evil", "X-Proxy-Signature: t=1,v1=00", "X-Proxy-Loop: 6", "Forwarded: for=6.6.6.6;proto=https",
 		"X-Real-IP: 6.6.6.6", "True-Client-IP: 6.6.6.6", "X-Client-IP: 6.6.6.6", "Client-IP: 6.6.6.6", "X-Cluster-Client-IP: 6.6.6.6", "CF-Connecting-IP: 6.6.6.6",
 		"Fastly-Client-IP: 6.6.6.6", "X-Forwarded: for=6.6.6.6", "X-Scheme: https", "X-Url-Scheme: https", "Front-End-Https: on", "X-Original-URL: /admin",
 		"X-Rewrite-URL: /admin", "X-Original-Host: evil.example", "X-Host: evil.example", "X-Script-Name: /evil", "X-Sendfile-Type: X-Accel-Redirect", "X-Accel-Mapping: /=/etc/",

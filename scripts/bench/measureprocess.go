@@ -54,7 +54,7 @@ func (b *bench) reportProcess(programs []*program, samples map[*program][]usage,
 		fmt.Sprintf("From the start of the process to its end, %d times each: a page of %d bytes. "+
 			"CPU and page faults are medians, too; memory is the peak of what is resident, shared pages included; "+
 			"threads are counted while the app is thinking, the median of %d looks. %q is built by `go build` and nothing else, "+
-			"the other Go programs with the flags of `make build`. %q is what C does, in a Go program that imports nothing else: none can cost less. %q has net/http/cgi, envconfig and godotenv linked in and does not use them: less than that proxy.cgi cannot cost. %q asks no app.", b.effort.runs, len(page), b.effort.snapshots, goProxy, goBare, goLinked, goHello),
+			"the other Go programs with the flags of `make build`. %q is what C does, in a Go program that imports nothing else: none can cost less. %q has net/http/cgi and envconfig linked in and does not use them: less than that proxy.cgi cannot cost. %q asks no app.", b.effort.runs, len(page), b.effort.snapshots, goProxy, goBare, goLinked, goHello),
 		"program", "p50", "p99", "CPU", "resident", "page faults", "threads", "p50 of proxy.cgi ÷ its")
 	c := b.report.chart("One GET as a whole process, median", " ms", number)
 	type figures struct{ wall, cpu, faults, peak, threads float64 }

@@ -7,6 +7,5 @@ package main
 import (
 	_ "net/http/cgi"
 
-	_ "github.com/joho/godotenv"
 	_ "github.com/kelseyhightower/envconfig"
 )

@@ -1,0 +1,71 @@
+package cgiproxy
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"strings"
+)
+
+// An upstream that leads back to this site would have each request start the
+// next proxy.cgi, until no worker of the web server is left to answer any. So
+// each request carries the mark of the site in a field of its own, and one that
+// comes with it is not sent again (RFC 9110, section 7.6).
+//
+// Via (section 7.6.3) is for that, too, but an nginx or IIS in the place of the
+// app answers a request with a Via uncompressed, and some apps take it for an
+// anonymiser; mod_proxy, nginx and HAProxy send none either, unless told to.
+const loopField = "X-Proxy-Loop"
+
+// siteMark returns what tells one site from another that it may well send its
+// requests to: a folder on a machine together with where it sends them.
+func siteMark(folder string, u *Upstream) string {
+	host, _ := os.Hostname() // without it only copies of one site are alike
+	sum := sha256.Sum256([]byte(strings.Join([]string{host, folder, u.scheme, u.network, u.address, u.base}, "\x00")))
+	return hex.EncodeToString(sum[:8])
+}
+
+// checkLoop reports an upstream that is this site itself.
+func (c *Config) checkLoop(env Environ) *settingError {
+	if !hasToken(env["HTTP_"+variableName(loopField)], c.mark) && !c.isOwnURL(env) {
+		return nil
+	}
+	return &settingError{name: "UPSTREAM", value: c.Upstream.String(), err: errors.New("leads back to this site itself, so each request would start the next")}
+}
+
+// isOwnURL reports whether the app is sought where the client has sent this very
+// request: same port, same Host, same path. The mark would end the loop only
+// where a second worker is free.
+func (c *Config) isOwnURL(env Environ) bool {
+	name, port, err := net.SplitHostPort(c.Upstream.address)
+	if err != nil || port != env["SERVER_PORT"] || !c.PreserveHost || c.Upstream.base != "" || c.StripPrefix != "" {
+		return false
+	}
+	return isOwnName(name, env) && confirmsPort(env)
+}
+
+// isOwnName reports whether a name of the app is one of the web server.
+func isOwnName(name string, env Environ) bool {
+	if isLoopback(name) || strings.EqualFold(name, env["SERVER_NAME"]) {
+		return true
+	}
+	app, err1 := netip.ParseAddr(name)
+	own, err2 := netip.ParseAddr(strings.Trim(env["SERVER_ADDR"], "[]"))
+	return err1 == nil && err2 == nil && app.Unmap() == own.Unmap()
+}
+
+// setMark marks the request. Marks that came with it, of other sites, are kept
+// only from TRUSTED_PROXIES: a loop may lead through several sites, but what a
+// stranger claims is not passed on.
+func (c *Config) setMark(h http.Header, env Environ) {
+	marks := c.mark
+	peer, err := netip.ParseAddr(env["REMOTE_ADDR"])
+	if before := h.Get(loopField); before != "" && err == nil && c.TrustedProxies.contain(peer) {
+		marks = before + ", " + marks
+	}
+	h[loopField] = []string{marks}
+}

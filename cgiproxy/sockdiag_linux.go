@@ -1,0 +1,130 @@
+package cgiproxy
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Of the messages of linux/inet_diag.h. All but the addresses and ports is in
+// the machine's own byte order.
+const (
+	sockDiagByFamily = 20
+	tcpDiagGetSock   = 18 // the older form, the only one that lists IPv4 and IPv6 in one go
+	diagRequestSize  = 56 // struct inet_diag_req_v2
+	diagListSize     = 60 // struct inet_diag_req
+	diagMessageSize  = 72 // struct inet_diag_msg
+	noCookie         = ^uint64(0)
+)
+
+// tcpState returns the state of one TCP connection of this machine, or 0 where
+// there is none or the kernel does not tell. One that an IPv6 socket has with
+// an IPv4 client is found by its IPv4 addresses.
+func tcpState(local, remote netip.AddrPort) (state uint8) {
+	askDiag(diagRequest(local, remote), func(kind uint16, message []byte) bool {
+		if kind == sockDiagByFamily {
+			state = message[1]
+		}
+		return false
+	})
+	return state
+}
+
+// findConnection returns the local end and the state of the connection between
+// a local address, on any port, and a remote end; 0 where there is none.
+func findConnection(local netip.Addr, remote netip.AddrPort) (at netip.AddrPort, state uint8) {
+	askDiag(diagList(remote.Port()), func(kind uint16, message []byte) bool {
+		if kind != tcpDiagGetSock {
+			return false // the end of the list, or an error
+		}
+		if diagAddr(message, 8) != local || diagAddr(message, 24) != remote.Addr() {
+			return true
+		}
+		at, state = netip.AddrPortFrom(local, binary.BigEndian.Uint16(message[4:])), message[1]
+		return false
+	})
+	return at, state
+}
+
+// diagAddr returns an address of a struct inet_diag_msg.
+func diagAddr(message []byte, offset int) netip.Addr {
+	if message[0] == unix.AF_INET {
+		return netip.AddrFrom4([4]byte(message[offset:]))
+	}
+	return netip.AddrFrom16([16]byte(message[offset:])).Unmap()
+}
+
+// askDiag sends a request to the kernel and hands on each message of the reply,
+// until take returns false.
+func askDiag(request []byte, take func(kind uint16, message []byte) bool) {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, unix.NETLINK_INET_DIAG)
+	if err != nil {
+		return
+	}
+	defer unix.Close(fd)
+	timeout := unix.NsecToTimeval(int64(100 * time.Millisecond))
+	if unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &timeout) != nil {
+		return
+	}
+	if unix.Sendto(fd, request, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}) != nil {
+		return
+	}
+	reply := make([]byte, 8<<10) // netlink(7): no datagram is larger for one who reads so
+	for {
+		n, _, err := unix.Recvfrom(fd, reply, 0)
+		if err != nil {
+			return
+		}
+		for rest := reply[:n]; len(rest) >= unix.NLMSG_HDRLEN; {
+			size := int(binary.NativeEndian.Uint32(rest))
+			if size < unix.NLMSG_HDRLEN || size > len(rest) {
+				return
+			}
+			kind, message := binary.NativeEndian.Uint16(rest[4:]), rest[unix.NLMSG_HDRLEN:size]
+			isEnd := kind == unix.NLMSG_DONE || kind == unix.NLMSG_ERROR || len(message) < diagMessageSize
+			if isEnd || !take(kind, message) {
+				return
+			}
+			rest = rest[min((size+3)&^3, len(rest)):]
+		}
+	}
+}
+
+// diagRequest asks for exactly one connection.
+func diagRequest(local, remote netip.AddrPort) []byte {
+	b := diagHeader(sockDiagByFamily, unix.NLM_F_REQUEST, diagRequestSize)
+	req := b[unix.NLMSG_HDRLEN:]
+	req[0] = unix.AF_INET6
+	if remote.Addr().Is4() {
+		req[0] = unix.AF_INET
+	}
+	req[1] = unix.IPPROTO_TCP
+	binary.NativeEndian.PutUint32(req[4:], ^uint32(0)) // in any state
+	binary.BigEndian.PutUint16(req[8:], local.Port())
+	binary.BigEndian.PutUint16(req[10:], remote.Port())
+	copy(req[12:28], local.Addr().AsSlice())
+	copy(req[28:44], remote.Addr().AsSlice())
+	binary.NativeEndian.PutUint64(req[48:], noCookie)
+	return b
+}
+
+// diagList asks for all connections with one remote port that a client may
+// have: the kernel itself passes over others.
+func diagList(remotePort uint16) []byte {
+	b := diagHeader(tcpDiagGetSock, unix.NLM_F_REQUEST|unix.NLM_F_DUMP, diagListSize)
+	req := b[unix.NLMSG_HDRLEN:]
+	binary.BigEndian.PutUint16(req[6:], remotePort)
+	binary.NativeEndian.PutUint32(req[52:], clientStates)
+	return b
+}
+
+// diagHeader returns a message with its struct nlmsghdr filled in.
+func diagHeader(kind, flags uint16, size int) []byte {
+	b := make([]byte, unix.NLMSG_HDRLEN+size)
+	binary.NativeEndian.PutUint32(b[0:], uint32(len(b)))
+	binary.NativeEndian.PutUint16(b[4:], kind)
+	binary.NativeEndian.PutUint16(b[6:], flags)
+	return b
+}
