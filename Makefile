@@ -9,7 +9,7 @@ FUZZTIME ?= 1m
 OUT      ?= proxy.cgi
 
 TAGS     = nethttpomithttp2,netgo,osusergo
-LDFLAGS  = -s -w $(if $(UPSTREAM),-X proxy.cgi/cgiproxy.bakedUpstream=$(UPSTREAM))
+LDFLAGS  = -s -w $(if $(UPSTREAM),-X proxy.cgi/cgiproxy/settings.bakedUpstream=$(UPSTREAM))
 GOBUILD  = CGO_ENABLED=0 go build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)'
 
 .PHONY: build

@@ -15,6 +15,7 @@ import (
 
 	"proxy.cgi/cgiproxy"
 	"proxy.cgi/cgiproxy/command"
+	"proxy.cgi/cgiproxy/fastcgi"
 )
 
 func main() {
@@ -23,8 +24,8 @@ func main() {
 	if _, ok := os.LookupEnv("REQUEST_METHOD"); ok {
 		os.Exit(cgiproxy.ServeCGI())
 	}
-	if cgiproxy.IsFastCGI() {
-		os.Exit(cgiproxy.ServeFastCGI())
+	if fastcgi.IsListening() {
+		os.Exit(fastcgi.Serve())
 	}
 	os.Exit(command.Main(os.Args[1:], os.Stdout, os.Stderr))
 }

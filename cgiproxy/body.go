@@ -2,18 +2,49 @@ package cgiproxy
 
 import (
 	"io"
-	"sync/atomic"
-	"time"
+	"strconv"
+	"strings"
 )
 
-// A requestBody is the visitor's body as the web server hands it over. It ends
+// unknownLength is the length of a body that ends where stdin ends.
+const unknownLength = -1
+
+// noBody is the length of a request that declares no body. It differs from 0
+// in that no Content-Length is sent.
+const noBody = -2
+
+// bodyLength returns the length of the request's body: 0 or more where the
+// server declared one, unknownLength where the body ends with stdin, noBody
+// where there is none.
+func bodyLength(env Environ, limit int64) (int64, error) {
+	if declared := env["CONTENT_LENGTH"]; declared != "" {
+		n, err := strconv.ParseUint(declared, 10, 63)
+		if err != nil {
+			return 0, badRequest("CONTENT_LENGTH %q is no length", declared)
+		}
+		if limit > 0 && n > uint64(limit) {
+			return 0, tooLarge(limit)
+		}
+		return int64(n), nil
+	}
+	switch coding := env["HTTP_TRANSFER_ENCODING"]; {
+	case strings.EqualFold(coding, "chunked"):
+		return unknownLength, nil
+	case coding != "" && !strings.EqualFold(coding, "identity"):
+		// RFC 9112, section 6.1
+		return 0, notImplemented("Transfer-Encoding "+strconv.Quote(coding), "")
+	}
+	return noBody, nil
+}
+
+// A requestBody is the client's body as the web server hands it over. It ends
 // with io.EOF only where it is whole, and with a failure where it was cut short
 // or is longer than MAX_BODY.
 type requestBody struct {
 	r      io.Reader
 	length int64       // as declared, or unknownLength
 	limit  int64       // MAX_BODY, 0 for none
-	left   func() bool // reports whether the visitor is gone; nil for unknown
+	gone   func() bool // reports whether the client has left; nil for unknown
 	read   int64
 }
 
@@ -31,7 +62,7 @@ func (b *requestBody) Read(p []byte) (int, error) {
 		return 0, tooLarge(b.limit)
 	case err == nil || b.read == b.length:
 		return n, nil
-	case err == io.EOF && b.length == unknownLength && !(b.left != nil && b.left()):
+	case err == io.EOF && b.length == unknownLength && !(b.gone != nil && b.gone()):
 		return n, io.EOF
 	case b.length == unknownLength:
 		return n, badRequest("request body was cut off after %d bytes (%w)", b.read, err)
@@ -43,53 +74,3 @@ func (b *requestBody) Read(p []byte) (int, error) {
 // Close implements io.Closer. The web server's end is not closed: it is
 // stdin, and draining it is the way in's task.
 func (b *requestBody) Close() error { return nil }
-
-const (
-	// A visitor who goes on sending a body that nobody wants gets his answer
-	// when he is done, unless he pauses for lingerSilence or takes longer than
-	// lingerTotal. nginx has 5 s and 30 s, which a slow line's 30 MB exceed.
-	lingerSilence = 10 * time.Second
-	lingerTotal   = 5 * time.Minute
-
-	// A FastCGI answer ends only after the body, and nginx sends no more of
-	// that once the answer has begun.
-	lingerFastCGI = time.Second
-)
-
-// drain reads r to its end and drops it, within the limits above: Apache sends
-// the whole body before it reads the answer, and mod_cgid loses the answer of
-// a script that exits with stdin unread.
-func drain(r io.Reader) {
-	var read atomic.Int64
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		buf := make([]byte, copyBuffer)
-		for {
-			n, err := r.Read(buf)
-			read.Add(int64(n))
-			if err != nil {
-				return
-			}
-		}
-	}()
-	linger(ended, &read, nil, lingerSilence)
-}
-
-// linger waits until ended or gone is closed, as long as read grows at least
-// every silence.
-func linger(ended <-chan struct{}, read *atomic.Int64, gone <-chan struct{}, silence time.Duration) {
-	giveUp := time.After(lingerTotal)
-	for before := int64(-1); before != read.Load(); {
-		before = read.Load()
-		select {
-		case <-ended:
-			return
-		case <-gone:
-			return
-		case <-giveUp:
-			return
-		case <-time.After(silence):
-		}
-	}
-}

@@ -11,53 +11,56 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"proxy.cgi/cgiproxy/descriptor"
+	"proxy.cgi/cgiproxy/upstream"
 )
 
 // ServeCGI answers the one request this process was started for (RFC 3875): it
-// is in the environment and on stdin, and the answer goes to stdout. It returns
-// the exit status: 0 where a whole answer was written, an error page included,
-// and 1 where it was cut short.
+// is in the environment and on stdin, and the response goes to stdout. It
+// returns the exit status: 0 where a whole response was written, an error page
+// included, and 1 where it was cut short.
 //
 // Neither SIGTERM nor SIGPIPE is handled: either ends the process, and with it
 // the connection to the app, which is what they are sent for.
 func ServeCGI() int {
 	env := NewEnviron(os.Environ())
 	if stdoutWasClosed() {
-		(&logger{w: os.Stderr, id: requestID(env)}).errorf("stdout is closed: nobody would get the answer, so the app is not asked")
+		(&Logger{W: os.Stderr, ID: requestID(env)}).Errorf("stdout is closed: nobody would get the answer, so the app is not asked")
 		return 1
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	stdoutClosed := func() bool { return hungUp(syscall.Stdout) }
-	visitorGone := visitorConnection(env)
-	stop := watchHangup(cancel, stdoutClosed, visitorGone)
+	stdoutClosed := func() bool { return descriptor.HungUp(syscall.Stdout) }
+	clientGone := ClientGone(env)
+	stop := WatchClient(cancel, stdoutClosed, clientGone)
 	defer stop()
 
-	h := &handler{folder: executableFolder(), log: os.Stderr}
 	w := newCGIWriter(os.Stdout)
-	// fcgiwrap ends stdin alike after a whole upload and in one that the visitor
+	// fcgiwrap ends stdin alike after a whole upload and in one that the client
 	// has left.
-	left := func() bool { return stdoutClosed() || visitorGone() }
-	err := h.serve(ctx, w, env, os.Stdin, left)
+	gone := func() bool { return stdoutClosed() || clientGone() }
+	in := &Request{Env: env, Body: os.Stdin, Gone: gone, Log: os.Stderr}
+	err := Serve(ctx, w, in, LoadSite(env, ExecutableFolder()))
 	if flushErr := w.out.Flush(); err == nil {
 		err = flushErr
 	}
 	if err != nil {
-		letRead(stdoutClosed)
+		waitUntilRead(stdoutClosed)
 		return 1
 	}
 	if env["CONTENT_LENGTH"] != "" || env["HTTP_TRANSFER_ENCODING"] != "" {
-		drain(os.Stdin)
+		upstream.Drain(os.Stdin)
 	}
 	return 0
 }
 
-// letRead lets the web server pass on what it has of an answer that was cut
-// short. Apache gives an answer that it reads to the end in one go the length
-// it found, so that a short one looks whole; with the header already sent, the
-// Content-Length there shows that something is missing.
-func letRead(stdoutClosed func() bool) {
-	for giveUp := time.Now().Add(readTime); unread(syscall.Stdout) && !stdoutClosed() && time.Now().Before(giveUp); {
+// waitUntilRead lets the web server pass on what it has of a response that was
+// cut short. Apache gives a response that it reads to the end in one go the
+// length it found, so that a short one looks whole; with the header already
+// sent, the Content-Length there shows that something is missing.
+func waitUntilRead(stdoutClosed func() bool) {
+	for giveUp := time.Now().Add(readTime); descriptor.HasUnread(syscall.Stdout) && !stdoutClosed() && time.Now().Before(giveUp); {
 		time.Sleep(10 * time.Millisecond)
 	}
 	time.Sleep(cutPause)
@@ -65,6 +68,9 @@ func letRead(stdoutClosed func() bool) {
 
 const (
 	readTime = 10 * time.Second // for a web server that is busy to read the rest
+
+	// What has been read is not yet on its way: the web server needs some time of
+	// a processor for that, and systems without HasUnread have no other wait.
 	cutPause = 50 * time.Millisecond
 )
 
@@ -81,9 +87,9 @@ func stdoutWasClosed() bool {
 	return err1 == nil && err2 == nil && os.SameFile(info, null)
 }
 
-// executableFolder returns the folder of proxy.cgi. Without /proc it is the
+// ExecutableFolder returns the folder of proxy.cgi, where .htcgiproxy is. Without /proc it is the
 // working directory, which every web server sets to it (RFC 3875, section 7.2).
-func executableFolder() string {
+func ExecutableFolder() string {
 	if file, err := os.Executable(); err == nil {
 		return filepath.Dir(file)
 	}
@@ -104,24 +110,23 @@ type cgiWriter struct {
 	started bool
 }
 
+// headerBuffer is room for a header and the first pieces of a small response,
+// so that these are one write: bytes.
+const headerBuffer = 32 << 10
+
 func newCGIWriter(f *os.File) *cgiWriter {
-	return &cgiWriter{header: http.Header{}, file: f, out: bufio.NewWriterSize(f, 32<<10)}
+	return &cgiWriter{header: http.Header{}, file: f, out: bufio.NewWriterSize(f, headerBuffer)}
 }
 
 func (w *cgiWriter) Header() http.Header { return w.header }
 
-func (w *cgiWriter) WriteHeader(code int) { w.WriteStatus(code, "") }
+func (w *cgiWriter) WriteHeader(code int) { w.WriteStatus(code, statusText(code)) }
 
-// WriteStatus implements answerWriter. An empty reason is the usual one of the
-// status.
 func (w *cgiWriter) WriteStatus(code int, reason string) {
 	if w.started {
 		return
 	}
 	w.started = true
-	if reason == "" {
-		reason = statusText(code)
-	}
 	w.out.WriteString("Status: " + strconv.Itoa(code) + " " + reason + "\r\n")
 	for name, values := range w.header {
 		for _, value := range values {
@@ -136,18 +141,17 @@ func (w *cgiWriter) Write(p []byte) (int, error) {
 	return w.out.Write(p)
 }
 
-func (w *cgiWriter) hasStarted() bool { return w.started }
+func (w *cgiWriter) HasStarted() bool { return w.started }
 
 // FlushError sends what has been written so far.
 func (w *cgiWriter) FlushError() error { return w.out.Flush() }
 
-// largePiece is what an answer of more than copyBuffer is copied in: with 64 KiB
-// a download through mod_cgid is a third slower. It is memory of each process,
-// and few of these are under way at once.
+// largePiece is what a response of more than copyBuffer is copied in: with 64
+// KiB a download through mod_cgid is a third slower. It is memory of each
+// process, and few of these are under way at once.
 const largePiece = 1 << 20
 
-// widen prepares for a large answer, and returns a buffer to copy it with.
-func (w *cgiWriter) widen() []byte {
-	_ = control(w.file, func(fd int) { widen(fd, largePiece) })
+func (w *cgiWriter) LargeBuffer() []byte {
+	_ = descriptor.Control(w.file, func(fd int) { descriptor.GrowBuffer(fd, largePiece) })
 	return make([]byte, largePiece)
 }

@@ -3,6 +3,8 @@ package cgiproxy
 import (
 	"path"
 	"strings"
+
+	"proxy.cgi/cgiproxy/syntax"
 )
 
 // An Environ holds the CGI variables of one request (RFC 3875, section 4.1),
@@ -32,12 +34,12 @@ func NewEnviron(vars []string) Environ {
 			continue
 		}
 		if field, ok := strings.CutPrefix(name, "HTTP_"); ok {
-			name, value = "HTTP_"+variableName(field), cleanValue(value)
-			if !isToken(field) {
+			name, value = "HTTP_"+variableName(field), syntax.CleanValue(value)
+			if !syntax.IsToken(field) {
 				continue
 			}
 		}
-		if isRedirectStatus(name) && errorStatus(value) != 0 {
+		if redirectsOf(name, "STATUS") > 0 && errorStatus(value) != 0 {
 			env["REDIRECT_STATUS"] = value
 		}
 		if _, ok := env[name]; !ok {
@@ -58,8 +60,8 @@ func NewEnviron(vars []string) Environ {
 }
 
 // restoreRedirected undoes REDIRECT_ for the variables that need it, however
-// many internal redirects there were. No visitor can send such a name: all
-// that a visitor sends starts with HTTP_.
+// many internal redirects there were: the nearest counts. No client can send
+// such a name, for all that a client sends starts with HTTP_.
 //
 // REMOTE_USER may be a name that was refused, or only claimed: then there is
 // none.
@@ -68,18 +70,34 @@ func (env Environ) restoreRedirected() {
 		delete(env, "REMOTE_USER")
 	}
 	for _, name := range redirected {
-		for prefix := "REDIRECT_"; env[name] == "" && len(prefix) <= 5*len("REDIRECT_"); prefix += "REDIRECT_" {
-			if value := env[prefix+name]; value != "" {
-				env[name] = cleanValue(value)
+		value, nearest := env[name], 0
+		for other, redirected := range env {
+			if n := redirectsOf(other, name); env[name] == "" && redirected != "" && n > 0 && (nearest == 0 || n < nearest) {
+				value, nearest = syntax.CleanValue(redirected), n
 			}
 		}
-		if env[name] == "" { // RFC 3875, section 4.1: empty and absent are the same
+		if env[name] = value; value == "" { // RFC 3875, section 4.1: empty and absent are the same
 			delete(env, name)
 		}
 	}
 	if env.refusedStatus() != 0 {
 		delete(env, "REMOTE_USER")
 	}
+}
+
+// redirectsOf returns how many internal redirects ago a variable was called
+// name: Apache puts one more REDIRECT_ before it with each. It is 0 where it
+// never was.
+func redirectsOf(variable, name string) (n int) {
+	rest, ok := strings.CutSuffix(variable, name)
+	for ok && rest != "" {
+		rest, ok = strings.CutPrefix(rest, "REDIRECT_")
+		n++
+	}
+	if !ok {
+		return 0
+	}
+	return n
 }
 
 // https reports whether the visitor's connection to the web server is
@@ -108,42 +126,4 @@ func (env Environ) scriptFolder() (folder, name string) {
 // field name s (RFC 3875, section 4.1.18).
 func variableName(s string) string {
 	return strings.ToUpper(strings.ReplaceAll(s, "-", "_"))
-}
-
-// cleanValue returns s as a field value: without control bytes, and without
-// the white space around it that is no part of a value.
-func cleanValue(s string) string {
-	return strings.Trim(withoutControls(s), " \t")
-}
-
-// withoutControls returns s with each control byte other than a tab replaced
-// by a space.
-func withoutControls(s string) string {
-	if !strings.ContainsFunc(s, isControl) {
-		return s
-	}
-	b := []byte(s) // by byte, not by rune: values need not be UTF-8
-	for i, c := range b {
-		if isControl(rune(c)) {
-			b[i] = ' '
-		}
-	}
-	return string(b)
-}
-
-func isControl(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
-
-// isToken reports whether s is a token (RFC 9110, section 5.6.2): a method or
-// a field name.
-func isToken(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if !isAlphanumeric(s[i]) && !strings.Contains("!#$%&'*+-.^_`|~", s[i:i+1]) {
-			return false
-		}
-	}
-	return s != ""
-}
-
-func isAlphanumeric(c byte) bool {
-	return '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
 }

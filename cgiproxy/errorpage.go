@@ -7,11 +7,14 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"proxy.cgi/cgiproxy/settings"
+	"proxy.cgi/cgiproxy/syntax"
 )
 
-// sentence is what a visitor reads. He is told what he can do, and nothing of
-// what is behind.
-func sentence(status int) string {
+// publicMessage is what the client's user reads: what can be done, and nothing
+// of what is behind.
+func publicMessage(status int) string {
 	switch status { // not a map, which every process would have to fill
 	case http.StatusBadRequest:
 		return "The browser sent a request that this site cannot pass on."
@@ -41,7 +44,7 @@ func sentence(status int) string {
 // maxErrorPage bounds the owner's ERROR_PAGE.
 const maxErrorPage = 1 << 20
 
-// An errorPage is what the visitor gets in place of an answer.
+// An errorPage is what the client gets in place of a response.
 type errorPage struct {
 	status int
 	text   string // one sentence
@@ -51,20 +54,20 @@ type errorPage struct {
 
 // writeErrorPage answers a request that has failed, in the form its Accept
 // asks for.
-func writeErrorPage(w http.ResponseWriter, env Environ, cfg *Config, f *failure, log *logger) error {
-	page := errorPage{status: f.status, text: f.advice, id: log.id}
+func writeErrorPage(w ResponseWriter, env Environ, cfg *settings.Config, f *failure, log *Logger) error {
+	page := errorPage{status: f.status, text: f.advice, id: log.ID}
 	if page.text == "" {
-		page.text = sentence(f.status)
+		page.text = publicMessage(f.status)
 	}
 	if cfg.ErrorPage != "" {
-		custom, _, err := readOwn(cfg.ErrorPage, maxErrorPage)
+		custom, _, err := settings.ReadOwn(cfg.ErrorPage, maxErrorPage)
 		if err != nil {
-			log.errorf("%sERROR_PAGE: %v: the built-in page is shown", settingPrefix, unreadable(err, ""))
+			log.Errorf("%sERROR_PAGE: %v: %s: the built-in page is shown", settings.Prefix, err, settings.FileRemedy(err, "name a readable HTML file"))
 		}
 		page.custom = custom
 	}
 	contentType, body := page.html()
-	switch preferred(env["HTTP_ACCEPT"]) {
+	switch negotiate(env["HTTP_ACCEPT"]) {
 	case "json":
 		contentType, body = page.problem()
 	case "text":
@@ -78,7 +81,7 @@ func writeErrorPage(w http.ResponseWriter, env Environ, cfg *Config, f *failure,
 	if f.status == http.StatusServiceUnavailable {
 		h.Set("Retry-After", "5")
 	}
-	w.WriteHeader(f.status)
+	w.WriteStatus(f.status, statusText(f.status))
 	if env["REQUEST_METHOD"] == http.MethodHead {
 		return nil
 	}
@@ -127,10 +130,10 @@ func (p errorPage) plain() (contentType, body string) {
 	return "text/plain; charset=utf-8", fmt.Sprintf("%s\n\n%s\n\nRequest %s\n", p.title(), p.text, p.id)
 }
 
-// preferred returns "html", "json" or "text", whichever the Accept field (RFC
+// negotiate returns "html", "json" or "text", whichever the Accept field (RFC
 // 9110, section 12.5.1) weighs most; of equals the first of this order. Who
 // takes anything is no browser, and reads text best.
-func preferred(accept string) string {
+func negotiate(accept string) string {
 	var html, json, text float64
 	for item := range strings.SplitSeq(strings.ToLower(accept), ",") {
 		mediaType, params, _ := strings.Cut(item, ";")
@@ -164,12 +167,12 @@ func quality(params string) float64 {
 	return 1
 }
 
-// requestID returns the id that joins the visitor's page and the owner's log:
+// requestID returns the id that joins the client's page and the owner's log:
 // the web server's (mod_unique_id) or a random one.
 func requestID(env Environ) string {
 	id := env["UNIQUE_ID"]
 	for i := 0; i < len(id); i++ {
-		if !isAlphanumeric(id[i]) && strings.IndexByte("@-_", id[i]) < 0 {
+		if !syntax.IsAlphanumeric(id[i]) && strings.IndexByte("@-_", id[i]) < 0 {
 			id = ""
 		}
 	}

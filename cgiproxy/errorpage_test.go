@@ -4,22 +4,24 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+
+	"proxy.cgi/cgiproxy/internal/testkit"
+	"proxy.cgi/cgiproxy/settings"
 )
 
 // errorStatuses are those that we answer with ourselves.
 var errorStatuses = []int{400, 413, 500, 501, 502, 503, 504}
 
 // showError answers a request with the variables env with the page for f.
-func showError(t *testing.T, env Environ, cfg *Config, f *failure) (page *httptest.ResponseRecorder, logged string) {
+func showError(t *testing.T, env Environ, cfg *settings.Config, f *failure) (page *recorder, logged string) {
 	t.Helper()
 	var b bytes.Buffer
-	w := httptest.NewRecorder()
+	w := newRecorder()
 	w.Header().Set("X-Of-The-Answer", "left over")
 	if err := writeErrorPage(w, env, cfg, f, logTo(&b)); err != nil {
 		t.Fatal(err)
@@ -66,7 +68,7 @@ func TestErrorPageForm(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			w, _ := showError(t, visit("HTTP_ACCEPT="+tt.accept), configure(t), badGateway(errors.New("x"), ""))
+			w, _ := showError(t, visit("HTTP_ACCEPT="+tt.accept), configure(t), &failure{status: 502, cause: errors.New("x")})
 			if got := w.Header().Get("Content-Type"); got != tt.want {
 				t.Errorf("Accept %q: got %s, want %s", tt.accept, got, tt.want)
 			}
@@ -85,7 +87,7 @@ func TestErrorPageContent(t *testing.T) {
 		remedy: "write CGIPROXY_UPSTREAM into /home/me/public_html/.htcgiproxy",
 	}
 	for _, status := range errorStatuses {
-		if status != 500 && sentence(status) == sentence(500) {
+		if status != 500 && publicMessage(status) == publicMessage(500) {
 			t.Errorf("status %d has no sentence of its own", status)
 		}
 		for _, accept := range []string{"text/html", "application/json", "text/plain"} {
@@ -98,7 +100,7 @@ func TestErrorPageContent(t *testing.T) {
 						t.Errorf("the visitor sees %q in\n%s", secret, body)
 					}
 				}
-				wantText(t, body, sentence(status), strconv.Itoa(status), "test") // the id
+				testkit.WantText(t, body, publicMessage(status), strconv.Itoa(status), "test") // the id
 				if got := w.Header().Get("Content-Length"); got != strconv.Itoa(len(body)) {
 					t.Errorf("Content-Length is %s, want %d", got, len(body))
 				}
@@ -129,9 +131,9 @@ func TestErrorPageProblem(t *testing.T) {
 }
 
 func TestErrorPageHTML(t *testing.T) {
-	w, _ := showError(t, visit("HTTP_ACCEPT=text/html"), configure(t), badGateway(errors.New("x"), ""))
+	w, _ := showError(t, visit("HTTP_ACCEPT=text/html"), configure(t), &failure{status: 502, cause: errors.New("x")})
 	body := w.Body.String()
-	wantText(t, body, "<!DOCTYPE html>", "502 Bad Gateway", "color-scheme", "light dark", "Request test")
+	testkit.WantText(t, body, "<!DOCTYPE html>", "502 Bad Gateway", "color-scheme", "light dark", "Request test")
 	for _, outside := range []string{"http://", "https://", "src=", "@import", "url("} {
 		if strings.Contains(body, outside) {
 			t.Errorf("the page is not self-contained: %q in\n%s", outside, body)
@@ -156,10 +158,10 @@ func TestErrorPageHead(t *testing.T) {
 func TestErrorPageCustom(t *testing.T) {
 	folder := t.TempDir()
 	const custom = "<h1>Sorry {id}</h1>\n"
-	absolute := writeFile(t, folder, "sorry.html", custom)
-	writeFile(t, folder, "large.html", strings.Repeat("x", maxErrorPage+1))
+	absolute := testkit.WriteFile(t, folder, "sorry.html", custom)
+	testkit.WriteFile(t, folder, "large.html", strings.Repeat("x", maxErrorPage+1))
 	largest := strings.Repeat("x", maxErrorPage)
-	writeFile(t, folder, "largest.html", largest)
+	testkit.WriteFile(t, folder, "largest.html", largest)
 	if err := os.Mkdir(filepath.Join(folder, "folder"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -181,11 +183,11 @@ func TestErrorPageCustom(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			cfg, _, err := loadConfig(Environ{"CGIPROXY_UPSTREAM": "6543", "CGIPROXY_ERROR_PAGE": tt.page}, folder)
+			cfg, _, err := settings.Load(Environ{"CGIPROXY_UPSTREAM": "6543", "CGIPROXY_ERROR_PAGE": tt.page}, folder)
 			if err != nil {
 				t.Fatal(err)
 			}
-			w, logged := showError(t, visit("HTTP_ACCEPT="+tt.accept), cfg, badGateway(errors.New("x"), ""))
+			w, logged := showError(t, visit("HTTP_ACCEPT="+tt.accept), cfg, &failure{status: 502, cause: errors.New("x")})
 			if w.Code != 502 {
 				t.Errorf("status %d, want 502", w.Code)
 			}
@@ -201,7 +203,7 @@ func TestErrorPageCustom(t *testing.T) {
 				}
 				return
 			}
-			wantText(t, logged, "CGIPROXY_ERROR_PAGE", tt.log)
+			testkit.WantText(t, logged, "CGIPROXY_ERROR_PAGE", tt.log)
 		})
 	}
 }

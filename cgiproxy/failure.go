@@ -4,15 +4,18 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+
+	"proxy.cgi/cgiproxy/settings"
+	"proxy.cgi/cgiproxy/upstream"
 )
 
-// A failure is an error with the status the visitor gets. What it says is for
-// the owner's log: the visitor never sees it.
+// A failure is an error with the status the client gets. What it says is for
+// the owner's log: the client never sees it.
 type failure struct {
 	status int
 	cause  error
-	remedy string // what the owner can do; empty where it is the visitor's fault
-	advice string // what the visitor reads; empty for the usual sentence of the status
+	remedy string // what the owner can do; empty where the request is at fault
+	advice string // what the client reads; empty for the usual sentence of the status
 }
 
 func (f *failure) Error() string {
@@ -23,6 +26,25 @@ func (f *failure) Error() string {
 }
 
 func (f *failure) Unwrap() error { return f.cause }
+
+// asFailure is the table of the errors that a request may meet, and the status
+// that each becomes. One that is not in it we did not foresee, so it is ours.
+func asFailure(err error) *failure {
+	if f, ok := errors.AsType[*failure](err); ok { // of the request: those below
+		return f
+	}
+	if e, ok := errors.AsType[*settings.Error](err); ok {
+		return &failure{status: http.StatusInternalServerError, cause: e, remedy: e.Remedy}
+	}
+	if e, ok := errors.AsType[*upstream.Error](err); ok {
+		status := http.StatusBadGateway
+		if e.Timeout {
+			status = http.StatusGatewayTimeout
+		}
+		return &failure{status: status, cause: e, remedy: e.Remedy}
+	}
+	return &failure{status: http.StatusInternalServerError, cause: err}
+}
 
 // badRequest is a request that cannot be forwarded as what it claims to be.
 func badRequest(format string, args ...any) *failure {
@@ -39,25 +61,19 @@ func tooLarge(limit int64) *failure {
 	return &failure{
 		status: http.StatusRequestEntityTooLarge,
 		cause:  fmt.Errorf("request body over %d bytes", limit),
-		remedy: "raise " + settingPrefix + "MAX_BODY if it should pass",
+		remedy: "raise " + settings.Prefix + "MAX_BODY if it should pass",
 	}
 }
 
-// badGateway is an answer, or a lack of one, that is the app's doing.
-func badGateway(cause error, remedy string) *failure {
-	return &failure{status: http.StatusBadGateway, cause: cause, remedy: remedy}
-}
-
-// gatewayTimeout is an app that did not do something in time.
-func gatewayTimeout(cause error, remedy string) *failure {
-	return &failure{status: http.StatusGatewayTimeout, cause: cause, remedy: remedy}
-}
-
-// asFailure returns err as a failure. An error that no step has given a status
-// is one we did not foresee, so it is ours: 500.
-func asFailure(err error) *failure {
-	if f, ok := errors.AsType[*failure](err); ok {
-		return f
+// refused is a request that the web server itself has refused: see refused.go.
+func refused(status int, target string) *failure {
+	f := &failure{
+		status: status,
+		cause:  fmt.Errorf("the web server itself refused %.200q, and has proxy.cgi show its error page", target),
+		remedy: "the app is not asked; htaccess.example leaves such pages to the server (RewriteCond with REDIRECT_STATUS)",
 	}
-	return &failure{status: http.StatusInternalServerError, cause: err}
+	if status < http.StatusMultipleChoices { // a page with such a status would be a success
+		f.status = http.StatusInternalServerError
+	}
+	return f
 }

@@ -18,7 +18,7 @@ var hopByHop = [...]string{
 }
 
 // removeHopByHop drops the fields of the connection the message came on. An
-// app's Proxy-Authenticate stays, as in any gateway: it is for the visitor.
+// app's Proxy-Authenticate stays, as in any gateway: it is for the client.
 func removeHopByHop(h http.Header) {
 	for _, value := range h["Connection"] {
 		for name := range strings.SplitSeq(value, ",") {
@@ -30,14 +30,10 @@ func removeHopByHop(h http.Header) {
 	}
 }
 
-// hasToken reports whether a comma-separated field value has the token, in any
-// spelling; a version ("websocket/13") does not matter.
-func hasToken(value, token string) bool {
-	for item := range strings.SplitSeq(value, ",") {
-		name, _, _ := strings.Cut(strings.Trim(item, " \t"), "/")
-		if strings.EqualFold(name, token) {
-			return true
-		}
+// removeForGateway drops what is meant for a proxy, or what only we may say.
+// Content-Length is the body's to say.
+func removeForGateway(h http.Header) {
+	for _, name := range [...]string{"Proxy", "Proxy-Authorization", "Expect", "Content-Length", signatureField} {
+		delete(h, name)
 	}
-	return false
 }

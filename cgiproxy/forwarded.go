@@ -5,35 +5,36 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+
+	"proxy.cgi/cgiproxy/settings"
+	"proxy.cgi/cgiproxy/syntax"
 )
 
-// A publicURL is what the visitor sees before the path.
+// A publicURL is what the client sees before the path.
 type publicURL struct {
 	scheme string // "http" or "https"
-	host   string // Host as the visitor sent it, empty where he sent none
+	host   string // Host as the client sent it, empty where it sent none
 	prefix string // the path that STRIP_PREFIX took away, percent-encoded, "" or "/sub"
 }
 
+// A peer is who has sent the request to the web server: the client, or a proxy
+// in front.
+type peer struct {
+	addr    netip.Addr // invalid where it is unknown
+	trusted bool       // it is one of TRUSTED_PROXIES
+	proxies settings.Networks
+}
+
+func newPeer(env Environ, proxies settings.Networks) peer {
+	addr, err := netip.ParseAddr(env["REMOTE_ADDR"])
+	return peer{addr, err == nil && proxies.Contains(addr), proxies}
+}
+
 // setForwarded replaces whatever the client claimed in X-Forwarded-* and the
-// like by what the web server knows. Where the peer is one of TRUSTED_PROXIES
-// its claims are kept and added to.
-func setForwarded(h http.Header, env Environ, trusted Networks, prefix string) publicURL {
-	peer, err := netip.ParseAddr(env["REMOTE_ADDR"])
-	believed := err == nil && trusted.contain(peer)
-	claims := http.Header{}
-	for name, values := range h {
-		switch {
-		case strings.HasPrefix(name, "X-Forwarded-"):
-			if believed {
-				claims[name] = values
-			}
-			delete(h, name)
-		case !believed && isProxyField(name):
-			delete(h, name)
-		}
-	}
-	delete(h, "Forwarded")
-	delete(h, "X-Real-Ip")
+// like by what the web server knows. The claims of a trusted peer are kept and
+// added to.
+func setForwarded(h http.Header, env Environ, from peer, prefix string) publicURL {
+	claims := takeClaims(h, from.trusted)
 	set := func(name, value string) {
 		if value != "" {
 			h["X-Forwarded-"+name] = []string{value}
@@ -49,43 +50,63 @@ func setForwarded(h http.Header, env Environ, trusted Networks, prefix string) p
 		}
 	}
 	if proto := strings.ToLower(claims.Get("X-Forwarded-Proto")); proto == "http" || proto == "https" {
-		public.scheme, port = proto, defaultPort(proto)
+		public.scheme, port = proto, syntax.DefaultPort(proto)
 	}
-	if host := claims.Get("X-Forwarded-Host"); isHost(host) {
+	if host := claims.Get("X-Forwarded-Host"); syntax.IsHost(host) {
 		public.host = host
 		if _, p, err := net.SplitHostPort(host); err == nil && p != "" {
 			port = p
 		}
 	}
-	if p := claims.Get("X-Forwarded-Port"); isPort(p) {
+	if p := claims.Get("X-Forwarded-Port"); syntax.IsPort(p) {
 		port = p
 	}
 	if front := claims.Get("X-Forwarded-Prefix"); strings.HasPrefix(front, "/") && !strings.HasPrefix(front, "//") {
 		public.prefix = strings.TrimRight(front, "/") + public.prefix
 	}
 
-	if err == nil {
-		chain := forwardedFor(claims["X-Forwarded-For"], peer, trusted)
+	if from.addr.IsValid() {
+		chain := from.forwardedFor(claims["X-Forwarded-For"])
 		client, _, _ := strings.Cut(chain, ",")
 		h["X-Real-Ip"] = []string{client}
 		set("For", chain)
 	}
 	set("Host", public.host)
 	set("Proto", public.scheme)
-	if isPort(port) {
+	if syntax.IsPort(port) {
 		set("Port", port)
 	}
 	set("Prefix", public.prefix)
-	set("User", cleanValue(env["REMOTE_USER"]))
+	set("User", syntax.CleanValue(env["REMOTE_USER"]))
 	return public
 }
 
-// forwardedFor returns the addresses the request came through, the visitor's
+// takeClaims takes out of the header what a proxy would say, and returns what is
+// to be believed of it.
+func takeClaims(h http.Header, trusted bool) (claims http.Header) {
+	claims = http.Header{}
+	for name, values := range h {
+		switch {
+		case strings.HasPrefix(name, "X-Forwarded-"):
+			if trusted {
+				claims[name] = values
+			}
+			delete(h, name)
+		case !trusted && isProxyField(name):
+			delete(h, name)
+		}
+	}
+	delete(h, "Forwarded")
+	delete(h, "X-Real-Ip")
+	return claims
+}
+
+// forwardedFor returns the addresses the request came through, the client's
 // first, the peer's last. It walks the trusted claim from the right and stops
 // at the first address that is no trusted proxy: what stands left of it was
 // written by a stranger.
-func forwardedFor(claim []string, peer netip.Addr, trusted Networks) string {
-	chain := peer.String()
+func (p peer) forwardedFor(claim []string) string {
+	chain := p.addr.String()
 	hops := strings.Split(strings.Join(claim, ","), ",")
 	for i := len(hops) - 1; i >= 0; i-- {
 		hop := strings.Trim(hops[i], " \t")
@@ -97,16 +118,9 @@ func forwardedFor(claim []string, peer netip.Addr, trusted Networks) string {
 			break
 		}
 		chain = hop + ", " + chain
-		if !trusted.contain(addr) {
+		if !p.proxies.Contains(addr) {
 			break
 		}
 	}
 	return chain
-}
-
-func defaultPort(scheme string) string {
-	if scheme == "https" {
-		return "443"
-	}
-	return "80"
 }

@@ -110,7 +110,7 @@ func TestPublicURL(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, m, err := newRequest(visit(tt.vars...), configure(t, tt.settings...))
+			_, m, err := newRequest(visit(tt.vars...), configure(t, tt.settings...), "mark")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -149,7 +149,7 @@ func TestProxyFields(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			req, _, err := newRequest(visit(tt.vars...), configure(t, tt.cfg...))
+			req, _, err := newRequest(visit(tt.vars...), configure(t, tt.cfg...), "mark")
 			if err != nil {
 				t.Fatal(err)
 			}

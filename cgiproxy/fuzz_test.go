@@ -3,16 +3,17 @@ package cgiproxy
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"io"
-	"net"
 	"net/http"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
+
+	"proxy.cgi/cgiproxy/internal/testkit"
+	"proxy.cgi/cgiproxy/settings"
+	"proxy.cgi/cgiproxy/syntax"
 )
 
 // FuzzRequest makes a request of any variables: "NAME=value", each but the last
@@ -37,7 +38,7 @@ func FuzzRequest(f *testing.F) {
 	seed("REQUEST_METHOD=GET", "REQUEST_URI=/sub/a", "REMOTE_ADDR=198.51.100.7", "HTTP_X_FORWARDED_FOR=a, 1.2.3.4,fe80::1%\r\n", "HTTP_X_FORWARDED_HOST=a\r\nb", "HTTP_X_FORWARDED_PREFIX=/a\r\nb #", "HTTP_X_FORWARDED_PROTO=https", "REMOTE_USER=a\r\nb\x01")
 	seed("REQUEST_METHOD=GET", "REQUEST_URI=/", "SERVER_NAME=a b", "SERVER_PORT=99999", "REDIRECT_HTTP_AUTHORIZATION=a\nb", "HTTP_PRAGMA=no-cache", "HTTP_UPGRADE=h2c", "HTTP_!#$=1")
 
-	configs := []*Config{
+	configs := []*settings.Config{
 		configure(f),
 		configure(f, "UPSTREAM=http://127.0.0.1:6543/base", "STRIP_PREFIX=/sub", "MAX_BODY=10", "PRESERVE_HOST=false"),
 		configure(f, "UPSTREAM=unix:/run/app.sock", "STRIP_PREFIX=auto", "TRUSTED_PROXIES=0.0.0.0/0,::/0"),
@@ -46,21 +47,21 @@ func FuzzRequest(f *testing.F) {
 	f.Fuzz(func(t *testing.T, vars string) {
 		env := NewEnviron(strings.Split(vars, "\x00"))
 		for _, cfg := range configs {
-			req, m, err := newRequest(env, cfg)
+			req, m, err := newRequest(env, cfg, "mark")
 			if err != nil {
 				if status := asFailure(err).status; status != 400 && status != 413 && status != 501 {
 					t.Errorf("a request that cannot be passed on has status %d (%v)", status, err)
 				}
 				continue
 			}
-			if req.URL.Scheme != cfg.Upstream.scheme || req.URL.Host != cfg.Upstream.authority {
+			if req.URL.Scheme != cfg.Upstream.Scheme || req.URL.Host != cfg.Upstream.Authority {
 				t.Errorf("the request goes to %s, want the app", req.URL)
 			}
 			if req.Method != env["REQUEST_METHOD"] {
 				t.Errorf("method %q became %q", env["REQUEST_METHOD"], req.Method)
 			}
-			checkHead(t, requestHead(req), req.Method)
-			if strings.ContainsFunc(m.public.host+m.public.prefix, isControl) {
+			checkHead(t, []byte(sentHead(t, req, cfg)), req.Method)
+			if strings.ContainsFunc(m.public.host+m.public.prefix, syntax.IsControl) {
 				t.Errorf("control byte in the public URL %q", m.public)
 			}
 		}
@@ -90,7 +91,7 @@ func checkHead(t *testing.T, head []byte, method string) {
 	count := map[string]int{}
 	for _, line := range lines[1:] {
 		name, _, ok := strings.Cut(line, ": ")
-		if !ok || !isToken(name) {
+		if !ok || !syntax.IsToken(name) {
 			t.Errorf("field line %q", line)
 		}
 		count[http.CanonicalHeaderKey(name)]++
@@ -145,17 +146,17 @@ func checkSentTarget(t *testing.T, target string) {
 	}
 }
 
-// FuzzAnswer passes on whatever an app may send. The web server must get a CGI
+// FuzzResponse passes on whatever an app may send. The web server must get a CGI
 // answer that it cannot misread, and nothing that was cut short as a whole.
-func FuzzAnswer(f *testing.F) {
-	for _, tt := range wholeAnswers {
-		f.Add([]byte(tt.answer), tt.method == "HEAD")
+func FuzzResponse(f *testing.F) {
+	for _, tt := range testkit.WholeResponses {
+		f.Add([]byte(tt.Text), tt.Method == "HEAD")
 	}
-	for _, tt := range malformedAnswers {
-		f.Add([]byte(tt.answer), false)
+	for _, tt := range testkit.MalformedResponses {
+		f.Add([]byte(tt.Text), false)
 	}
-	for _, tt := range cutAnswers {
-		f.Add([]byte(tt.answer), false)
+	for _, tt := range testkit.CutResponses {
+		f.Add([]byte(tt.Text), false)
 	}
 	for _, fields := range []string{
 		"Location: http://localhost:6543/a\r\nRefresh: 5; url='/a'\r\nSet-Cookie: a=b; Path=/; x",
@@ -176,13 +177,12 @@ func FuzzAnswer(f *testing.F) {
 		if isHead {
 			method = "HEAD"
 		}
-		req, m, err := newRequest(visit("REQUEST_METHOD="+method, "HTTPS=on"), cfg)
+		req, m, err := newRequest(visit("REQUEST_METHOD="+method, "HTTPS=on"), cfg, "mark")
 		if err != nil {
 			t.Fatal(err)
 		}
 		m.public.prefix = "/sub"
-		conn := &literalConn{bytes.NewReader(answer)}
-		resp, err := startExchange(conn, cfg, req.WithContext(context.Background())).answer()
+		resp, _, err := literally(cfg, req, bytes.NewReader(answer))
 		if err != nil {
 			if status := asFailure(err).status; status != 502 {
 				t.Errorf("%q: status %d (%v), want 502", answer, status, err)
@@ -193,19 +193,19 @@ func FuzzAnswer(f *testing.F) {
 		bodiless := isHead || resp.StatusCode == 204 || resp.StatusCode == 304
 		var out bytes.Buffer // no pipe: the fuzzer wants the same steps each time
 		w := &cgiWriter{header: http.Header{}, out: bufio.NewWriter(&out)}
-		err = writeAnswer(w, resp, m, &logger{w: io.Discard})
+		err = writeResponse(w, resp, m, &Logger{W: io.Discard})
 		w.FlushError()
-		got := parseCGI(t, out.String())
+		got := testkit.ParseCGI(t, out.String())
 		checkCGIHeader(t, got)
 		if err != nil {
 			return
 		}
-		if bodiless && got.body != "" {
-			t.Errorf("%q: body %q where there is none", answer, got.body)
+		if bodiless && got.Body != "" {
+			t.Errorf("%q: body %q where there is none", answer, got.Body)
 		}
-		for _, declared := range got.values("Content-Length") {
-			if n, err := strconv.Atoi(declared); !bodiless && (err != nil || n != len(got.body)) {
-				t.Errorf("%q: a body of %d bytes passes for the whole of %s", answer, len(got.body), declared)
+		for _, declared := range got.Values("Content-Length") {
+			if n, err := strconv.Atoi(declared); !bodiless && (err != nil || n != len(got.Body)) {
+				t.Errorf("%q: a body of %d bytes passes for the whole of %s", answer, len(got.Body), declared)
 			}
 		}
 		if chunked && !bodiless && !lastChunk.Match(answer) {
@@ -222,14 +222,14 @@ var statusLine = regexp.MustCompile(`^Status: [1-9][0-9]{2} [\t -~\x80-\xff]+$`)
 
 // checkCGIHeader checks that a web server can take the header section, and
 // takes each line of it as what it is.
-func checkCGIHeader(t *testing.T, answer cgiAnswer) {
+func checkCGIHeader(t *testing.T, answer testkit.CGIResponse) {
 	t.Helper()
-	if !isStatusLine(answer.status) || len(answer.status) > webServerLine {
-		t.Errorf("first line %.200q of %d bytes, want Status", answer.status, len(answer.status))
+	if !isStatusLine(answer.Status) || len(answer.Status) > webServerLine {
+		t.Errorf("first line %.200q of %d bytes, want Status", answer.Status, len(answer.Status))
 	}
-	for _, line := range answer.fields {
+	for _, line := range answer.Fields {
 		name, value, ok := strings.Cut(line, ": ")
-		if !ok || !isToken(name) {
+		if !ok || !syntax.IsToken(name) {
 			t.Errorf("field line %.200q has no name", line)
 		}
 		for i := range len(value) {
@@ -244,7 +244,7 @@ func checkCGIHeader(t *testing.T, answer cgiAnswer) {
 		if slices.Contains([]string{"Status", "Connection", "Transfer-Encoding", "Upgrade", "Trailer", "Keep-Alive"}, http.CanonicalHeaderKey(name)) {
 			t.Errorf("the field line %.200q is not for the web server", line)
 		}
-		if name == "Location" && strings.HasPrefix(answer.status, "Status: 200 ") {
+		if name == "Location" && strings.HasPrefix(answer.Status, "Status: 200 ") {
 			t.Errorf("the web server would follow %.200q", line)
 		}
 	}
@@ -258,15 +258,3 @@ func isStatusLine(line string) bool {
 	}
 	return statusLine.MatchString(string(latin1))
 }
-
-// A literalConn is a connection to an app that has sent all it will send.
-type literalConn struct{ r io.Reader }
-
-func (c *literalConn) Read(p []byte) (int, error)       { return c.r.Read(p) }
-func (c *literalConn) Write(p []byte) (int, error)      { return len(p), nil }
-func (c *literalConn) Close() error                     { return nil }
-func (c *literalConn) LocalAddr() net.Addr              { return nil }
-func (c *literalConn) RemoteAddr() net.Addr             { return nil }
-func (c *literalConn) SetDeadline(time.Time) error      { return nil }
-func (c *literalConn) SetReadDeadline(time.Time) error  { return nil }
-func (c *literalConn) SetWriteDeadline(time.Time) error { return nil }

@@ -9,112 +9,131 @@ import (
 	"runtime/debug"
 	"slices"
 	"time"
+
+	"proxy.cgi/cgiproxy/settings"
 )
 
-// A handler forwards requests to the app: the four steps of this package, in
-// order.
-type handler struct {
-	folder string     // where proxy.cgi and .htcgiproxy are
-	log    io.Writer  // the web server's error log
-	sites  *siteCache // of a process that answers many requests, nil for one
+// A Request is what the web server hands over.
+type Request struct {
+	Env  Environ
+	Body io.Reader   // as long as Env says, or to its end
+	Gone func() bool // reports whether the client has left; nil where nobody knows
+	Log  io.Writer   // the web server's error log
 }
 
-// withLog returns the handler for a request that has a log of its own.
-func (h *handler) withLog(log io.Writer) *handler {
-	return &handler{folder: h.folder, sites: h.sites, log: log}
-}
-
-// An answerWriter takes the answer for the web server.
-type answerWriter interface {
+// A ResponseWriter takes the response for the web server.
+type ResponseWriter interface {
 	http.ResponseWriter
-	// WriteStatus is WriteHeader with the app's own reason phrase.
+
+	// WriteStatus is WriteHeader with a reason phrase, which is not empty.
 	WriteStatus(code int, reason string)
-	// hasStarted reports whether it is too late for another status.
-	hasStarted() bool
+
+	// HasStarted reports whether it is too late for another status.
+	HasStarted() bool
+
+	// LargeBuffer prepares for a large response and returns a buffer to copy it
+	// with, or nil to go on with a usual one.
+	LargeBuffer() []byte
 }
 
-// serve answers one request. It returns nil where the visitor got a whole
-// answer, be it an error page.
-func (h *handler) serve(ctx context.Context, w answerWriter, env Environ, stdin io.Reader, left func() bool) (err error) {
-	log := &logger{w: h.log, id: requestID(env)}
-	start := time.Now()
-	site := h.site(env)
-	cfg := site.cfg
-	log.level = cfg.LogLevel
-	for _, message := range site.warnings {
-		log.warnf("%s", message)
-	}
+// Serve answers one request: it sends it to the app of the site and copies the
+// response. It returns nil where the client got a whole response, be it an
+// error page. The end of ctx, where the client has left, ends both.
+func Serve(ctx context.Context, w ResponseWriter, in *Request, site *Site) (err error) {
+	c := newCall(w, in, site)
 	defer func() {
 		if p := recover(); p != nil {
-			log.errorf("panic: %v: please report it: %s", p, debug.Stack())
-			err = h.fail(w, env, cfg, fmt.Errorf("panic: %v", p), log)
+			c.log.Errorf("panic: %v: please report it: %s", p, debug.Stack())
+			err = c.fail(fmt.Errorf("panic: %v", p))
 		}
 	}()
-	if status := env.refusedStatus(); status != 0 {
-		return h.fail(w, env, cfg, refused(status, env["REQUEST_URI"]), log)
-	}
-	if site.err != nil {
-		return h.fail(w, env, cfg, site.err, log)
-	}
-	if loop := cfg.checkLoop(env); loop != nil {
-		return h.fail(w, env, cfg, misconfigured(loop, env, h.folder), log)
-	}
-	req, mapping, err := newRequest(env, cfg)
+	req, mapping, err := c.request()
 	if err != nil {
-		return h.fail(w, env, cfg, err, log)
+		return c.fail(err)
 	}
-	if cfg.Secret != "" {
-		sign(req, cfg.Secret, start)
-	}
-	if req.ContentLength != 0 {
-		req.Body = &requestBody{r: stdin, length: req.ContentLength, limit: int64(cfg.MaxBody), left: left}
-	}
-	if log.level >= LevelDebug {
-		log.debugf("to %v: %s %s, Host %s, fields %s", &cfg.Upstream, req.Method, req.RequestURI, req.Host, slices.Sorted(maps.Keys(req.Header)))
-	}
-	resp, err := site.client.RoundTrip(req.WithContext(ctx))
+	resp, err := site.transport.RoundTrip(req.WithContext(ctx))
 	if err != nil {
-		return h.fail(w, env, cfg, err, log)
+		return c.fail(err)
 	}
-	err = writeAnswer(w, resp, mapping, log)
-	h.logAnswer(log, req, resp, start, err)
+	err = writeResponse(w, resp, mapping, &c.log)
+	c.logResponse(req, resp, err)
 	return err
 }
 
-func (h *handler) site(env Environ) *site {
-	if h.sites == nil {
-		return loadSite(env, h.folder)
-	}
-	return h.sites.site(env)
+// A call is one request on its way.
+type call struct {
+	w     ResponseWriter
+	in    *Request
+	site  *Site
+	cfg   *settings.Config
+	log   Logger
+	start time.Time
 }
 
-// fail answers with an error page. A visitor who has left gets none, and one
-// who has a part of an answer no other.
-func (h *handler) fail(w answerWriter, env Environ, cfg *Config, err error, log *logger) error {
-	if w.hasStarted() {
+func newCall(w ResponseWriter, in *Request, site *Site) *call {
+	c := &call{w: w, in: in, site: site, cfg: site.cfg, start: time.Now()}
+	c.log = Logger{W: in.Log, Level: c.cfg.LogLevel, ID: requestID(in.Env)}
+	for _, note := range site.takeNotes() {
+		c.log.Printf(note.Level, "%s", note.Text)
+	}
+	return c
+}
+
+// request returns the request to send to the app, and how the app's URLs and
+// the public ones relate.
+func (c *call) request() (*http.Request, reverseMapping, error) {
+	if status := c.in.Env.refusedStatus(); status != 0 {
+		return nil, reverseMapping{}, refused(status, c.in.Env["REQUEST_URI"])
+	}
+	if c.site.err != nil {
+		return nil, reverseMapping{}, c.site.err
+	}
+	if err := c.site.checkLoop(c.in.Env); err != nil {
+		return nil, reverseMapping{}, err
+	}
+	req, mapping, err := newRequest(c.in.Env, c.cfg, c.site.mark)
+	if err != nil {
+		return nil, reverseMapping{}, err
+	}
+	if c.cfg.Secret != "" {
+		sign(req, c.cfg.Secret, c.start)
+	}
+	if req.ContentLength != 0 {
+		req.Body = &requestBody{r: c.in.Body, length: req.ContentLength, limit: int64(c.cfg.MaxBody), gone: c.in.Gone}
+	}
+	if c.log.Level >= settings.LevelDebug {
+		c.log.Debugf("to %v: %s %s, Host %s, fields %s", &c.cfg.Upstream, req.Method, req.RequestURI, req.Host, slices.Sorted(maps.Keys(req.Header)))
+	}
+	return req, mapping, nil
+}
+
+// fail answers with an error page. A client that has left gets none, and one
+// that has a part of a response no other.
+func (c *call) fail(err error) error {
+	if c.w.HasStarted() {
 		return err
 	}
-	if visitorLeft(err) {
-		log.infof("%s: the visitor left", env["REQUEST_METHOD"])
+	if clientLeft(err) {
+		c.log.Infof("%s: the visitor left", c.in.Env["REQUEST_METHOD"])
 		return err
 	}
 	f := asFailure(err)
-	level := LevelError
+	level := settings.LevelError
 	if f.status < 500 || f.status == http.StatusNotImplemented {
-		level = LevelWarn // the visitor's doing
+		level = settings.LevelWarn // the request's fault, not the site's
 	}
-	log.printf(level, "%d %v", f.status, f)
-	return writeErrorPage(w, env, cfg, f, log)
+	c.log.Printf(level, "%d %v", f.status, f)
+	return writeErrorPage(c.w, c.in.Env, c.cfg, f, &c.log)
 }
 
-func (h *handler) logAnswer(log *logger, req *http.Request, resp *http.Response, start time.Time, err error) {
-	took := time.Since(start).Round(time.Millisecond / 10)
+func (c *call) logResponse(req *http.Request, resp *http.Response, err error) {
+	took := time.Since(c.start).Round(time.Millisecond / 10)
 	switch {
 	case err == nil:
-		log.infof("%s %s: %d in %v", req.Method, req.RequestURI, resp.StatusCode, took)
-	case visitorLeft(err):
-		log.infof("%s %s: %d, the visitor left after %v", req.Method, req.RequestURI, resp.StatusCode, took)
+		c.log.Infof("%s %s: %d in %v", req.Method, req.RequestURI, resp.StatusCode, took)
+	case clientLeft(err):
+		c.log.Infof("%s %s: %d, the visitor left after %v", req.Method, req.RequestURI, resp.StatusCode, took)
 	default:
-		log.errorf("%s %s: %d cut short after %v: %v", req.Method, req.RequestURI, resp.StatusCode, took, err)
+		c.log.Errorf("%s %s: %d cut short after %v: %v", req.Method, req.RequestURI, resp.StatusCode, took, asFailure(err))
 	}
 }

@@ -8,15 +8,16 @@ import (
 	"net"
 	"strings"
 	"testing"
+
+	"proxy.cgi/cgiproxy/internal/testkit"
 )
 
 // handle answers a request as the handler in folder does.
-func handle(t *testing.T, ctx context.Context, folder string, env Environ, stdin io.Reader) (answer cgiAnswer, logged string, err error) {
+func handle(t *testing.T, ctx context.Context, folder string, env Environ, stdin io.Reader) (answer testkit.CGIResponse, logged string, err error) {
 	t.Helper()
 	var b bytes.Buffer
-	h := &handler{folder: folder, log: &b}
 	answer, err = readCGI(t, func(w *cgiWriter) error {
-		return h.serve(ctx, w, env, stdin, func() bool { return false })
+		return Serve(ctx, w, &Request{Env: env, Body: stdin, Log: &b}, LoadSite(env, folder))
 	})
 	return answer, b.String(), err
 }
@@ -24,8 +25,8 @@ func handle(t *testing.T, ctx context.Context, folder string, env Environ, stdin
 func TestHandler(t *testing.T) {
 	type request struct{ head, body string }
 	got := make(chan request, 1)
-	app := startApp(t, func(conn net.Conn) {
-		head, err := readHeadBytes(conn)
+	app := testkit.StartApp(t, func(conn net.Conn) {
+		head, err := testkit.ReadHead(conn)
 		if err != nil {
 			return
 		}
@@ -35,7 +36,7 @@ func TestHandler(t *testing.T) {
 		io.WriteString(conn, "HTTP/1.1 303 Look there\r\nLocation: /done\r\nContent-Length: 2\r\n\r\nhi")
 	})
 	folder := t.TempDir()
-	writeFile(t, folder, ".htcgiproxy", app.upstream()+"\nSTRIP_PREFIX=auto\nLOG_LEVEL=info\n")
+	testkit.WriteFile(t, folder, ".htcgiproxy", app.Upstream()+"\nSTRIP_PREFIX=auto\nLOG_LEVEL=info\n")
 	env := visit("SCRIPT_NAME=/sub/proxy.cgi", "REQUEST_URI=/sub/a?b", "REQUEST_METHOD=POST", "CONTENT_LENGTH=5", "UNIQUE_ID=id7")
 	answer, logged, err := handle(t, t.Context(), folder, env, strings.NewReader("hello, and more"))
 	if err != nil {
@@ -44,14 +45,14 @@ func TestHandler(t *testing.T) {
 	if r := <-got; !strings.HasPrefix(r.head, "POST /a?b HTTP/1.1\r\nHost: example.com\r\n") || r.body != "hello" {
 		t.Errorf("the app got %q with body %q", r.head, r.body)
 	}
-	if answer.status != "Status: 303 Look there" || answer.body != "hi" || answer.values("Location")[0] != "/sub/done" {
+	if answer.Status != "Status: 303 Look there" || answer.Body != "hi" || answer.Values("Location")[0] != "/sub/done" {
 		t.Errorf("the web server got %+v", answer)
 	}
-	wantText(t, logged, "proxy.cgi: info: [id7] POST /a?b: 303 in ")
+	testkit.WantText(t, logged, "proxy.cgi: info: [id7] POST /a?b: 303 in ")
 }
 
 func TestHandlerFails(t *testing.T) {
-	refusing := listen(t, "tcp", "127.0.0.1:0")
+	refusing := testkit.Listen(t, "tcp", "127.0.0.1:0")
 	refusing.Close()
 	tests := []struct {
 		name, settings string
@@ -68,16 +69,16 @@ func TestHandlerFails(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			folder := t.TempDir()
-			writeFile(t, folder, ".htcgiproxy", tt.settings)
+			testkit.WriteFile(t, folder, ".htcgiproxy", tt.settings)
 			answer, logged, err := handle(t, t.Context(), folder, visit(append(tt.vars, "UNIQUE_ID=id7")...), strings.NewReader("hello"))
 			if err != nil {
 				t.Errorf("got error %v, want none for a whole error page", err)
 			}
-			if answer.status != "Status: "+tt.status {
-				t.Errorf("got %q, want Status: %s", answer.status, tt.status)
+			if answer.Status != "Status: "+tt.status {
+				t.Errorf("got %q, want Status: %s", answer.Status, tt.status)
 			}
-			wantText(t, answer.body, tt.status, "Request id7")
-			wantText(t, logged, tt.log)
+			testkit.WantText(t, answer.Body, tt.status, "Request id7")
+			testkit.WantText(t, logged, tt.log)
 			if strings.Count(logged, "\n") != 1+strings.Count(tt.settings, "BODYS") {
 				t.Errorf("logged %q, want one line for each message", logged)
 			}
@@ -87,37 +88,56 @@ func TestHandlerFails(t *testing.T) {
 
 // An answer that is cut short cannot become an error page any more.
 func TestHandlerCutAnswer(t *testing.T) {
-	app := startApp(t, func(conn net.Conn) {
-		readHeadBytes(conn)
+	app := testkit.StartApp(t, func(conn net.Conn) {
+		testkit.ReadHead(conn)
 		io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhi")
 	})
 	folder := t.TempDir()
-	writeFile(t, folder, ".htcgiproxy", app.upstream())
+	testkit.WriteFile(t, folder, ".htcgiproxy", app.Upstream())
 	answer, logged, err := handle(t, t.Context(), folder, visit(), nil)
 	if err == nil {
 		t.Error("got no error for an answer that was cut short")
 	}
-	if answer.status != "Status: 200 OK" || answer.body != "hi" {
+	if answer.Status != "Status: 200 OK" || answer.Body != "hi" {
 		t.Errorf("got %+v, want what has come and no more", answer)
 	}
-	wantText(t, logged, "proxy.cgi: error: ", "GET /: 200 cut short after ")
+	testkit.WantText(t, logged, "proxy.cgi: error: ", "GET /: 200 cut short after ")
 }
 
 // A visitor who has left gets no page, and is no error of the site.
 func TestHandlerVisitorLeft(t *testing.T) {
 	ctx, leave := context.WithCancel(t.Context())
-	app := startApp(t, func(conn net.Conn) {
-		readHeadBytes(conn)
+	app := testkit.StartApp(t, func(conn net.Conn) {
+		testkit.ReadHead(conn)
 		leave()
 		io.Copy(io.Discard, conn)
 	})
 	folder := t.TempDir()
-	writeFile(t, folder, ".htcgiproxy", app.upstream())
+	testkit.WriteFile(t, folder, ".htcgiproxy", app.Upstream())
 	answer, logged, err := handle(t, ctx, folder, visit(), nil)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got error %v, want %v", err, context.Canceled)
 	}
-	if answer.status != "" || logged != "" {
+	if answer.Status != "" || logged != "" {
 		t.Errorf("got answer %+v and log %q, want neither", answer, logged)
+	}
+}
+
+// A panic is a 500 and a log line, of which the client reads nothing.
+func TestServePanic(t *testing.T) {
+	site := &Site{cfg: configure(t), mark: "mark"} // its use is a panic
+	var logged bytes.Buffer
+	answer, err := readCGI(t, func(w *cgiWriter) error {
+		return Serve(t.Context(), w, &Request{Env: visit(), Log: &logged}, site)
+	})
+	if err != nil || answer.Status != "Status: 500 Internal Server Error" {
+		t.Errorf("got %q, error %v, want 500", answer.Status, err)
+	}
+	testkit.WantText(t, logged.String(), "proxy.cgi: error: ", "panic: ", "please report it")
+	if strings.Count(logged.String(), "panic: ") != strings.Count(logged.String(), "\n") {
+		t.Errorf("logged %q, want one line for each message", logged.String())
+	}
+	if strings.Contains(answer.Body, "panic") {
+		t.Errorf("the client reads %q", answer.Body)
 	}
 }

@@ -6,51 +6,27 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"proxy.cgi/cgiproxy/settings"
+	"proxy.cgi/cgiproxy/syntax"
 )
 
-// Level says how much is logged: LevelWarn (the zero value) what the owner
-// should look at, LevelInfo also a line for each request, LevelDebug also
-// where the settings came from.
-type Level int
-
-const (
-	LevelError Level = iota - 1
-	LevelWarn
-	LevelInfo
-	LevelDebug
-)
-
-var levelNames = [...]string{"error", "warn", "info", "debug"}
-
-func (l Level) String() string { return levelNames[l-LevelError] }
-
-// Decode implements envconfig.Decoder.
-func (l *Level) Decode(value string) error {
-	for i, name := range levelNames {
-		if strings.EqualFold(value, name) {
-			*l = LevelError + Level(i)
-			return nil
-		}
-	}
-	return fmt.Errorf("want one of %s", strings.Join(levelNames[:], ", "))
+// A Logger writes lines for the owner.
+type Logger struct {
+	W     io.Writer      // the web server's error log
+	Level settings.Level // of the lines to write; zero is settings.LevelWarn
+	ID    string         // of the request, as the client's error page shows it
 }
 
-// A logger writes to the web server's error log, a line for each message, with
-// the id that the visitor's error page shows.
-type logger struct {
-	w     io.Writer
-	level Level
-	id    string
-}
-
-func (l *logger) printf(level Level, format string, args ...any) {
-	if level > l.level {
+// Printf writes a line if its level is one to write.
+func (l *Logger) Printf(level settings.Level, format string, args ...any) {
+	if level > l.Level {
 		return
 	}
 	line := fmt.Sprintf(format, args...)
 	// One write, so that the lines of concurrent requests do not mix; and one
-	// line, so that nothing a visitor or an app sends can pass for another.
-	fmt.Fprintf(l.w, "proxy.cgi: %s: [%s] %s\n", level, l.id, printable(line))
+	// line, so that nothing a client or an app sends can pass for another.
+	fmt.Fprintf(l.W, "proxy.cgi: %s: [%s] %s\n", level, l.ID, printable(line))
 }
 
 // printable returns s as a terminal or an editor shows it, and nothing else: a
@@ -62,7 +38,7 @@ func printable(s string) string {
 	for len(s) > 0 {
 		r, size := utf8.DecodeRuneInString(s)
 		switch {
-		case isControl(r):
+		case syntax.IsControl(r):
 			b.WriteByte(' ')
 		case r == utf8.RuneError && size == 1:
 			fmt.Fprintf(&b, `\x%02x`, s[0])
@@ -76,7 +52,22 @@ func printable(s string) string {
 	return b.String()
 }
 
-func (l *logger) errorf(format string, args ...any) { l.printf(LevelError, format, args...) }
-func (l *logger) warnf(format string, args ...any)  { l.printf(LevelWarn, format, args...) }
-func (l *logger) infof(format string, args ...any)  { l.printf(LevelInfo, format, args...) }
-func (l *logger) debugf(format string, args ...any) { l.printf(LevelDebug, format, args...) }
+// Errorf writes a line of settings.LevelError.
+func (l *Logger) Errorf(format string, args ...any) {
+	l.Printf(settings.LevelError, format, args...)
+}
+
+// Warnf writes a line of settings.LevelWarn.
+func (l *Logger) Warnf(format string, args ...any) {
+	l.Printf(settings.LevelWarn, format, args...)
+}
+
+// Infof writes a line of settings.LevelInfo.
+func (l *Logger) Infof(format string, args ...any) {
+	l.Printf(settings.LevelInfo, format, args...)
+}
+
+// Debugf writes a line of settings.LevelDebug.
+func (l *Logger) Debugf(format string, args ...any) {
+	l.Printf(settings.LevelDebug, format, args...)
+}

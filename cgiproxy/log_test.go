@@ -4,23 +4,25 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"proxy.cgi/cgiproxy/settings"
 )
 
 func TestLogger(t *testing.T) {
 	tests := []struct {
-		level Level
+		level settings.Level
 		want  string
 	}{
-		{LevelError, "e"}, {LevelWarn, "ew"}, {LevelInfo, "ewi"}, {LevelDebug, "ewid"},
+		{settings.LevelError, "e"}, {settings.LevelWarn, "ew"}, {settings.LevelInfo, "ewi"}, {settings.LevelDebug, "ewid"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.level.String(), func(t *testing.T) {
 			var b bytes.Buffer
-			log := logger{w: &b, level: tt.level, id: "id"}
-			log.errorf("e")
-			log.warnf("w")
-			log.infof("i")
-			log.debugf("d")
+			log := Logger{W: &b, Level: tt.level, ID: "id"}
+			log.Errorf("e")
+			log.Warnf("w")
+			log.Infof("i")
+			log.Debugf("d")
 			var got string
 			for line := range strings.Lines(b.String()) {
 				got += strings.TrimSpace(line[strings.LastIndex(line, "]")+1:])
@@ -51,25 +53,10 @@ func TestLogLine(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var b bytes.Buffer
-			logTo(&b).warnf("path %s", tt.text)
+			logTo(&b).Warnf("path %s", tt.text)
 			if want := "proxy.cgi: warn: [test] path " + tt.want + "\n"; b.String() != want {
 				t.Errorf("logged %q, want %q", b.String(), want)
 			}
 		})
 	}
-}
-
-func TestLevelDecode(t *testing.T) {
-	for value, want := range map[string]Level{"error": LevelError, "WARN": LevelWarn, "Info": LevelInfo, "debug": LevelDebug} {
-		var got Level
-		if err := got.Decode(value); err != nil || got != want {
-			t.Errorf("Decode(%q) is %v, error %v, want %v", value, got, err, want)
-		}
-	}
-	var l Level
-	err := l.Decode("loud")
-	if err == nil {
-		t.Fatal(`Decode("loud") has no error`)
-	}
-	wantText(t, err.Error(), "error", "warn", "info", "debug")
 }

@@ -9,6 +9,9 @@ import (
 	"net/netip"
 	"os"
 	"strings"
+
+	"proxy.cgi/cgiproxy/settings"
+	"proxy.cgi/cgiproxy/syntax"
 )
 
 // An upstream that leads back to this site would have each request start the
@@ -23,26 +26,30 @@ const loopField = "X-Proxy-Loop"
 
 // siteMark returns what tells one site from another that it may well send its
 // requests to: a folder on a machine together with where it sends them.
-func siteMark(folder string, u *Upstream) string {
+func siteMark(folder string, u *settings.Upstream) string {
 	host, _ := os.Hostname() // without it only copies of one site are alike
-	sum := sha256.Sum256([]byte(strings.Join([]string{host, folder, u.scheme, u.network, u.address, u.base}, "\x00")))
+	text := make([]byte, 0, 256)
+	for _, part := range [...]string{host, folder, u.Scheme, u.Network, u.Address, u.Base} {
+		text = append(append(text, part...), 0)
+	}
+	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:8])
 }
 
 // checkLoop reports an upstream that is this site itself.
-func (c *Config) checkLoop(env Environ) *settingError {
-	if !hasToken(env["HTTP_"+variableName(loopField)], c.mark) && !c.isOwnURL(env) {
+func (s *Site) checkLoop(env Environ) error {
+	if !syntax.HasToken(env["HTTP_"+variableName(loopField)], s.mark) && !isOwnURL(env, s.cfg) {
 		return nil
 	}
-	return &settingError{name: "UPSTREAM", value: c.Upstream.String(), err: errors.New("leads back to this site itself, so each request would start the next")}
+	return s.cfg.Misconfigured("UPSTREAM", errors.New("leads back to this site itself, so each request would start the next"))
 }
 
 // isOwnURL reports whether the app is sought where the client has sent this very
 // request: same port, same Host, same path. The mark would end the loop only
 // where a second worker is free.
-func (c *Config) isOwnURL(env Environ) bool {
-	name, port, err := net.SplitHostPort(c.Upstream.address)
-	if err != nil || port != env["SERVER_PORT"] || !c.PreserveHost || c.Upstream.base != "" || c.StripPrefix != "" {
+func isOwnURL(env Environ, cfg *settings.Config) bool {
+	name, port, err := net.SplitHostPort(cfg.Upstream.Address)
+	if err != nil || port != env["SERVER_PORT"] || !cfg.PreserveHost || cfg.Upstream.Base != "" || cfg.StripPrefix != "" {
 		return false
 	}
 	return isOwnName(name, env) && confirmsPort(env)
@@ -50,7 +57,7 @@ func (c *Config) isOwnURL(env Environ) bool {
 
 // isOwnName reports whether a name of the app is one of the web server.
 func isOwnName(name string, env Environ) bool {
-	if isLoopback(name) || strings.EqualFold(name, env["SERVER_NAME"]) {
+	if settings.IsLoopback(name) || strings.EqualFold(name, env["SERVER_NAME"]) {
 		return true
 	}
 	app, err1 := netip.ParseAddr(name)
@@ -58,14 +65,12 @@ func isOwnName(name string, env Environ) bool {
 	return err1 == nil && err2 == nil && app.Unmap() == own.Unmap()
 }
 
-// setMark marks the request. Marks that came with it, of other sites, are kept
+// setMark marks a request. Marks that came with it, of other sites, are kept
 // only from TRUSTED_PROXIES: a loop may lead through several sites, but what a
 // stranger claims is not passed on.
-func (c *Config) setMark(h http.Header, env Environ) {
-	marks := c.mark
-	peer, err := netip.ParseAddr(env["REMOTE_ADDR"])
-	if before := h.Get(loopField); before != "" && err == nil && c.TrustedProxies.contain(peer) {
-		marks = before + ", " + marks
+func setMark(h http.Header, mark string, believed bool) {
+	if before := h.Get(loopField); before != "" && believed {
+		mark = before + ", " + mark
 	}
-	h[loopField] = []string{marks}
+	h[loopField] = []string{mark}
 }

@@ -4,6 +4,8 @@ import (
 	"net"
 	"strings"
 	"testing"
+
+	"proxy.cgi/cgiproxy/internal/testkit"
 )
 
 // An upstream at the address that the client has connected to is found before
@@ -46,12 +48,12 @@ func TestLoopByAddress(t *testing.T) {
 			if name, value, ok := strings.Cut(tt.vars, "="); ok {
 				env[name] = value
 			}
-			loop := configure(t, tt.settings...).checkLoop(env)
+			loop := (&Site{cfg: configure(t, tt.settings...), mark: "mark"}).checkLoop(env)
 			if got := loop != nil; got != tt.want {
 				t.Fatalf("got error %v, want one: %v", loop, tt.want)
 			}
 			if loop != nil {
-				wantText(t, loop.Error(), "CGIPROXY_UPSTREAM", "leads back to this site itself")
+				testkit.WantText(t, loop.Error(), "CGIPROXY_UPSTREAM", "leads back to this site itself")
 			}
 		})
 	}

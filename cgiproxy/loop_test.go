@@ -1,43 +1,40 @@
 package cgiproxy
 
 import (
-	"bytes"
 	"strings"
 	"testing"
+
+	"proxy.cgi/cgiproxy/internal/testkit"
 )
 
 // A request that comes back is not sent again. What a client claims reaches no
 // app.
 func TestLoopMark(t *testing.T) {
 	folder := t.TempDir()
-	load := func(folder string, settings ...string) *Config {
-		writeFile(t, folder, ".htcgiproxy", strings.Join(settings, "\n"))
-		cfg, _, err := loadConfig(nil, folder)
-		if err != nil {
-			t.Fatal(err)
+	load := func(folder string, settings ...string) *Site {
+		testkit.WriteFile(t, folder, ".htcgiproxy", strings.Join(settings, "\n"))
+		site := LoadSite(nil, folder)
+		if site.err != nil {
+			t.Fatal(site.err)
 		}
-		return cfg
+		return site
 	}
-	cfg := load(folder, "UPSTREAM=6543")
-	first, _, err := newRequest(visit(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	mark := first.Header.Get("X-Proxy-Loop")
+	site := load(folder, "UPSTREAM=6543")
+	mark := site.mark
 	if mark == "" {
-		t.Fatal("the request has no mark")
+		t.Fatal("the site has no mark")
 	}
 	trusting := load(t.TempDir(), "UPSTREAM=6543", "TRUSTED_PROXIES=198.51.100.7")
 	tests := []struct {
 		name string
-		cfg  *Config
+		site *Site
 		with string // in X-Proxy-Loop
 		want string // to the app, "" for a loop
 	}{
-		{"the same site", cfg, mark, ""},
-		{"the same site, by way of others", cfg, "other, " + mark + ", another", ""},
+		{"the same site", site, mark, ""},
+		{"the same site, by way of others", site, "other, " + mark + ", another", ""},
 		{"the same site, in its other way to run", load(folder, "UPSTREAM=6543", "MAX_BODY=1"), mark, ""},
-		{"forged", cfg, "other", mark},
+		{"forged", site, "other", mark},
 		{"the same folder with another app", load(folder, "UPSTREAM=6544"), mark, load(folder, "UPSTREAM=6544").mark},
 		{"another folder", load(t.TempDir(), "UPSTREAM=6543"), mark, "*"},
 		{"another site, which trusts this one", trusting, mark, mark + ", " + trusting.mark},
@@ -45,14 +42,14 @@ func TestLoopMark(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			env := visit("HTTP_X_PROXY_LOOP=" + tt.with)
-			loop := tt.cfg.checkLoop(env)
+			loop := tt.site.checkLoop(env)
 			if (loop != nil) != (tt.want == "") {
 				t.Fatalf("got error %v, want one: %t", loop, tt.want == "")
 			}
 			if loop != nil {
 				return
 			}
-			req, _, err := newRequest(env, tt.cfg)
+			req, _, err := newRequest(env, tt.site.cfg, tt.site.mark)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -63,14 +60,10 @@ func TestLoopMark(t *testing.T) {
 		})
 	}
 
-	var logged bytes.Buffer
-	h := &handler{folder: folder, log: &logged}
-	writeFile(t, folder, ".htcgiproxy", "UPSTREAM=6543")
-	answer, err := readCGI(t, func(w *cgiWriter) error {
-		return h.serve(t.Context(), w, visit("HTTP_X_PROXY_LOOP="+mark), nil, nil)
-	})
-	if err != nil || answer.status != "Status: 500 Internal Server Error" {
-		t.Errorf("got %q, error %v, want 500", answer.status, err)
+	testkit.WriteFile(t, folder, ".htcgiproxy", "UPSTREAM=6543")
+	answer, logged, err := handle(t, t.Context(), folder, visit("HTTP_X_PROXY_LOOP="+mark), nil)
+	if err != nil || answer.Status != "Status: 500 Internal Server Error" {
+		t.Errorf("got %q, error %v, want 500", answer.Status, err)
 	}
-	wantText(t, logged.String(), `500 CGIPROXY_UPSTREAM is "127.0.0.1:6543": leads back to this site itself`, "write for example CGIPROXY_UPSTREAM=6543 into "+folder)
+	testkit.WantText(t, logged, `500 CGIPROXY_UPSTREAM is "6543": leads back to this site itself`, "write for example CGIPROXY_UPSTREAM=6543 into "+folder)
 }

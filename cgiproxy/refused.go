@@ -1,7 +1,6 @@
 package cgiproxy
 
 import (
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -26,26 +25,6 @@ func errorStatus(redirectStatus string) int {
 		return 0
 	}
 	return status
-}
-
-// isRedirectStatus reports whether name is REDIRECT_STATUS, be it of an earlier
-// redirect: Apache puts one more REDIRECT_ before it with each.
-func isRedirectStatus(name string) bool {
-	prefix, ok := strings.CutSuffix(name, "STATUS")
-	return ok && prefix != "" && strings.ReplaceAll(prefix, "REDIRECT_", "") == ""
-}
-
-// refused is a request that must not reach the app.
-func refused(status int, target string) *failure {
-	f := &failure{
-		status: status,
-		cause:  fmt.Errorf("the web server itself refused %.200q, and has proxy.cgi show its error page", target),
-		remedy: "the app is not asked; htaccess.example leaves such pages to the server (RewriteCond with REDIRECT_STATUS)",
-	}
-	if status < http.StatusMultipleChoices { // a page with such a status would be a success
-		f.status = http.StatusInternalServerError
-	}
-	return f
 }
 
 // provesUser reports whether REMOTE_USER is somebody the web server has

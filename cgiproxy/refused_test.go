@@ -5,6 +5,8 @@ import (
 	"net"
 	"strings"
 	"testing"
+
+	"proxy.cgi/cgiproxy/internal/testkit"
 )
 
 func TestRefused(t *testing.T) {
@@ -38,13 +40,13 @@ func TestRefused(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			asked := make(chan bool, 1)
-			app := startApp(t, func(conn net.Conn) {
+			app := testkit.StartApp(t, func(conn net.Conn) {
 				asked <- true
-				readHeadBytes(conn)
-				io.WriteString(conn, noAnswerBody)
+				testkit.ReadHead(conn)
+				io.WriteString(conn, testkit.NoBody)
 			})
 			folder := t.TempDir()
-			writeFile(t, folder, ".htcgiproxy", app.upstream())
+			testkit.WriteFile(t, folder, ".htcgiproxy", app.Upstream())
 			got, log, err := handle(t, t.Context(), folder, visit(tt.vars...), strings.NewReader(""))
 			if err != nil {
 				t.Fatal(err)
@@ -55,10 +57,10 @@ func TestRefused(t *testing.T) {
 			if tt.want == "" {
 				return
 			}
-			if got.status != tt.want {
-				t.Errorf("got %q, want %q", got.status, tt.want)
+			if got.Status != tt.want {
+				t.Errorf("got %q, want %q", got.Status, tt.want)
 			}
-			wantText(t, log, `the web server itself refused "/"`, "RewriteCond")
+			testkit.WantText(t, log, `the web server itself refused "/"`, "RewriteCond")
 		})
 	}
 }

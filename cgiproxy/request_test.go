@@ -5,21 +5,24 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"proxy.cgi/cgiproxy/internal/testkit"
+	"proxy.cgi/cgiproxy/settings"
 )
 
 // head returns the bytes of the request line and header section that are sent
 // to the app.
-func head(t *testing.T, env Environ, cfg *Config) string {
+func head(t *testing.T, env Environ, cfg *settings.Config) string {
 	t.Helper()
 	before := maps.Clone(env)
-	req, _, err := newRequest(env, cfg)
+	req, _, err := newRequest(env, cfg, "mark")
 	if err != nil {
 		t.Fatalf("newRequest: %v", err)
 	}
 	if !maps.Equal(env, before) {
 		t.Errorf("newRequest changed its argument\n got %q\nwant %q", env, before)
 	}
-	return string(requestHead(req))
+	return sentHead(t, req, cfg)
 }
 
 func TestRequestHead(t *testing.T) {
@@ -80,7 +83,6 @@ func TestRequestHead(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			want := strings.Join(tt.want, "\r\n") + "\r\n\r\n"
 			cfg := configure(t, tt.settings...)
-			cfg.mark = "mark"
 			if got := head(t, tt.env, cfg); got != want {
 				t.Errorf("got\n%s\nwant\n%s", got, want)
 			}
@@ -125,7 +127,6 @@ func TestRequestFields(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			cfg := configure(t)
-			cfg.mark = "mark"
 			got := head(t, visit(tt.vars...), cfg)
 			lines := strings.Split(strings.TrimSuffix(got, "\r\n\r\n"), "\r\n")[1:]
 			var rest []string
@@ -164,8 +165,8 @@ func TestRequestBodyLength(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			cfg := configure(t)
-			cfg.MaxBody = ByteCount(tt.limit)
-			req, _, err := newRequest(visit(tt.vars...), cfg)
+			cfg.MaxBody = settings.ByteCount(tt.limit)
+			req, _, err := newRequest(visit(tt.vars...), cfg, "mark")
 			if err != nil {
 				t.Fatalf("newRequest: %v", err)
 			}
@@ -173,7 +174,7 @@ func TestRequestBodyLength(t *testing.T) {
 				t.Errorf("ContentLength is %d, want %d", req.ContentLength, tt.want)
 			}
 			var lines []string
-			for line := range strings.SplitSeq(string(requestHead(req)), "\r\n") {
+			for line := range strings.SplitSeq(sentHead(t, req, cfg), "\r\n") {
 				if strings.HasPrefix(line, "Content-Length:") || strings.HasPrefix(line, "Transfer-Encoding:") {
 					lines = append(lines, line)
 				}
@@ -239,9 +240,10 @@ func TestRequestRefused(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			req, _, err := newRequest(visit(tt.vars...), configure(t, tt.settings...))
+			cfg := configure(t, tt.settings...)
+			req, _, err := newRequest(visit(tt.vars...), cfg, "mark")
 			if err == nil {
-				t.Fatalf("with %q got the request\n%s\nwant status %d", tt.vars, requestHead(req), tt.status)
+				t.Fatalf("with %q got the request\n%s\nwant status %d", tt.vars, sentHead(t, req, cfg), tt.status)
 			}
 			wantFailure(t, err, tt.status)
 		})
@@ -249,12 +251,12 @@ func TestRequestRefused(t *testing.T) {
 }
 
 func TestRequestWebSocketAdvice(t *testing.T) {
-	_, _, err := newRequest(visit("HTTP_CONNECTION=Upgrade", "HTTP_UPGRADE=websocket"), configure(t))
+	_, _, err := newRequest(visit("HTTP_CONNECTION=Upgrade", "HTTP_UPGRADE=websocket"), configure(t), "mark")
 	if err == nil {
 		t.Fatal("a websocket handshake was accepted")
 	}
 	// why, and what works
-	wantText(t, asFailure(err).advice, "CGI", "WebSocket", "Server-sent events", "long polling")
+	testkit.WantText(t, asFailure(err).advice, "CGI", "WebSocket", "Server-sent events", "long polling")
 }
 
 // net/http/cgi refuses what it does not know.
@@ -282,13 +284,13 @@ func TestRequestDestination(t *testing.T) {
 		{"HTTP_CGIPROXY_UPSTREAM=evil.example:99"},
 		{"PATH_INFO=//evil.example:99/", "REQUEST_URI="},
 	} {
-		req, _, err := newRequest(visit(vars...), cfg)
+		req, _, err := newRequest(visit(vars...), cfg, "mark")
 		if err != nil {
 			t.Errorf("with %q: %v", vars, err)
 			continue
 		}
-		if req.URL.Scheme != "http" || req.URL.Host != "127.0.0.1:6543" || cfg.Upstream.address != "127.0.0.1:6543" {
-			t.Errorf("with %q: the request goes to %s at %s, want http://127.0.0.1:6543", vars, req.URL, cfg.Upstream.address)
+		if req.URL.Scheme != "http" || req.URL.Host != "127.0.0.1:6543" || cfg.Upstream.Address != "127.0.0.1:6543" {
+			t.Errorf("with %q: the request goes to %s at %s, want http://127.0.0.1:6543", vars, req.URL, cfg.Upstream.Address)
 		}
 	}
 }

@@ -9,31 +9,33 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+
+	"proxy.cgi/cgiproxy/upstream"
 )
 
-// writeAnswer copies the app's answer to the web server: status, header
+// writeResponse copies the app's response to the web server: status, header
 // section, and each piece of the body as it comes. An error after the header
-// means an answer that was cut short.
-func writeAnswer(w answerWriter, resp *http.Response, m reverseMapping, log *logger) error {
+// means a response that was cut short.
+func writeResponse(w ResponseWriter, resp *http.Response, m reverseMapping, log *Logger) error {
 	defer resp.Body.Close()
 	h := w.Header()
 	for name, values := range resp.Header {
 		h[name] = values
 	}
-	filterAnswer(h, resp.StatusCode, log)
+	filterResponse(h, resp.StatusCode, log)
 	m.rewriteResponse(h)
 	splitLongFields(h, log)
 	w.WriteStatus(resp.StatusCode, reasonPhrase(resp))
 	return copyPieces(w, resp.Body)
 }
 
-// filterAnswer drops what a web server would take as meant for itself.
-func filterAnswer(h http.Header, code int, log *logger) {
+// filterResponse drops what a web server would take as meant for itself.
+func filterResponse(h http.Header, code int, log *Logger) {
 	removeHopByHop(h)
 	delete(h, "Status") // RFC 3875, section 6.3.3: it would set the status
 	if location := h["Location"]; location != nil && code == http.StatusOK {
 		// Apache answers with what is at that place, or makes it a 302.
-		log.warnf("dropped Location %q of a 200 answer: the web server would follow it", location)
+		log.Warnf("dropped Location %q of a 200 answer: the web server would follow it", location)
 		delete(h, "Location")
 	}
 	if h["Content-Type"] == nil {
@@ -41,14 +43,14 @@ func filterAnswer(h http.Header, code int, log *logger) {
 	}
 }
 
-// reasonPhrase returns the app's own, or "" where it has none that could be
-// passed on.
+// reasonPhrase returns the app's own, or that of the status where it has none
+// that could be passed on.
 func reasonPhrase(resp *http.Response) string {
 	_, reason, _ := strings.Cut(resp.Status, " ")
-	if len(reason) > maxFieldLine {
-		return ""
+	if reason = strings.TrimSpace(reason); reason == "" || len(reason) > maxFieldLine {
+		return statusText(resp.StatusCode)
 	}
-	return strings.TrimSpace(reason)
+	return reason
 }
 
 // statusText returns a reason phrase for any status: without one nginx sends a
@@ -75,31 +77,33 @@ type writeError struct{ error }
 func (e *writeError) Error() string { return "passing it on: " + e.error.Error() }
 func (e *writeError) Unwrap() error { return e.error }
 
-// visitorLeft reports whether err only says that nobody waits for the answer
+// clientLeft reports whether err only says that nobody waits for the response
 // any more.
-func visitorLeft(err error) bool {
+func clientLeft(err error) bool {
 	if write, ok := errors.AsType[*writeError](err); ok {
 		return errors.Is(write, syscall.EPIPE) || errors.Is(write, syscall.ECONNRESET) || errors.Is(write, net.ErrClosed)
 	}
 	return errors.Is(err, context.Canceled)
 }
 
+// copyBuffer is what a response is copied in, in bytes.
+const copyBuffer = 64 << 10
+
 // buffers are for a process that answers many requests.
 var buffers = sync.Pool{New: func() any { return new([copyBuffer]byte) }}
 
 // copyPieces copies the body, and lets nothing wait for more to come. Header
 // and first piece go out together where the app sent them together.
-func copyPieces(w http.ResponseWriter, body io.Reader) error {
+func copyPieces(w ResponseWriter, body io.Reader) error {
 	flush := http.NewResponseController(w).Flush
-	if ready, ok := body.(interface{ ready() bool }); !ok || !ready.ready() {
+	if kept, ok := body.(*upstream.Body); !ok || !kept.Ready() {
 		if err := flush(); err != nil {
 			return &writeError{err}
 		}
 	}
 	buf := buffers.Get().(*[copyBuffer]byte)
 	defer buffers.Put(buf)
-	piece := buf[:]
-	wide, _ := w.(interface{ widen() []byte })
+	piece, isLarge := buf[:], false
 	for {
 		n, err := body.Read(piece)
 		if n > 0 {
@@ -107,8 +111,11 @@ func copyPieces(w http.ResponseWriter, body io.Reader) error {
 				return &writeError{err}
 			}
 		}
-		if n == len(buf) && wide != nil { // there is more than that
-			piece, wide = wide.widen(), nil
+		if n == len(buf) && !isLarge { // there is more than that
+			isLarge = true
+			if large := w.LargeBuffer(); large != nil {
+				piece = large
+			}
 		}
 		if n > 0 || err == io.EOF {
 			if err := flush(); err != nil {

@@ -1,31 +1,36 @@
 package cgiproxy
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"proxy.cgi/cgiproxy/internal/testkit"
+	"proxy.cgi/cgiproxy/settings"
 )
 
-// literalAnswer returns the answer that r holds, as the app's.
-func literalAnswer(t *testing.T, r io.Reader, method string) *http.Response {
+// literalResponse returns the response that r holds, as the app's.
+func literalResponse(t *testing.T, r io.Reader, method string) *http.Response {
 	t.Helper()
-	source := &answerSource{r: r}
-	resp, err := readAnswer(bufio.NewReader(source), source, method)
+	cfg := configure(t)
+	req, _, err := newRequest(visit("REQUEST_METHOD="+method), cfg, "mark")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, _, err := literally(cfg, req, r)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return resp
 }
 
-func TestWriteAnswer(t *testing.T) {
+func TestWriteResponse(t *testing.T) {
 	long := strings.Repeat("x", 9000)
 	tests := []struct {
 		name, answer string
@@ -75,67 +80,67 @@ func TestWriteAnswer(t *testing.T) {
 			var b bytes.Buffer
 			m := reverseMapping{&configure(t).Upstream, "example.com", publicURL{scheme: "https", host: "example.com", prefix: "/sub"}}
 			got, err := readCGI(t, func(w *cgiWriter) error {
-				return writeAnswer(w, literalAnswer(t, strings.NewReader(tt.answer), "GET"), m, logTo(&b))
+				return writeResponse(w, literalResponse(t, strings.NewReader(tt.answer), "GET"), m, logTo(&b))
 			})
 			if err != nil {
 				t.Fatalf("writeAnswer: %v", err)
 			}
-			if want := "Status: " + tt.status; got.status != want {
-				t.Errorf("%.200q\n got first line %q\nwant %q", tt.answer, got.status, want)
+			if want := "Status: " + tt.status; got.Status != want {
+				t.Errorf("%.200q\n got first line %q\nwant %q", tt.answer, got.Status, want)
 			}
-			if !slices.Equal(got.fields, tt.fields) {
-				t.Errorf("%.200q\n got fields %.200q\nwant %.200q", tt.answer, got.fields, tt.fields)
+			if !slices.Equal(got.Fields, tt.fields) {
+				t.Errorf("%.200q\n got fields %.200q\nwant %.200q", tt.answer, got.Fields, tt.fields)
 			}
-			if got.body != tt.body {
-				t.Errorf("%.200q\n got body %q\nwant %q", tt.answer, got.body, tt.body)
+			if got.Body != tt.body {
+				t.Errorf("%.200q\n got body %q\nwant %q", tt.answer, got.Body, tt.body)
 			}
 			if tt.log == "" && b.Len() > 0 {
 				t.Errorf("logged %.200q, want nothing", b.String())
 			}
-			wantText(t, b.String(), tt.log)
+			testkit.WantText(t, b.String(), tt.log)
 		})
 	}
 }
 
-func TestWriteAnswerHead(t *testing.T) {
+func TestWriteResponseHead(t *testing.T) {
 	got, err := readCGI(t, func(w *cgiWriter) error {
-		resp := literalAnswer(t, strings.NewReader("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\nContent-Type: a/b\r\n\r\n"), "HEAD")
-		return writeAnswer(w, resp, reverseMapping{app: &Upstream{}}, logTo(new(bytes.Buffer)))
+		resp := literalResponse(t, strings.NewReader("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\nContent-Type: a/b\r\n\r\n"), "HEAD")
+		return writeResponse(w, resp, reverseMapping{app: &settings.Upstream{}}, logTo(new(bytes.Buffer)))
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"Content-Length: 1000", "Content-Type: a/b"}; !slices.Equal(got.fields, want) || got.body != "" {
-		t.Errorf("got fields %q and body %q, want %q and none", got.fields, got.body, want)
+	if want := []string{"Content-Length: 1000", "Content-Type: a/b"}; !slices.Equal(got.Fields, want) || got.Body != "" {
+		t.Errorf("got fields %q and body %q, want %q and none", got.Fields, got.Body, want)
 	}
 }
 
 // A reason that the web server would choke on must not reach it.
-func TestWriteAnswerLongReason(t *testing.T) {
+func TestWriteResponseLongReason(t *testing.T) {
 	got, err := readCGI(t, func(w *cgiWriter) error {
-		resp := literalAnswer(t, strings.NewReader("HTTP/1.1 200 "+strings.Repeat("x", 9000)+"\r\n\r\nhi"), "GET")
-		return writeAnswer(w, resp, reverseMapping{app: &Upstream{}}, logTo(new(bytes.Buffer)))
+		resp := literalResponse(t, strings.NewReader("HTTP/1.1 200 "+strings.Repeat("x", 9000)+"\r\n\r\nhi"), "GET")
+		return writeResponse(w, resp, reverseMapping{app: &settings.Upstream{}}, logTo(new(bytes.Buffer)))
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.HasPrefix(got.status, "Status: 200 ") || len(got.status) > webServerLine {
-		t.Errorf("got a first line of %d bytes, %.50q, want at most %d", len(got.status), got.status, webServerLine)
+	if !strings.HasPrefix(got.Status, "Status: 200 ") || len(got.Status) > webServerLine {
+		t.Errorf("got a first line of %d bytes, %.50q, want at most %d", len(got.Status), got.Status, webServerLine)
 	}
 }
 
 // What has come goes on, though the end is missing; and there is an error.
-func TestWriteAnswerCut(t *testing.T) {
-	for _, tt := range cutAnswers {
-		t.Run(tt.name, func(t *testing.T) {
+func TestWriteResponseCut(t *testing.T) {
+	for _, tt := range testkit.CutResponses {
+		t.Run(tt.Name, func(t *testing.T) {
 			got, err := readCGI(t, func(w *cgiWriter) error {
-				return writeAnswer(w, literalAnswer(t, strings.NewReader(tt.answer), "GET"), reverseMapping{app: &Upstream{}}, logTo(new(bytes.Buffer)))
+				return writeResponse(w, literalResponse(t, strings.NewReader(tt.Text), "GET"), reverseMapping{app: &settings.Upstream{}}, logTo(new(bytes.Buffer)))
 			})
 			if err == nil {
-				t.Errorf("%q passes for a whole answer", tt.answer)
+				t.Errorf("%q passes for a whole answer", tt.Text)
 			}
-			if got.status != "Status: 200 OK" || got.body != tt.body {
-				t.Errorf("%q: got %q with body %q, want status 200 with %q", tt.answer, got.status, got.body, tt.body)
+			if got.Status != "Status: 200 OK" || got.Body != tt.Body {
+				t.Errorf("%q: got %q with body %q, want status 200 with %q", tt.Text, got.Status, got.Body, tt.Body)
 			}
 		})
 	}
@@ -143,16 +148,16 @@ func TestWriteAnswerCut(t *testing.T) {
 		broken := errors.New("connection reset")
 		got, err := readCGI(t, func(w *cgiWriter) error {
 			r := io.MultiReader(strings.NewReader("HTTP/1.1 200 OK\r\n\r\nhi"), iotest.ErrReader(broken))
-			return writeAnswer(w, literalAnswer(t, r, "GET"), reverseMapping{app: &Upstream{}}, logTo(new(bytes.Buffer)))
+			return writeResponse(w, literalResponse(t, r, "GET"), reverseMapping{app: &settings.Upstream{}}, logTo(new(bytes.Buffer)))
 		})
-		if !errors.Is(err, broken) || got.body != "hi" {
-			t.Errorf("got body %q and error %v, want %q and %v", got.body, err, "hi", broken)
+		if !errors.Is(err, broken) || got.Body != "hi" {
+			t.Errorf("got body %q and error %v, want %q and %v", got.Body, err, "hi", broken)
 		}
 	})
 }
 
 // Each piece must be at the web server before the next one comes.
-func TestWriteAnswerPieces(t *testing.T) {
+func TestWriteResponsePieces(t *testing.T) {
 	for _, tt := range []struct {
 		name, head string
 		pieces     [][2]string // what the app sends, what the web server gets
@@ -170,13 +175,17 @@ func TestWriteAnswerPieces(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer out.Close()
+			cfg := configure(t)
+			req, _, err := newRequest(visit(), cfg, "mark")
+			if err != nil {
+				t.Fatal(err)
+			}
 			done := make(chan error, 1)
 			go func() {
 				defer stdout.Close()
-				source := &answerSource{r: appReader}
-				resp, err := readAnswer(bufio.NewReader(source), source, "GET")
+				resp, _, err := literally(cfg, req, appReader)
 				if err == nil {
-					err = writeAnswer(newCGIWriter(stdout), resp, reverseMapping{app: &Upstream{}}, logTo(new(bytes.Buffer)))
+					err = writeResponse(newCGIWriter(stdout), resp, reverseMapping{app: &settings.Upstream{}}, logTo(new(bytes.Buffer)))
 				}
 				done <- err
 			}()
@@ -184,7 +193,7 @@ func TestWriteAnswerPieces(t *testing.T) {
 			// A piece that is held back makes the reads below wait forever:
 			// nothing more is sent until it is there.
 			io.WriteString(app, tt.head)
-			head, err := readHeadBytes(out)
+			head, err := testkit.ReadHead(out)
 			if err != nil || !strings.HasPrefix(head, "Status: 200 OK\r\n") {
 				t.Fatalf("before the first piece: got %q, error %v, want the header", head, err)
 			}
@@ -234,14 +243,14 @@ func TestCopyPiecesLarge(t *testing.T) {
 	defer null.Close()
 	for _, tt := range []struct {
 		name string
-		w    http.ResponseWriter
+		w    ResponseWriter
 		body pieceCounter
 		want []int
 	}{
 		{"CGI", newCGIWriter(null), pieceCounter{left: 3 * large, size: large}, []int{small, large, large, large, large}},
 		{"CGI, as it comes", newCGIWriter(null), pieceCounter{left: 3 * small, size: small - 1}, []int{small, small, small, small, small}},
 		{"CGI, a part of it at once", newCGIWriter(null), pieceCounter{left: 3 * small, size: small}, []int{small, large, large, large}},
-		{"FastCGI, with many requests in one process", httptest.NewRecorder(), pieceCounter{left: 3 * small, size: large}, []int{small, small, small, small}},
+		{"FastCGI, with many requests in one process", newRecorder(), pieceCounter{left: 3 * small, size: large}, []int{small, small, small, small}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if err := copyPieces(tt.w, &tt.body); err != nil || !slices.Equal(tt.body.asked, tt.want) {
@@ -251,38 +260,16 @@ func TestCopyPiecesLarge(t *testing.T) {
 	}
 }
 
-// While the request's body is under way, a piece must be passed on within
-// stuckAfter even on a slow line.
-func TestAnswerBodyPieces(t *testing.T) {
-	for _, tt := range []struct {
-		name string
-		sent bool
-		want int
-	}{{"sending", false, copyBuffer}, {"sent", true, largePiece}} {
-		t.Run(tt.name, func(t *testing.T) {
-			x := &exchange{sent: make(chan struct{})}
-			if tt.sent {
-				close(x.sent)
-			}
-			body := &pieceCounter{left: largePiece, size: largePiece}
-			b := &answerBody{ReadCloser: io.NopCloser(body), x: x}
-			if n, err := b.Read(make([]byte, largePiece)); n != tt.want || err != nil {
-				t.Errorf("Read returned %d, %v, want %d", n, err, tt.want)
-			}
-		})
-	}
-}
-
 // A web server that reads no more is an error, not an end.
-func TestWriteAnswerNoReader(t *testing.T) {
+func TestWriteResponseNoReader(t *testing.T) {
 	out, stdout, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer stdout.Close()
 	out.Close()
-	resp := literalAnswer(t, strings.NewReader("HTTP/1.1 200 OK\r\n\r\nhi"), "GET")
-	if err := writeAnswer(newCGIWriter(stdout), resp, reverseMapping{app: &Upstream{}}, logTo(new(bytes.Buffer))); err == nil {
-		t.Error("writeAnswer has no error though nobody reads")
+	resp := literalResponse(t, strings.NewReader("HTTP/1.1 200 OK\r\n\r\nhi"), "GET")
+	if err := writeResponse(newCGIWriter(stdout), resp, reverseMapping{app: &settings.Upstream{}}, logTo(new(bytes.Buffer))); err == nil {
+		t.Error("writeResponse has no error though nobody reads")
 	}
 }

@@ -1,16 +1,18 @@
 package cgiproxy
 
 import (
-	"net"
 	"net/url"
 	"strings"
+
+	"proxy.cgi/cgiproxy/settings"
+	"proxy.cgi/cgiproxy/syntax"
 )
 
 // A reverseMapping tells how the app's own URLs and the public ones relate. It
 // goes both ways: what a client names by its public URL in a request, and what
 // the app names by its own in the response.
 type reverseMapping struct {
-	app    *Upstream
+	app    *settings.Upstream
 	host   string // Host as it is sent to the app
 	public publicURL
 }
@@ -56,15 +58,15 @@ func (m reverseMapping) appRef(ref string) string {
 	case sameAuthority(scheme, m.host, m.public.host):
 		return ref[:len(ref)-len(path)] + appPath
 	}
-	return m.app.scheme + "://" + m.host + appPath
+	return m.app.Scheme + "://" + m.host + appPath
 }
 
 // publicPath swaps the app's base for the public prefix. A path that has the
 // prefix already is left alone: the app has read X-Forwarded-Prefix.
 func (m reverseMapping) publicPath(path string) string {
 	switch {
-	case m.app.base != "" && hasPathPrefix(path, m.app.base):
-		path = path[len(m.app.base):]
+	case m.app.Base != "" && hasPathPrefix(path, m.app.Base):
+		path = path[len(m.app.Base):]
 	case m.public.prefix != "" && hasPathPrefix(path, m.public.prefix):
 		return path
 	}
@@ -79,7 +81,7 @@ func (m reverseMapping) publicPath(path string) string {
 // target of a request. It reports false for a path that is not below the
 // prefix, and so not the app's.
 func (m reverseMapping) appPath(path string) (string, bool) {
-	if m.public.prefix == "" && m.app.base == "" {
+	if m.public.prefix == "" && m.app.Base == "" {
 		return path, true
 	}
 	query := ""
@@ -100,7 +102,7 @@ func (m reverseMapping) appPath(path string) (string, bool) {
 	if rest == "" {
 		rest = "/"
 	}
-	return m.app.base + rest + query, true
+	return m.app.Base + rest + query, true
 }
 
 // isPublic reports whether the authority of a URL is what the client calls the
@@ -118,12 +120,12 @@ func (m reverseMapping) isPublic(scheme, authority string) bool {
 // means another server, and would be asked in a circle.
 func (m reverseMapping) isOwn(scheme, authority string) bool {
 	if scheme == "" {
-		scheme = m.app.scheme
+		scheme = m.app.Scheme
 	}
-	if m.app.isOwn(scheme, authority) {
+	if m.app.IsOwn(scheme, authority) {
 		return true
 	}
-	address := m.app.network == "tcp" && m.host == m.app.authority
+	address := m.app.Network == "tcp" && m.host == m.app.Authority
 	return !address && sameAuthority(scheme, authority, m.host)
 }
 
@@ -151,21 +153,9 @@ func splitURL(ref string) (scheme, authority, path string, ok bool) {
 // host does not matter, nor whether the usual port is written (RFC 9110,
 // section 4.2.3).
 func sameAuthority(scheme, a, b string) bool {
-	hostA, portA := splitAuthority(scheme, a)
-	hostB, portB := splitAuthority(scheme, b)
+	hostA, portA := syntax.SplitHost(scheme, a)
+	hostB, portB := syntax.SplitHost(scheme, b)
 	return portA == portB && strings.EqualFold(hostA, hostB)
-}
-
-// splitAuthority returns host, without brackets, and port.
-func splitAuthority(scheme, authority string) (host, port string) {
-	host, port, err := net.SplitHostPort(authority)
-	if err != nil {
-		host = strings.Trim(authority, "[]")
-	}
-	if port == "" {
-		port = defaultPort(scheme)
-	}
-	return host, port
 }
 
 // hasPathPrefix reports whether path is prefix or below it.

@@ -129,7 +129,7 @@ func TestPublicRefOfOtherHost(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			env := visit("HTTP_HOST=internal.example", "HTTP_X_FORWARDED_HOST=www.example.com", "HTTP_X_FORWARDED_PROTO=https", "REQUEST_URI=/sub/")
-			_, m, err := newRequest(env, configure(t, append(tt.settings, "STRIP_PREFIX=/sub", front)...))
+			_, m, err := newRequest(env, configure(t, append(tt.settings, "STRIP_PREFIX=/sub", front)...), "mark")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -156,17 +156,17 @@ func FuzzReverseMapping(f *testing.F) {
 		for _, prefix := range []string{"", "/sub", "/a%20b/c"} {
 			app := &configure(f, "UPSTREAM="+upstream).Upstream
 			public := publicURL{"https", "example.com", prefix}
-			mappings = append(mappings, reverseMapping{app, public.host, public}, reverseMapping{app, app.authority, public})
+			mappings = append(mappings, reverseMapping{app, public.host, public}, reverseMapping{app, app.Authority, public})
 		}
 	}
 	f.Fuzz(func(t *testing.T, rest, authority string) {
 		for _, m := range mappings {
 			path := m.public.prefix + "/" + strings.TrimLeft(rest, "/") // "//" starts a host
 			appPath := m.appRef(path)
-			if m.app.base != "" || !hasPathPrefix(appPath, m.public.prefix) { // else the app's path looks like a public one
+			if m.app.Base != "" || !hasPathPrefix(appPath, m.public.prefix) { // else the app's path looks like a public one
 				for _, ref := range []string{path, "https://example.com" + path} {
 					if got := m.publicRef(m.appRef(ref)); got != ref {
-						t.Errorf("base %q, prefix %q, Host %s: %q became %q for the app, and %q again", m.app.base, m.public.prefix, m.host, ref, m.appRef(ref), got)
+						t.Errorf("base %q, prefix %q, Host %s: %q became %q for the app, and %q again", m.app.Base, m.public.prefix, m.host, ref, m.appRef(ref), got)
 					}
 				}
 			}

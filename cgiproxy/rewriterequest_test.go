@@ -1,6 +1,8 @@
 package cgiproxy
 
-import "testing"
+import (
+	"testing"
+)
 
 // TestRewriteDestination has the target of a COPY or MOVE in the forms of RFC
 // 4918, section 8.3, from a client of http://example.com/sub/.
@@ -48,7 +50,7 @@ func TestRewriteDestination(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			env := visit("SCRIPT_NAME=/sub/proxy.cgi", "SCRIPT_FILENAME=/home/me/sub/proxy.cgi", "REQUEST_METHOD=MOVE", "REQUEST_URI=/sub/x",
 				"HTTP_X_FORWARDED_HOST=www.example.com", "HTTP_X_FORWARDED_PREFIX=/front", "HTTP_DESTINATION="+tt.destination)
-			req, _, err := newRequest(env, configure(t, tt.settings...))
+			req, _, err := newRequest(env, configure(t, tt.settings...), "mark")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -77,7 +79,7 @@ func TestRewriteIf(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			env := visit("REQUEST_METHOD=PUT", "REQUEST_URI=/sub/a", "HTTP_IF="+tt.value)
-			req, _, err := newRequest(env, configure(t, "STRIP_PREFIX=/sub", "UPSTREAM=http://127.0.0.1:6543/base"))
+			req, _, err := newRequest(env, configure(t, "STRIP_PREFIX=/sub", "UPSTREAM=http://127.0.0.1:6543/base"), "mark")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -92,7 +94,7 @@ func TestRewriteIf(t *testing.T) {
 // URLs need it all the same.
 func TestPrefixOfPathInfo(t *testing.T) {
 	env := visit("SCRIPT_NAME=/sub/proxy.cgi", "SCRIPT_FILENAME=/home/me/sub/proxy.cgi", "REQUEST_URI=/sub/blog/a", "PATH_INFO=/app/a")
-	req, m, err := newRequest(env, configure(t, "STRIP_PREFIX=auto", "USE_PATH_INFO=true"))
+	req, m, err := newRequest(env, configure(t, "STRIP_PREFIX=auto", "USE_PATH_INFO=true"), "mark")
 	if err != nil {
 		t.Fatal(err)
 	}

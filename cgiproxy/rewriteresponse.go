@@ -17,7 +17,7 @@ func (m reverseMapping) rewriteResponse(h http.Header) {
 		before, ref, after := cutRefresh(value)
 		h["Refresh"][i] = before + m.publicRef(ref) + after
 	}
-	if m.app.base == m.public.prefix {
+	if m.app.Base == m.public.prefix {
 		return // cookie paths are the same on both sides
 	}
 	for i, cookie := range h["Set-Cookie"] {

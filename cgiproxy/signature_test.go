@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"proxy.cgi/cgiproxy/internal/testkit"
 )
 
 const testSecret = "a secret of ours"
@@ -37,25 +39,13 @@ func TestSignature(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			folder := t.TempDir()
-			writeFile(t, folder, ".htcgiproxy", "UPSTREAM="+app.URL+"\n"+tt.settings+"\n")
+			testkit.WriteFile(t, folder, ".htcgiproxy", "UPSTREAM="+app.URL+"\n"+tt.settings+"\n")
 			answer, logged, err := handle(t, t.Context(), folder, visit(tt.vars...), strings.NewReader(""))
-			if err != nil || answer.status != "Status: 200 OK" {
+			if err != nil || answer.Status != "Status: 200 OK" {
 				t.Fatalf("got %+v, error %v, log %s", answer, err, logged)
 			}
-			wantError(t, <-verified, tt.want)
+			testkit.WantError(t, <-verified, tt.want)
 		})
-	}
-}
-
-func wantError(t *testing.T, err error, want string) {
-	t.Helper()
-	switch {
-	case want == "" && err != nil:
-		t.Errorf("got error %q, want none", err)
-	case want != "" && err == nil:
-		t.Errorf("got no error, want %q", want)
-	case want != "":
-		wantText(t, err.Error(), want)
 	}
 }
 
@@ -99,7 +89,7 @@ func TestVerifySignature(t *testing.T) {
 			r.Header.Set("X-Forwarded-User", "me")
 			sign(r, testSecret, time.Now().Add(-tt.age))
 			tt.change(r)
-			wantError(t, VerifySignature(r, testSecret, time.Minute), tt.want)
+			testkit.WantError(t, VerifySignature(r, testSecret, time.Minute), tt.want)
 		})
 	}
 }
@@ -113,9 +103,9 @@ func replaceInSignature(before, after string) func(*http.Request) {
 func TestVerifySignatureBounds(t *testing.T) {
 	r := httptest.NewRequest("GET", "/", nil)
 	sign(r, testSecret, time.Now())
-	wantError(t, VerifySignature(r, testSecret, -time.Second), "seconds old")
+	testkit.WantError(t, VerifySignature(r, testSecret, -time.Second), "seconds old")
 	sign(r, "", time.Now())
-	wantError(t, VerifySignature(r, "", time.Minute), "no secret")
+	testkit.WantError(t, VerifySignature(r, "", time.Minute), "no secret")
 }
 
 // The text that is signed is part of the contract: apps in other languages

@@ -3,7 +3,64 @@ package cgiproxy
 import (
 	"net/url"
 	"strings"
+
+	"proxy.cgi/cgiproxy/settings"
+	"proxy.cgi/cgiproxy/syntax"
 )
+
+// A target is the request-target (RFC 9112, section 3.2) as the app shall see
+// it.
+type target struct {
+	path   string // with the app's base path, or "*"
+	query  string // with its question mark, so that an empty one is not lost
+	prefix string // what STRIP_PREFIX took away, percent-encoded
+}
+
+func newTarget(env Environ, cfg *settings.Config) (target, error) {
+	path, query, err := requestTarget(env, cfg.UsePathInfo)
+	if err != nil {
+		return target{}, err
+	}
+	prefix := prefixFor(env, cfg.StripPrefix)
+	if cfg.UsePathInfo {
+		prefix = escapePath(prefix) // PATH_INFO comes without it
+	} else {
+		path, prefix = stripPrefix(path, prefix)
+	}
+	if path != "*" {
+		path = cfg.Upstream.Base + path
+	}
+	return target{path, query, prefix}, nil
+}
+
+// prefixFor returns the decoded prefix to take from this request's path, "" for
+// none.
+func prefixFor(env Environ, stripPrefix string) string {
+	if stripPrefix != settings.AutoPrefix {
+		return stripPrefix
+	}
+	folder, name := env.scriptFolder()
+	if name == "" {
+		return ""
+	}
+	return strings.TrimRight(folder, "/")
+}
+
+// stripPrefix takes the public prefix, which is decoded, from the path. It
+// returns the prefix percent-encoded, or "" where the path does not start so.
+func stripPrefix(path, prefix string) (stripped, removed string) {
+	if prefix == "" {
+		return path, ""
+	}
+	_, rest, ok := cutPathPrefix(path, prefix)
+	if !ok {
+		return path, ""
+	}
+	if rest == "" {
+		rest = "/"
+	}
+	return rest, escapePath(prefix)
+}
 
 // requestTarget returns path and query of the request-target (RFC 9112,
 // section 3.2) as the visitor sent them, byte for byte where they can be sent
@@ -72,7 +129,7 @@ func splitTarget(raw string) (path, query string, err error) {
 // the authority, and that. It reports false for any other form.
 func cutAbsoluteForm(raw string) (rest, authority string, ok bool) {
 	scheme, rest, ok := strings.Cut(raw, "://")
-	if !ok || !isToken(scheme) {
+	if !ok || !syntax.IsToken(scheme) {
 		return "", "", false
 	}
 	end := strings.IndexAny(rest, "/?#")
@@ -187,7 +244,7 @@ func cutPathPrefix(path, prefix string) (before, after string, found bool) {
 // 3.3): s is decoded, so a percent sign is one too.
 func escapePath(s string) string {
 	return percentEncode(s, func(c byte) bool {
-		return isAlphanumeric(c) || strings.IndexByte("/-._~!$&'()*+,;=:@", c) >= 0
+		return syntax.IsAlphanumeric(c) || strings.IndexByte("/-._~!$&'()*+,;=:@", c) >= 0
 	})
 }
 

@@ -1,6 +1,8 @@
 package cgiproxy
 
-import "testing"
+import (
+	"testing"
+)
 
 // exactTargets are sent on byte for byte.
 var exactTargets = []string{

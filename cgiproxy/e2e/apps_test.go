@@ -25,7 +25,7 @@ func newFront(t *testing.T, settings map[string]string) *webserver.Server {
 	for folder, lines := range settings {
 		s.Install(t, filepath.Join(folder, "proxy.cgi"), binary)
 		s.WriteFile(t, filepath.Join(folder, ".htcgiproxy"), lines, 0o600)
-		s.WriteFile(t, filepath.Join(folder, ".htaccess"), strings.Replace(example(t), upstreamLine, "", 1), 0o644)
+		s.WriteFile(t, filepath.Join(folder, ".htaccess"), example(t), 0o644)
 	}
 	return s
 }

@@ -86,7 +86,7 @@ func newBench(t *testing.T) *bench {
 	cgi := webserver.Run(t, webserver.ApacheEvent, webserver.Options{Config: config})
 	cgi.Install(t, "proxy.cgi", binary)
 	cgi.WriteFile(t, ".htcgiproxy", "CGIPROXY_UPSTREAM="+b.app.addr+"\n", 0o600)
-	cgi.WriteFile(t, ".htaccess", strings.Replace(example(t), upstreamLine, "", 1), 0o644)
+	cgi.WriteFile(t, ".htaccess", example(t), 0o644)
 	// The app closes each connection, so mod_proxy must not use one again.
 	proxy := webserver.Run(t, webserver.ApacheEvent, webserver.Options{
 		Config: config + "LogLevel error\nSetEnv proxy-nokeepalive 1\n" + modProxy("/", b.app.addr),

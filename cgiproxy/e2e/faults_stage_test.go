@@ -90,7 +90,7 @@ func installSite(t *testing.T, s *webserver.Server, folder, settings string) sit
 		rules = fastCGIExample(t)
 	}
 	s.WriteFile(t, folder+"/.htcgiproxy", settings, 0o600)
-	s.WriteFile(t, folder+"/.htaccess", strings.Replace(rules, upstreamLine, "", 1), 0o644)
+	s.WriteFile(t, folder+"/.htaccess", rules, 0o644)
 	if s.Kind != webserver.LighttpdFastCGI { // it has been installed, and runs
 		s.Install(t, folder+"/"+scriptName(s.Kind), binary)
 	}

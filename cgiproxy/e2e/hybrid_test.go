@@ -104,7 +104,7 @@ func TestHybridEventStream(t *testing.T) {
 	s := webserver.Run(t, webserver.ApacheFcgid, webserver.Options{})
 	s.Install(t, "proxy.cgi", binary)
 	s.Install(t, "proxy.fcgi", binary)
-	s.WriteFile(t, ".htaccess", strings.Replace(hybridExample(t), upstreamLine, "", 1), 0o644)
+	s.WriteFile(t, ".htaccess", hybridExample(t), 0o644)
 	s.WriteFile(t, ".htcgiproxy", "CGIPROXY_UPSTREAM="+app.addr+"\n", 0o600)
 	t.Logf("%v an event", followStream(t, s.Addr, "/events", eventStream, got))
 }

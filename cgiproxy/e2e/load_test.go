@@ -30,7 +30,7 @@ func TestLoad(t *testing.T) {
 	// All workers from the start, and no word about there being no spare ones.
 	s := webserver.Run(t, webserver.ApacheEvent, webserver.Options{Config: "StartServers 4\nMinSpareThreads 1\nMaxSpareThreads 256\n"})
 	s.Install(t, "proxy.cgi", binary)
-	s.WriteFile(t, ".htaccess", strings.Replace(example(t), upstreamLine, "", 1), 0o644)
+	s.WriteFile(t, ".htaccess", example(t), 0o644)
 	s.WriteFile(t, ".htcgiproxy", "CGIPROXY_UPSTREAM="+strings.TrimPrefix(app.URL, "http://")+"\n", 0o600)
 
 	// A connection for each request: under load Apache closes idle ones, and an

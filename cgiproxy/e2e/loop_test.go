@@ -32,7 +32,7 @@ func TestLoop(t *testing.T) {
 				rules = fastCGIExample(t)
 			}
 			s.Install(t, scriptName(kind), binary)
-			s.WriteFile(t, ".htaccess", strings.Replace(rules, upstreamLine, "", 1), 0o644)
+			s.WriteFile(t, ".htaccess", rules, 0o644)
 			for _, tt := range []struct {
 				name, settings, host string
 				turns                int // that reach the web server again

@@ -99,8 +99,7 @@ var (
 
 // newSite puts proxy.cgi, or proxy.fcgi, into a folder of its own, with
 // htaccess.example, or its variant for FastCGI, as .htaccess and the given
-// lines in .htcgiproxy. The line of htaccess.example
-// that sets the upstream is taken out, for it would count before the file.
+// lines in .htcgiproxy.
 func newSite(t *testing.T, kind webserver.Kind, settings string) site {
 	t.Helper()
 	if kind == goCGI || kind == demo {
@@ -120,7 +119,7 @@ func newSite(t *testing.T, kind webserver.Kind, settings string) site {
 		rules = fastCGIExample(t)
 	}
 	s.WriteFile(t, folder+"/.htcgiproxy", settings, 0o600)
-	s.WriteFile(t, folder+"/.htaccess", strings.Replace(rules, upstreamLine, "", 1), 0o644)
+	s.WriteFile(t, folder+"/.htaccess", rules, 0o644)
 	if kind != webserver.LighttpdFastCGI { // it has been installed, and runs
 		s.Install(t, folder+"/"+scriptName(kind), binary)
 	}

@@ -113,7 +113,7 @@ func testRefused(t *testing.T, s site, rules string) {
 	app := refusedApp(t)
 	folder := strings.TrimPrefix(s.folder+"/", "/")
 	s.WriteFile(t, folder+".htcgiproxy", "CGIPROXY_UPSTREAM="+app.addr+"\n", 0o600)
-	s.WriteFile(t, folder+".htaccess", refusedRules+strings.Replace(rules, upstreamLine, "", 1), 0o644)
+	s.WriteFile(t, folder+".htaccess", refusedRules+rules, 0o644)
 	s.WriteFile(t, folder+"broken/.htaccess", "NoSuchDirective\n", 0o644)
 	protect(t, s, folder+"admin", "me", "pw")
 	for _, c := range refusedCases {
@@ -230,6 +230,6 @@ func TestRewrittenRoot(t *testing.T) {
 	s.WriteFile(t, ".htaccess", "RewriteEngine On\nRewriteCond %{REQUEST_URI} !^/sub/\nRewriteRule ^(.*)$ sub/$1 [L]\n", 0o644)
 	s.Install(t, "sub/proxy.cgi", binary)
 	s.WriteFile(t, "sub/.htcgiproxy", "CGIPROXY_UPSTREAM="+app.addr+"\n", 0o600)
-	s.WriteFile(t, "sub/.htaccess", strings.Replace(example(t), upstreamLine, "", 1), 0o644)
+	s.WriteFile(t, "sub/.htaccess", example(t), 0o644)
 	checkRefused(t, s, app, "GET /a/b?c HTTP/1.1\r\nHost: "+s.Addr+"\r\nConnection: close\r\n\r\n", "200", "GET /a/b?c ")
 }

@@ -105,7 +105,7 @@ func TestHTTP2(t *testing.T) {
 		Config: "LoadModule http2_module /usr/lib/apache2/modules/mod_http2.so\nProtocols h2c http/1.1\n",
 	})
 	s.Install(t, "proxy.cgi", binary)
-	s.WriteFile(t, ".htaccess", strings.Replace(example(t), upstreamLine, "", 1), 0o644)
+	s.WriteFile(t, ".htaccess", example(t), 0o644)
 	s.WriteFile(t, ".htcgiproxy", "CGIPROXY_UPSTREAM="+strings.TrimPrefix(app.URL, "http://")+"\n", 0o600)
 	h2 := []string{"--http2-prior-knowledge", "-w", " HTTP/%{http_version}"}
 	for _, c := range []struct {

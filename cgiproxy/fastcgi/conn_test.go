@@ -1,0 +1,254 @@
+package fastcgi
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"proxy.cgi/cgiproxy"
+	"proxy.cgi/cgiproxy/internal/testkit"
+)
+
+// A scriptedConn reads what a web server would send, and keeps what it gets.
+type scriptedConn struct {
+	net.Conn
+	io.Reader
+	written func(p []byte)
+}
+
+func (c *scriptedConn) Read(p []byte) (int, error) { return c.Reader.Read(p) }
+
+func (c *scriptedConn) Write(p []byte) (int, error) {
+	if c.written != nil {
+		c.written(p)
+	}
+	return len(p), nil
+}
+
+// The records arrive in pieces of any length.
+func TestFCGIConnSplit(t *testing.T) {
+	vars := visitVars("HTTP_COOKIE=" + strings.Repeat("c", 200))
+	records := append(begin(false, vars...), stdin("body")...)
+	open := func(r io.Reader) (*listener, *conn) {
+		l := newListener(nil, nil)
+		return l, l.open(&scriptedConn{Reader: r})
+	}
+	_, c := open(bytes.NewReader(records))
+	want, err := io.ReadAll(c)
+	if err != nil || !bytes.HasSuffix(want, stdin("body")) || bytes.Contains(want, []byte("COOKIE")) {
+		t.Fatalf("the library reads %q, %v", want, err)
+	}
+	check := func(name string, r io.Reader) {
+		l, c := open(r)
+		got := make([]byte, len(want))
+		if _, err := io.ReadFull(c, got); err != nil || !bytes.Equal(got, want) {
+			t.Fatalf("%s: the library reads %q, %v; want %q", name, got, err, want)
+		}
+		if request := l.requests["1"]; request == nil || len(request.env["HTTP_COOKIE"]) != 200 || request.ctx.Err() != nil {
+			t.Fatalf("%s: the request is %+v", name, request)
+		}
+	}
+	for i := range len(records) - 1 {
+		check("cut once", io.MultiReader(bytes.NewReader(records[:i+1]), bytes.NewReader(records[i+1:])))
+	}
+	check("byte by byte", iotest.OneByteReader(bytes.NewReader(records)))
+}
+
+// A record of 65535 bytes with 255 of padding is more than the library has room
+// for: it would panic, and end the process.
+func TestFCGIConnLargestRecord(t *testing.T) {
+	app := testkit.StartApp(t, func(conn net.Conn) {
+		testkit.ReadHead(conn)
+		n, _ := io.CopyN(io.Discard, conn, 65535)
+		io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"+map[bool]string{true: "ok", false: "no"}[n == 65535])
+	})
+	l, _ := serve(t, app.Upstream())
+	c := dial(t, l)
+	record := newRecord(typeStdin, 1, bytes.Repeat([]byte("b"), 65535))
+	record[6] = 255
+	c.send(begin(false, visitVars("REQUEST_METHOD=POST", "CONTENT_LENGTH=65535")...), record, make([]byte, 255), stdin(""))
+	if answer := c.answer(); answer.status == nil || answer.Body != "ok" {
+		t.Errorf("got %+v", answer)
+	}
+}
+
+// Once the last record of a request is written, the web server may begin the
+// next one with the same id: it must not be taken for the first.
+func TestFCGIConnSameID(t *testing.T) {
+	l := newListener(nil, nil)
+	request := begin(true, visitVars()...)
+	sent := &scriptedConn{Reader: bytes.NewReader(append(request, request...))}
+	c := l.open(sent)
+	length := len(newRecord(typeBeginRequest, 1, make([]byte, 8)))
+	readOne := func() {
+		if _, err := io.CopyN(io.Discard, c, int64(length)); err != nil { // BEGIN_REQUEST
+			t.Error(err)
+		}
+		if err := c.readRecord(); err == nil { // the parameters
+			err = c.readRecord() // and their end
+			c.pending = nil
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	readOne()
+	first := l.requests["1"]
+	sent.written = func([]byte) { readOne() }
+	if _, err := c.Write(newRecord(typeEndRequest, 1, make([]byte, 8))); err != nil {
+		t.Fatal(err)
+	}
+	second := l.requests["2"]
+	if first == nil || first.ctx.Err() == nil || l.requests["1"] != nil {
+		t.Error("the first request has not ended")
+	}
+	if second == nil || second.ctx.Err() != nil || c.requests[1] != second {
+		t.Errorf("the second request has ended with the first: %+v", second)
+	}
+	if c.idle() || c.running != 1 {
+		t.Errorf("%d requests are under way, want 1", c.running)
+	}
+}
+
+func TestFCGIConnIgnores(t *testing.T) {
+	unasked := newRecord(typeParams, 7, encodeParams("A=B"))
+	again := append(newRecord(typeParams, 1, encodeParams("REQUEST_METHOD=EVIL")), newRecord(typeParams, 1, nil)...)
+	app := testkit.StartApp(t, func(conn net.Conn) {
+		head, _ := testkit.ReadHead(conn)
+		io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n"+head[:3])
+	})
+	l, _ := serve(t, app.Upstream())
+	for name, records := range map[string][]byte{
+		"parameters of another request": append(unasked, begin(false, visitVars()...)...),
+		"parameters after their end":    append(begin(false, visitVars()...), again...),
+		"a record without content":      append(newRecord(typeBeginRequest, 9, []byte{0, 9, 0, 0, 0, 0, 0, 0}), begin(false, visitVars()...)...),
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := dial(t, l)
+			c.send(records, stdin(""))
+			answer := c.answer()
+			if strings.HasPrefix(name, "a record") { // of a role that we do not play: FCGI_UNKNOWN_ROLE
+				if answer.status == nil || answer.status[4] != 3 {
+					t.Errorf("status %v of the other role, want 3", answer.status)
+				}
+				answer = c.answer()
+			}
+			if answer.status == nil || answer.Body != "GET" {
+				t.Errorf("got %+v", answer)
+			}
+		})
+	}
+}
+
+// Malformed and endless parameters end the connection: what follows cannot be
+// told apart.
+func TestFCGIConnRefuses(t *testing.T) {
+	l, _ := serve(t, "UPSTREAM=1")
+	big := newRecord(typeParams, 1, make([]byte, 65535))
+	for name, records := range map[string][][]byte{
+		"malformed parameters":  {begin(false)[:16], newRecord(typeParams, 1, []byte("\x05\x05A")), newRecord(typeParams, 1, nil)},
+		"parameters over 1 MiB": append([][]byte{begin(false)[:16]}, slicesOf(big, 17)...),
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := dial(t, l)
+			for _, record := range records {
+				if _, err := c.Write(record); err != nil {
+					break // closed already
+				}
+			}
+			if answer := c.answer(); answer.status != nil || answer.Status != "" {
+				t.Errorf("got an answer: %+v", answer)
+			}
+		})
+	}
+}
+
+func slicesOf(b []byte, n int) (all [][]byte) {
+	for range n {
+		all = append(all, b)
+	}
+	return all
+}
+
+// An acceptor returns one error after another, then a connection.
+type acceptor struct {
+	net.Listener
+	errs []error
+}
+
+func (a *acceptor) Accept() (net.Conn, error) {
+	if len(a.errs) == 0 {
+		return &scriptedConn{}, nil
+	}
+	err := a.errs[0]
+	a.errs = a.errs[1:]
+	return nil, &net.OpError{Op: "accept", Err: err}
+}
+
+func TestFCGIListenerAccept(t *testing.T) {
+	tests := []struct {
+		name string
+		errs []error
+		want error
+		log  string
+	}{
+		{"no error", nil, nil, ""},
+		{"no descriptor left", []error{syscall.EMFILE, syscall.EMFILE, syscall.ENFILE}, nil, "too many open files: it is tried again"},
+		{"connection gone", []error{syscall.ECONNABORTED}, nil, "it is tried again"},
+		{"closed", []error{net.ErrClosed}, net.ErrClosed, ""},
+		{"no socket", []error{syscall.ENOTSOCK}, syscall.ENOTSOCK, ""},
+		{"shut down", []error{syscall.EINVAL}, syscall.EINVAL, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var logged bytes.Buffer
+			start := time.Now()
+			conn, err := newListener(&acceptor{errs: tt.errs}, &cgiproxy.Logger{W: &logged}).Accept()
+			if !errors.Is(err, tt.want) || (conn == nil) != (tt.want != nil) {
+				t.Errorf("got %v, %v; want error %v", conn, err, tt.want)
+			}
+			testkit.WantText(t, logged.String(), tt.log)
+			if strings.Count(logged.String(), "\n") > 1 {
+				t.Errorf("logged %q, want one line", logged.String())
+			}
+			if pauses := len(tt.errs) * 50; tt.want == nil && time.Since(start) < time.Duration(pauses)*time.Millisecond {
+				t.Errorf("tried again after %v, without a pause", time.Since(start))
+			}
+		})
+	}
+}
+
+// net/http/fcgi has reason phrases of its own, and none for a status that it
+// does not know: there the app's, or that of the class, for nginx needs one.
+func TestFastCGIReason(t *testing.T) {
+	app := testkit.StartApp(t, func(conn net.Conn) {
+		for {
+			head, err := testkit.ReadHead(conn)
+			if err != nil {
+				return
+			}
+			status, _, _ := strings.Cut(head[len("GET /"):], " ")
+			status = strings.ReplaceAll(status, "+", " ")
+			body := "Status: 299 \r\n" // no second status
+			io.WriteString(conn, "HTTP/1.1 "+status+"\r\nContent-Length: "+strconv.Itoa(len(body))+"\r\n\r\n"+body)
+		}
+	})
+	l, _ := serve(t, app.Upstream())
+	c := dial(t, l)
+	for _, tt := range []struct{ of, want string }{
+		{"200+Own+Words", "200 OK"}, {"404+Own+Words", "404 Not Found"}, {"299+Own+Words", "299 Own Words"},
+		{"299", "299 Successful"}, {"499+", "499 Client Error"}, {"599", "599 Server Error"},
+	} {
+		c.send(begin(true, visitVars("REQUEST_URI=/"+tt.of)...), stdin(""))
+		if answer := c.answer(); answer.Status != "Status: "+tt.want || answer.Body != "Status: 299 \r\n" {
+			t.Errorf("%s: got %+v, want %s", tt.of, answer, tt.want)
+		}
+	}
+}

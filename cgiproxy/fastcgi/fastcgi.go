@@ -1,0 +1,133 @@
+package fastcgi
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/fcgi"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"proxy.cgi/cgiproxy"
+)
+
+// IsListening reports whether descriptor 0 is a listening socket, as a web server
+// hands it to a FastCGI program. net.FileListener takes a connected one, too,
+// and then fails to accept.
+func IsListening() bool {
+	listening, err := unix.GetsockoptInt(0, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
+	return err == nil && listening == 1
+}
+
+const (
+	// finishTime bounds the requests under way when the process is told to end,
+	// or finds that it has been replaced.
+	finishTime = 30 * time.Second
+
+	// lateFinishTime bounds those that have come after that. Clients wait for
+	// their end, for the old proxy.cgi takes nothing new any more.
+	lateFinishTime = 10 * time.Second
+
+	// bodyLinger is short, for a FastCGI response ends only after the request's
+	// body, and nginx sends no more of that once the response has begun.
+	bodyLinger = time.Second
+)
+
+// Serve answers requests from the socket that is descriptor 0, until
+// SIGTERM or SIGUSR1, or until proxy.cgi has been replaced; then it answers
+// those under way and returns the exit status 0. It returns 1 where it cannot
+// serve.
+//
+// A new proxy.cgi takes over in this same process: the socket stays open,
+// so that no request is lost, and it works under servers that start a FastCGI
+// program only once.
+func Serve() int {
+	debug.SetGCPercent(200) // of a heap that stays at some megabytes
+	log := &cgiproxy.Logger{W: os.Stderr, ID: "fastcgi"}
+	inherited, err := net.FileListener(os.Stdin)
+	if err != nil {
+		log.Errorf("descriptor 0: %v", err)
+		return 1
+	}
+	signal.Ignore(syscall.SIGPIPE) // from an error log that nobody reads any more
+	end, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGUSR1)
+	defer cancel()
+	l := newListener(inherited, log)
+	l.useMoreProcessors = oneProcessor()
+	context.AfterFunc(end, l.stop)
+
+	program := startedFrom(log)
+	sites := newSites(cgiproxy.ExecutableFolder(), os.Environ())
+	err = fcgi.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		serveRequest(sites, w, r, l)
+		if program.checkDue() {
+			go program.whenReplaced(func() { // beside, for it takes time, and the response ends here
+				l.awaitCurrent(finishTime)
+				l.stop()
+			})
+		}
+	}))
+	l.stop()
+	if end.Err() == nil {
+		l.awaitAll(lateFinishTime)
+	} else {
+		l.awaitAll(finishTime)
+	}
+	sites.close()
+	switch {
+	case !errors.Is(err, net.ErrClosed):
+		log.Errorf("accept: %v", err)
+		return 1
+	case end.Err() == nil:
+		log.Errorf("run the new %s: %v", program.path, program.takeOver())
+		return 1
+	}
+	return 0
+}
+
+// serveRequest answers one request. What net/http/fcgi says about it is not
+// used: it comes from variables that the library reads otherwise than we do.
+func serveRequest(sites *siteCache, w http.ResponseWriter, r *http.Request, l *listener) {
+	growStack()
+	request := l.request(r)
+	if request == nil {
+		http.Error(w, "bad FastCGI parameters", http.StatusBadRequest)
+		return
+	}
+	defer func() { // cgiproxy.Serve has its own; this is for what is around it
+		if p := recover(); p != nil {
+			l.log.Errorf("panic: %v: please report it: %s", p, debug.Stack())
+			request.cut()
+		}
+	}()
+	ctx, cancel := context.WithCancel(request.ctx)
+	defer cancel()
+	stop := cgiproxy.WatchClient(cancel, cgiproxy.ClientGone(request.env), request.conn.hungUp)
+	defer stop()
+	in := &cgiproxy.Request{
+		Env:  request.env,
+		Body: r.Body,
+		Gone: func() bool { return request.ctx.Err() != nil },
+		Log:  request,
+	}
+	if err := cgiproxy.Serve(ctx, &responseWriter{ResponseWriter: w, request: request}, in, sites.site(request.env)); err != nil {
+		request.cut() // with a proper end the web server would take the response for whole
+	}
+}
+
+// growStack gives the goroutine, a new one for each request, the stack it will
+// need. Without it the stack grows in several steps, each of which copies it:
+// that costs 3 % of the requests per second.
+//
+//go:noinline
+func growStack() {
+	var room [6 << 10]byte
+	runtime.KeepAlive(&room)
+}

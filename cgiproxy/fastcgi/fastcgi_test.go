@@ -1,0 +1,285 @@
+package fastcgi
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"proxy.cgi/cgiproxy"
+	"proxy.cgi/cgiproxy/internal/testkit"
+	"proxy.cgi/cgiproxy/upstream"
+)
+
+// echoApp answers each request on a connection with its request line.
+func echoApp(t *testing.T) *testkit.App {
+	return testkit.StartApp(t, func(conn net.Conn) {
+		for {
+			head, err := testkit.ReadHead(conn)
+			if err != nil {
+				return
+			}
+			line, _, _ := strings.Cut(head, "\r\n")
+			io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: "+strconv.Itoa(len(line))+"\r\n\r\n"+line)
+		}
+	})
+}
+
+// net/http/fcgi would refuse these requests itself, or change them.
+func TestFastCGIOddRequests(t *testing.T) {
+	l, _ := serve(t, echoApp(t).Upstream()+"\nLOG_LEVEL=info")
+	tests := []struct {
+		name               string
+		vars               []string
+		status, body, line string // line is of the log
+	}{
+		{"HTTP/3", []string{"SERVER_PROTOCOL=HTTP/3"}, "200 OK", "GET / HTTP/1.1", "info: "},
+		{"no protocol", []string{"SERVER_PROTOCOL="}, "200 OK", "GET / HTTP/1.1", "info: "},
+		{"bad escape", []string{"REQUEST_URI=/%zz?a=%zz;b"}, "200 OK", "GET /%zz?a=%zz;b HTTP/1.1", "info: "},
+		{"two slashes", []string{"REQUEST_URI=//ex.org/a"}, "200 OK", "GET //ex.org/a HTTP/1.1", "info: "},
+		{"asterisk", []string{"REQUEST_URI=*", "REQUEST_METHOD=OPTIONS"}, "200 OK", "OPTIONS * HTTP/1.1", "info: "},
+		{"absolute form", []string{"REQUEST_URI=http://ex.org/a%2Fb"}, "200 OK", "GET /a%2Fb HTTP/1.1", "info: "},
+		{"bytes that are no URL's", []string{"REQUEST_URI=/a|b\xff"}, "200 OK", "GET /a|b\xff HTTP/1.1", "info: "},
+		{"Host with a path", []string{"HTTP_HOST=ex.org/admin"}, "400 Bad Request", "*", `Host "ex.org/admin" is no host`},
+		{"Host with a blank", []string{"HTTP_HOST=a b"}, "400 Bad Request", "*", "is no host"},
+		{"length -1", []string{"CONTENT_LENGTH=-1"}, "400 Bad Request", "*", `CONTENT_LENGTH "-1" is no length`},
+		{"method that is none", []string{"REQUEST_METHOD=G ET"}, "400 Bad Request", "*", "is no token"},
+		{"parameter of our own", []string{keyParam + "=1"}, "200 OK", "GET / HTTP/1.1", "info: "},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := dial(t, l)
+			c.send(begin(false, visitVars(tt.vars...)...), stdin(""))
+			answer := c.answer()
+			if answer.Status != "Status: "+tt.status || answer.Body != tt.body && tt.body != "*" || answer.status == nil {
+				t.Errorf("got %+v, want %s %q", answer, tt.status, tt.body)
+			}
+			testkit.WantText(t, answer.stderr, "proxy.cgi: ", tt.line)
+		})
+	}
+}
+
+// A connection that is kept serves one request after another.
+func TestFastCGIKeepConn(t *testing.T) {
+	l, _ := serve(t, echoApp(t).Upstream())
+	c := dial(t, l)
+	for _, target := range []string{"/1", "/2", "/3"} {
+		c.send(begin(true, visitVars("REQUEST_URI="+target)...), stdin(""))
+		if answer := c.answer(); answer.Body != "GET "+target+" HTTP/1.1" || answer.status == nil {
+			t.Fatalf("%s: got %+v", target, answer)
+		}
+	}
+	l.mu.Lock()
+	left := len(l.requests)
+	l.mu.Unlock()
+	if left > 0 {
+		t.Errorf("%d requests are kept after their end", left)
+	}
+	c.send(begin(false, visitVars("REQUEST_URI=/last")...), stdin(""))
+	if answer := c.answer(); answer.Body != "GET /last HTTP/1.1" {
+		t.Fatalf("got %+v", answer)
+	}
+	if n, err := c.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("after the last request: %d bytes, %v; want the end of the connection", n, err)
+	}
+}
+
+// pause is that between two looks for the client (cgiproxy.WatchClient).
+const pause = 500 * time.Millisecond
+
+// The app's side ends when the web server gives the request up, however it
+// does that, and while nobody says anything.
+func TestFastCGIAbort(t *testing.T) {
+	upload := stdin(strings.Repeat("b", 16<<20))
+	abort := func(c *client) { c.send(newRecord(typeAbortRequest, 1, nil)) }
+	closing := func(c *client) { c.Close() }
+	tests := []struct {
+		name   string
+		vars   []string
+		keep   bool
+		stdin  []byte
+		giveUp func(*client)
+	}{
+		{"abort", nil, false, stdin(""), abort},
+		{"abort on a kept connection", nil, true, stdin(""), abort},
+		{"abort before the body's end", []string{"REQUEST_METHOD=POST", "CONTENT_LENGTH=10"}, false, newRecord(typeStdin, 1, []byte("half")), abort},
+		{"connection closed", nil, false, stdin(""), closing},
+		{"connection closed before the body's end", []string{"REQUEST_METHOD=POST", "CONTENT_LENGTH=10"}, true, newRecord(typeStdin, 1, []byte("half")), closing},
+		{"connection closed with a body that the app does not take", []string{"REQUEST_METHOD=POST", "CONTENT_LENGTH=16777216"}, false, upload, closing},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			asked, gaveUp, freed := make(chan bool), make(chan bool), make(chan bool)
+			app := testkit.StartApp(t, func(conn net.Conn) {
+				testkit.ReadHead(conn)
+				close(asked)
+				<-gaveUp
+				io.Copy(io.Discard, conn)
+				close(freed)
+			})
+			l, _ := serve(t, app.Upstream())
+			c := dial(t, l)
+			c.send(begin(tt.keep, visitVars(tt.vars...)...))
+			go c.Write(tt.stdin) // which blocks where the app does not read
+			<-asked
+			time.Sleep(50 * time.Millisecond)
+			tt.giveUp(c)
+			start := time.Now()
+			if len(tt.stdin) > 1<<20 {
+				time.Sleep(2 * pause) // the app still takes nothing
+			}
+			close(gaveUp)
+			select {
+			case <-freed:
+			case <-time.After(5 * time.Second):
+				t.Error("the app's connection is still open")
+			}
+			if took := time.Since(start); took > 3*pause {
+				t.Errorf("it took %v", took)
+			}
+		})
+	}
+}
+
+// A panic around one request is a log line, and nobody else's concern.
+func TestPanic(t *testing.T) {
+	l, sites := serve(t, echoApp(t).Upstream())
+	var logged bytes.Buffer
+	l.log.W = &logged
+	sites.sites = nil // its next use is a panic
+	c := dial(t, l)
+	c.send(begin(false, visitVars()...), stdin(""))
+	if answer := c.answer(); answer.status != nil {
+		t.Errorf("got %+v, want the end of the connection", answer)
+	}
+	testkit.WantText(t, logged.String(), "proxy.cgi: error: ", "panic: ", "please report it")
+	if strings.Count(logged.String(), "\n") != 1 {
+		t.Errorf("logged %q, want one line", logged.String())
+	}
+	sites.sites = map[string]*cgiproxy.Site{}
+	c = dial(t, l)
+	c.send(begin(false, visitVars()...), stdin(""))
+	if answer := c.answer(); answer.Body != "GET / HTTP/1.1" {
+		t.Errorf("another request got %+v", answer)
+	}
+}
+
+// A cut answer has no END_REQUEST.
+func TestFastCGICutAnswer(t *testing.T) {
+	app := testkit.StartApp(t, func(conn net.Conn) {
+		testkit.ReadHead(conn)
+		io.WriteString(conn, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n")
+	})
+	l, _ := serve(t, app.Upstream())
+	c := dial(t, l)
+	c.send(begin(true, visitVars()...), stdin(""))
+	answer := c.answer()
+	if answer.Body != "hi" || answer.status != nil {
+		t.Errorf("got %+v, want a part of the answer and no end", answer)
+	}
+	testkit.WantText(t, answer.stderr, "cut short")
+}
+
+// A listener that is told to stop answers what is under way, and closes what
+// is kept for later.
+func TestFastCGIStop(t *testing.T) {
+	asked, goOn := make(chan bool), make(chan bool)
+	app := testkit.StartApp(t, func(conn net.Conn) {
+		head, _ := testkit.ReadHead(conn)
+		if strings.HasPrefix(head, "GET /slow ") {
+			close(asked)
+			<-goOn
+		}
+		io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+	})
+	l, _ := serve(t, app.Upstream())
+	kept, slow := dial(t, l), dial(t, l)
+	kept.send(begin(true, visitVars()...), stdin(""))
+	if answer := kept.answer(); answer.Body != "ok" {
+		t.Fatalf("got %+v", answer)
+	}
+	slow.send(begin(true, visitVars("REQUEST_URI=/slow")...), stdin(""))
+	<-asked
+
+	kept.send(begin(true, visitVars()...), stdin(""))
+	if answer := kept.answer(); answer.Body != "ok" {
+		t.Errorf("got %+v", answer)
+	}
+	start := time.Now()
+	l.awaitCurrent(100 * time.Millisecond)
+	if took := time.Since(start); took < 100*time.Millisecond {
+		t.Errorf("settle returned after %v, with a request under way", took)
+	}
+	l.stop()
+	if n, err := kept.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("the kept connection: %d bytes, %v; want its end", n, err)
+	}
+	if conn, err := net.Dial("tcp", l.Addr().String()); err == nil {
+		conn.Close()
+		t.Error("another connection is accepted")
+	}
+	start = time.Now()
+	l.awaitAll(100 * time.Millisecond)
+	if took := time.Since(start); took < 100*time.Millisecond {
+		t.Errorf("finish returned after %v, with a request under way", took)
+	}
+	close(goOn)
+	if answer := slow.answer(); answer.Body != "ok" || answer.status == nil {
+		t.Errorf("the request under way got %+v", answer)
+	}
+	start = time.Now()
+	l.awaitAll(10 * time.Second)
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("finish took %v, with nothing under way", took)
+	}
+}
+
+// A listener settles when those are answered that were there at that time.
+func TestFastCGISettle(t *testing.T) {
+	asked := make(chan bool, 2)
+	goOn := map[string]chan bool{"/old": make(chan bool), "/new": make(chan bool)}
+	app := testkit.StartApp(t, func(conn net.Conn) {
+		head, _ := testkit.ReadHead(conn)
+		asked <- true
+		<-goOn[strings.Fields(head)[1]]
+		io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+	})
+	l, _ := serve(t, app.Upstream())
+	old, late := dial(t, l), dial(t, l)
+	old.send(begin(false, visitVars("REQUEST_URI=/old")...), stdin(""))
+	<-asked
+	settled := make(chan time.Duration)
+	start := time.Now()
+	go func() { l.awaitCurrent(5 * time.Second); settled <- time.Since(start) }()
+	time.Sleep(50 * time.Millisecond)
+	late.send(begin(false, visitVars("REQUEST_URI=/new")...), stdin(""))
+	<-asked
+	close(goOn["/old"])
+	if took := <-settled; took < 50*time.Millisecond || took > 4*time.Second {
+		t.Errorf("settled after %v, want the time of the old request", took)
+	}
+	close(goOn["/new"])
+	if answer := late.answer(); answer.Body != "ok" {
+		t.Errorf("the late request got %+v", answer)
+	}
+}
+
+// The garbage collector starts a thread for each processor, and hosts count
+// them.
+func TestProcessors(t *testing.T) {
+	before := runtime.GOMAXPROCS(64)
+	defer runtime.GOMAXPROCS(before)
+	more := oneProcessor()
+	if got := runtime.GOMAXPROCS(0); got != 1 {
+		t.Errorf("one request at a time has %d processors, want 1", got)
+	}
+	more()
+	if got := runtime.GOMAXPROCS(0); got != upstream.MaxProcessors {
+		t.Errorf("more requests have %d processors, want %d", got, upstream.MaxProcessors)
+	}
+}

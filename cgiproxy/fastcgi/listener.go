@@ -1,0 +1,124 @@
+package fastcgi
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"net/http/fcgi"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+
+	"proxy.cgi/cgiproxy"
+	"proxy.cgi/cgiproxy/upstream"
+)
+
+// A listener hands out connections that know their requests.
+type listener struct {
+	net.Listener
+	log *cgiproxy.Logger
+
+	mu       sync.Mutex
+	stopping bool
+	conns    map[*conn]bool      // open
+	requests map[string]*request // under way, by their keys
+	last     uint64              // number of a request
+
+	useMoreProcessors func() // called when there are two requests at once
+}
+
+func newListener(l net.Listener, log *cgiproxy.Logger) *listener {
+	return &listener{
+		Listener: l, log: log, conns: map[*conn]bool{}, requests: map[string]*request{},
+		useMoreProcessors: func() {},
+	}
+}
+
+// oneProcessor makes the Go scheduler use one processor until the function it
+// returns is called. Under mod_fcgid a process has one request at a time, and a
+// scheduler that looks for work on all processors costs a third of the requests
+// per second.
+func oneProcessor() (more func()) {
+	more = func() {}
+	if n := runtime.GOMAXPROCS(1); n > 1 {
+		more = sync.OnceFunc(func() { runtime.GOMAXPROCS(min(n, upstream.MaxProcessors)) })
+	}
+	return more
+}
+
+// Accept implements net.Listener. Any error ends fcgi.Serve, so those that pass
+// are waited for: no descriptor left, a connection that is gone already.
+func (l *listener) Accept() (net.Conn, error) {
+	said := false
+	for {
+		accepted, err := l.Listener.Accept()
+		switch {
+		case err == nil:
+			return l.open(accepted), nil
+		case errors.Is(err, net.ErrClosed), errors.Is(err, syscall.EINVAL), errors.Is(err, syscall.ENOTSOCK), errors.Is(err, syscall.EBADF):
+			return nil, err
+		}
+		if !said {
+			l.log.Errorf("accept: %v: it is tried again", err)
+			said = true
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// request returns the request that the library calls r, or nil.
+func (l *listener) request(r *http.Request) *request {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.requests[fcgi.ProcessEnv(r)[keyParam]]
+}
+
+// stop accepts no more connections, and closes those that are kept for further
+// requests; one that is under way ends with its request.
+func (l *listener) stop() {
+	l.Close()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stopping = true
+	for c := range l.conns {
+		if c.idle() && !c.hasInput() {
+			c.Conn.Close()
+		}
+	}
+}
+
+// awaitCurrent waits until the requests that are under way now have been
+// answered, but not longer than limit. Others are taken meanwhile: an event
+// stream must not keep all clients waiting for its end.
+func (l *listener) awaitCurrent(limit time.Duration) {
+	l.mu.Lock()
+	last := l.last
+	l.mu.Unlock()
+	waitWhile(limit, func() bool {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		for _, request := range l.requests {
+			if request.number <= last {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// awaitAll waits until all requests have been answered, but not longer than
+// limit.
+func (l *listener) awaitAll(limit time.Duration) {
+	waitWhile(limit, func() bool {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return len(l.conns) > 0
+	})
+}
+
+func waitWhile(limit time.Duration, busy func() bool) {
+	for giveUp := time.Now().Add(limit); busy() && time.Now().Before(giveUp); {
+		time.Sleep(10 * time.Millisecond)
+	}
+}

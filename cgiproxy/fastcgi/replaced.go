@@ -1,0 +1,126 @@
+package fastcgi
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"proxy.cgi/cgiproxy"
+)
+
+// A program is the file that this process was started from.
+type program struct {
+	path    string
+	environ []string // as it was: the settings are decoded through it later
+	log     *cgiproxy.Logger
+	checked atomic.Int64 // Unix milliseconds
+
+	mu      sync.Mutex
+	file    os.FileInfo // as it was; nil where it is not known
+	refused os.FileInfo // a new one that does not run
+}
+
+func startedFrom(log *cgiproxy.Logger) *program {
+	p := &program{log: log, environ: os.Environ()}
+	path, err := os.Executable()
+	if err != nil {
+		return p
+	}
+	p.path = path
+	// On Linux what runs, even if there is another file at its path already.
+	if p.file, err = os.Stat("/proc/self/exe"); err != nil {
+		p.file, _ = os.Stat(path)
+	}
+	return p
+}
+
+// checkDue reports whether it is time to look for another file: not with each
+// of many requests a second.
+func (p *program) checkDue() bool {
+	now, before := time.Now().UnixMilli(), p.checked.Load()
+	return now-before >= settleTime.Milliseconds()/2 && p.checked.CompareAndSwap(before, now)
+}
+
+// whenReplaced calls act if there is another file now, one that runs: an upload
+// that is under way, in ASCII mode or for another system must not end a site
+// that works.
+func (p *program) whenReplaced(act func()) {
+	if !p.mu.TryLock() {
+		return // another request is about it
+	}
+	defer p.mu.Unlock()
+	if p.replaced() {
+		p.file = nil // once
+		act()
+	}
+}
+
+// settleTime is how long a new file must not have changed: it may still be
+// uploaded. A time that is yet to come is another machine's.
+const settleTime = time.Second
+
+func (p *program) replaced() bool {
+	if p.file == nil {
+		return false
+	}
+	now, err := os.Stat(p.path)
+	if err != nil || sameFile(now, p.file) || sameFile(now, p.refused) {
+		return false
+	}
+	if age := time.Since(now.ModTime()); 0 <= age && age < settleTime {
+		return false
+	}
+	if err := tryRun(p.path); err != nil {
+		p.refused = now
+		p.log.Errorf("the new %s does not run, so the old one goes on: %v: is it built for this system, and was it uploaded in binary mode?", p.path, err)
+		return false
+	}
+	return true
+}
+
+// sameFile reports whether a and b are one state of one file, or both nil.
+func sameFile(a, b os.FileInfo) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
+	}
+	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
+}
+
+// tryRun runs the file's version command. A script that is no proxy.cgi may well
+// end with status 0, so it has to answer as one does.
+func tryRun(path string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path, "version")
+	cmd.WaitDelay = time.Second // for what it has started and left behind with its stdout
+	start := make(prefix, 0, len(versionPrefix))
+	cmd.Stdout = &start
+	if err := cmd.Run(); err != nil {
+		return err
+	}
+	if string(start) != versionPrefix {
+		return fmt.Errorf("its version command writes %q and not %q", start, versionPrefix)
+	}
+	return nil
+}
+
+// versionPrefix is what the version command of each proxy.cgi writes first.
+const versionPrefix = "proxy.cgi "
+
+// A prefix keeps what is written first, up to its capacity.
+type prefix []byte
+
+func (p *prefix) Write(b []byte) (int, error) {
+	*p = append(*p, b[:min(len(b), cap(*p)-len(*p))]...)
+	return len(b), nil
+}
+
+// takeOver runs the new file in this process. It returns only where it fails.
+func (p *program) takeOver() error {
+	return syscall.Exec(p.path, os.Args, p.environ)
+}

@@ -1,0 +1,103 @@
+package fastcgi
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"proxy.cgi/cgiproxy"
+	"proxy.cgi/cgiproxy/settings"
+)
+
+// maxSites is far more sets of settings than one FastCGI process meets.
+const maxSites = 100
+
+// A siteCache keeps the sites of a FastCGI process, which gets SetEnv with each
+// request: one for each set of settings, until .htcgiproxy changes.
+type siteCache struct {
+	folder          string
+	processSettings []string // which those of a request replace
+
+	mu    sync.Mutex
+	file  os.FileInfo // nil for none
+	sites map[string]*cgiproxy.Site
+}
+
+// newSites returns an empty cache. environ is the environment of the process:
+// lighttpd's bin-environment and mod_fcgid's FcgidInitialEnv put settings there.
+func newSites(folder string, environ []string) *siteCache {
+	c := &siteCache{folder: folder, sites: map[string]*cgiproxy.Site{}}
+	for _, v := range environ {
+		if strings.HasPrefix(v, settings.Prefix) {
+			c.processSettings = append(c.processSettings, v)
+		}
+	}
+	return c
+}
+
+// withProcessSettings returns env with the settings of the process that it has not.
+func (c *siteCache) withProcessSettings(env cgiproxy.Environ) cgiproxy.Environ {
+	if len(c.processSettings) == 0 {
+		return env
+	}
+	all := maps.Clone(env)
+	for _, v := range c.processSettings {
+		name, value, _ := strings.Cut(v, "=")
+		if all[name] == "" && all["REDIRECT_"+name] == "" {
+			all[name] = value
+		}
+	}
+	return all
+}
+
+// site returns the site for the settings in env. One with an error is not
+// kept: chmod mends it without changing the file's time.
+func (c *siteCache) site(env cgiproxy.Environ) *cgiproxy.Site {
+	env = c.withProcessSettings(env)
+	key := settingsKey(env)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	file, _ := os.Stat(filepath.Join(c.folder, settings.File))
+	same := sameFile(file, c.file) && (file == nil || file.Mode() == c.file.Mode()) // others may write to it now
+	if !same || len(c.sites) >= maxSites {
+		c.file = file
+		c.clear()
+	}
+	if s, ok := c.sites[key]; ok {
+		return s
+	}
+	s := cgiproxy.LoadSite(env, c.folder)
+	s.KeepConnections(bodyLinger)
+	if s.Err() == nil {
+		c.sites[key] = s
+	}
+	return s
+}
+
+func (c *siteCache) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.clear()
+}
+
+func (c *siteCache) clear() {
+	for _, s := range c.sites {
+		s.Close()
+	}
+	clear(c.sites)
+}
+
+// settingsKey joins the settings in env in a fixed order.
+func settingsKey(env cgiproxy.Environ) string {
+	var list []string
+	for name, value := range env {
+		if strings.HasPrefix(strings.TrimPrefix(name, "REDIRECT_"), settings.Prefix) {
+			list = append(list, name+"="+value)
+		}
+	}
+	slices.Sort(list)
+	return strings.Join(list, "\x00")
+}

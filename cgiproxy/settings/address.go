@@ -1,0 +1,107 @@
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"proxy.cgi/cgiproxy/syntax"
+)
+
+// An Upstream is where the app listens. The zero value is none.
+type Upstream struct {
+	Network   string // "tcp" or "unix"
+	Address   string // host:port, or the socket's path
+	Scheme    string // "http" or "https"
+	Authority string // the Host to send when the client's is not kept
+	Base      string // path before every target, "" or "/base"
+}
+
+// Decode implements envconfig.Decoder. The forms are a port on 127.0.0.1
+// ("6543"), "host:port", "[::1]:6543", "http(s)://host[:port][/base]" and
+// "unix:/path".
+func (u *Upstream) Decode(value string) error {
+	value = strings.TrimSpace(value)
+	switch {
+	case strings.HasPrefix(value, "unix:"):
+		return u.decodeUnix(strings.TrimPrefix(value, "unix:"))
+	case strings.Contains(value, "://"):
+		return u.decodeURL(value)
+	case syntax.IsPort(value):
+		value = "127.0.0.1:" + value
+	}
+	_, port, err := net.SplitHostPort(value)
+	if err != nil || !syntax.IsHost(value) || !syntax.IsPort(port) {
+		return errors.New("neither a port, host:port, a URL nor unix:/path")
+	}
+	*u = Upstream{Network: "tcp", Address: value, Scheme: "http", Authority: value}
+	return nil
+}
+
+func (u *Upstream) decodeUnix(path string) error {
+	if rest, ok := strings.CutPrefix(path, "///"); ok {
+		path = "/" + rest // unix:///path, as a URL has it
+	}
+	// sun_path has 108 bytes on Linux and 104 on FreeBSD, a NUL included.
+	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || len(path) > 103 {
+		return errors.New("a unix socket needs an absolute path of at most 103 bytes")
+	}
+	*u = Upstream{Network: "unix", Address: path, Scheme: "http", Authority: "localhost"}
+	return nil
+}
+
+func (u *Upstream) decodeURL(value string) error {
+	p, err := url.Parse(value)
+	switch {
+	case err != nil:
+		return errors.New("not a URL")
+	case p.Scheme != "http" && p.Scheme != "https":
+		return fmt.Errorf("scheme %q is neither http nor https", p.Scheme)
+	case p.User != nil || p.RawQuery != "" || p.ForceQuery || p.Fragment != "":
+		return errors.New("a URL with a user, query or fragment")
+	case !syntax.IsHost(p.Host) || p.Port() != "" && !syntax.IsPort(p.Port()):
+		return fmt.Errorf("no host in %q", value)
+	}
+	port := p.Port()
+	if port == "" {
+		port = syntax.DefaultPort(p.Scheme)
+	}
+	*u = Upstream{
+		Network:   "tcp",
+		Address:   net.JoinHostPort(p.Hostname(), port),
+		Scheme:    p.Scheme,
+		Authority: strings.TrimSuffix(p.Host, ":"),
+		Base:      strings.TrimRight(p.EscapedPath(), "/"),
+	}
+	return nil
+}
+
+func (u *Upstream) String() string {
+	if u.Network == "unix" {
+		return "unix:" + u.Address
+	}
+	return u.Address
+}
+
+// IsOwn reports whether the authority of a URL of the given scheme is the app's
+// own address. All loopback names are one: an app on 127.0.0.1 may call itself
+// localhost. The scheme matters for the usual port only: an app that believes
+// X-Forwarded-Proto says https of a port that has http.
+func (u *Upstream) IsOwn(scheme, authority string) bool {
+	if u.Network == "unix" {
+		return false
+	}
+	name, port := syntax.SplitHost(scheme, authority)
+	ownName, ownPort, _ := net.SplitHostPort(u.Address)
+	return port == ownPort && (strings.EqualFold(name, ownName) || IsLoopback(name) && IsLoopback(ownName))
+}
+
+// IsLoopback reports whether a host without its port is this machine's own name
+// or address for itself.
+func IsLoopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.IsLoopback() || strings.EqualFold(host, "localhost")
+}

@@ -1,0 +1,173 @@
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/kelseyhightower/envconfig"
+)
+
+const (
+	// Prefix starts the name of each setting. In File it may be left out.
+	Prefix = "CGIPROXY_"
+
+	// File is beside the executable. Stock Apache and LiteSpeed serve no .ht*
+	// file, and suEXEC, which strips SetEnv, cannot take it away.
+	File = ".htcgiproxy"
+
+	// maxFile is far more than anybody writes by hand.
+	maxFile = 64 << 10
+)
+
+// bakedUpstream is the UPSTREAM that `make build UPSTREAM=...` links in.
+var bakedUpstream string
+
+// A Note is something to tell the owner about settings that can be used.
+type Note struct {
+	Level Level
+	Text  string
+}
+
+// Load finds, decodes and checks the settings. vars are the CGI variables, and
+// folder is where the executable is. A setting counts where it is found first:
+//
+//   - in File in folder, which is nearest to the site: SetEnv is inherited by
+//     all folders below the one that says it, also by those of other sites;
+//   - in vars, where SetEnv puts it;
+//   - there under REDIRECT_, to which an internal redirect renames it;
+//   - in the executable.
+//
+// An empty one is as good as none. The Config is usable for logging and the
+// error page also where there is an error, which is an *Error.
+func Load(vars map[string]string, folder string) (*Config, []Note, error) {
+	found := finder{counted: map[string]setting{}}
+	notes, fileErr := found.addFile(filepath.Join(folder, File))
+	found.add(vars, Prefix, "SetEnv")
+	found.add(vars, "REDIRECT_"+Prefix, "SetEnv")
+	if bakedUpstream != "" {
+		found.add(map[string]string{"UPSTREAM": bakedUpstream}, "", "the build")
+	}
+
+	cfg, err := found.decode(folder)
+	for _, file := range [...]*string{&cfg.ErrorPage, &cfg.TLSCA} {
+		if *file != "" && !filepath.IsAbs(*file) {
+			*file = filepath.Join(folder, *file)
+		}
+	}
+	switch {
+	case fileErr != nil: // first, for it may be why others are missing
+		err = &Error{Err: fileErr, Remedy: FileRemedy(fileErr, "it must be a text file with lines like "+Prefix+"UPSTREAM=6543")}
+	case err == nil:
+		err = cfg.check()
+	}
+	return cfg, append(notes, found.notes(cfg.LogLevel)...), err
+}
+
+// A finder collects settings, those that count first.
+type finder struct {
+	counted   map[string]setting // by their names without Prefix
+	overruled []string           // about others that differ
+}
+
+type setting struct{ value, source string }
+
+// add adds what stands under prefix in vars.
+func (f *finder) add(vars map[string]string, prefix, source string) {
+	for name, value := range vars {
+		name, ok := strings.CutPrefix(name, prefix)
+		if !ok || value == "" {
+			continue
+		}
+		first, ok := f.counted[name]
+		switch {
+		case !ok:
+			f.counted[name] = setting{value, source}
+		case first.value != value:
+			f.overruled = append(f.overruled, fmt.Sprintf("%s%s counts as %s has it, not as %s has it", Prefix, name, first.source, source))
+		}
+	}
+}
+
+// addFile adds the settings of a file, if it is there.
+func (f *finder) addFile(file string) (notes []Note, err error) {
+	text, info, err := ReadOwn(file, maxFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	vars, err := parseFile(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s is not made of lines NAME=value: %w", file, err)
+	}
+	f.add(vars, Prefix, file)
+	maps.DeleteFunc(vars, func(name, _ string) bool { return strings.HasPrefix(name, Prefix) })
+	f.add(vars, "", file)
+	if f.counted["SECRET"].value != "" && readableByOthers(info) {
+		notes = append(notes, Note{LevelWarn, file + " holds " + Prefix + "SECRET and others may read it: set its permissions to 600"})
+	}
+	return notes, nil
+}
+
+// notes tells what the owner may have meant otherwise, and at LevelDebug where
+// each setting comes from.
+func (f *finder) notes(level Level) []Note {
+	var notes []Note
+	for _, text := range f.unknown() {
+		notes = append(notes, Note{LevelWarn, text})
+	}
+	if level < LevelInfo {
+		return notes
+	}
+	slices.Sort(f.overruled)
+	for _, text := range slices.Compact(f.overruled) {
+		notes = append(notes, Note{LevelInfo, text})
+	}
+	if level < LevelDebug {
+		return notes
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.counted)) {
+		notes = append(notes, Note{LevelDebug, fmt.Sprintf("%s%s is from %s", Prefix, name, f.counted[name].source)})
+	}
+	return notes
+}
+
+// decodeLock guards the process environment, the only place that envconfig
+// reads from.
+var decodeLock sync.Mutex
+
+// decode makes a Config through the process environment, where it leaves no
+// other setting.
+func (f *finder) decode(folder string) (*Config, error) {
+	decodeLock.Lock()
+	defer decodeLock.Unlock()
+	for _, v := range os.Environ() {
+		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, Prefix) {
+			os.Unsetenv(name)
+		}
+	}
+	cfg := &Config{folder: folder, written: f.counted}
+	for name, s := range f.counted {
+		if err := os.Setenv(Prefix+name, s.value); err != nil {
+			return cfg, cfg.Misconfigured(name, err)
+		}
+	}
+	err := envconfig.Process("", cfg)
+	if bad, ok := errors.AsType[*envconfig.ParseError](err); ok {
+		err := bad.Err
+		if number, ok := errors.AsType[*strconv.NumError](err); ok {
+			err = number.Err // without the function's name
+		}
+		return cfg, cfg.Misconfigured(strings.TrimPrefix(bad.KeyName, Prefix), err)
+	}
+	return cfg, err
+}

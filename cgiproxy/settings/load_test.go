@@ -1,0 +1,253 @@
+package settings
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"proxy.cgi/cgiproxy/internal/testkit"
+)
+
+// bake links an UPSTREAM in, as `make build UPSTREAM=...` does.
+func bake(t *testing.T, upstream string) {
+	before := bakedUpstream
+	t.Cleanup(func() { bakedUpstream = before })
+	bakedUpstream = upstream
+}
+
+func TestSettingsOrder(t *testing.T) {
+	const plain, redirected = "CGIPROXY_UPSTREAM", "REDIRECT_CGIPROXY_UPSTREAM"
+	tests := []struct {
+		name  string
+		env   map[string]string
+		file  string
+		baked string
+		want  string // the address, "" for a missing setting
+	}{
+		{"nowhere", nil, "", "", ""},
+		{"environment", map[string]string{plain: "1"}, "", "", "127.0.0.1:1"},
+		{"REDIRECT_", map[string]string{redirected: "2"}, "", "", "127.0.0.1:2"},
+		{"file", nil, "CGIPROXY_UPSTREAM=3\n", "", "127.0.0.1:3"},
+		{"baked", nil, "", "4", "127.0.0.1:4"},
+		{"the file counts first", map[string]string{plain: "1", redirected: "2"}, "CGIPROXY_UPSTREAM=3", "4", "127.0.0.1:3"},
+		{"then the environment", map[string]string{plain: "1", redirected: "2"}, "", "4", "127.0.0.1:1"},
+		{"then REDIRECT_", map[string]string{redirected: "2"}, "", "4", "127.0.0.1:2"},
+		{"an empty one in the file", map[string]string{plain: "1"}, "CGIPROXY_UPSTREAM=", "4", "127.0.0.1:1"},
+		{"empty is none", map[string]string{plain: "", redirected: ""}, "CGIPROXY_UPSTREAM=", "4", "127.0.0.1:4"},
+		{"empty in the environment", map[string]string{plain: "", redirected: "2"}, "", "", "127.0.0.1:2"},
+		{"empty everywhere", map[string]string{plain: "", redirected: ""}, "CGIPROXY_UPSTREAM=\nUPSTREAM=''", "", ""},
+		{"a name that a visitor can forge", map[string]string{"HTTP_CGIPROXY_UPSTREAM": "5", "HTTP_UPSTREAM": "5", "REDIRECT_HTTP_CGIPROXY_UPSTREAM": "5"}, "", "", ""},
+		{"no prefix in the environment", map[string]string{"UPSTREAM": "5", "REDIRECT_UPSTREAM": "5"}, "", "", ""},
+		{"lower case", map[string]string{"cgiproxy_upstream": "5"}, "", "", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			bake(t, tt.baked)
+			folder := t.TempDir()
+			if tt.file != "" {
+				testkit.WriteFile(t, folder, ".htcgiproxy", tt.file)
+			}
+			cfg, _, err := Load(tt.env, folder)
+			if tt.want == "" {
+				testkit.WantText(t, explained(t, err), "CGIPROXY_UPSTREAM is not set", "CGIPROXY_UPSTREAM=6543", filepath.Join(folder, ".htcgiproxy"))
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := cfg.Upstream.String(); got != tt.want {
+				t.Errorf("the app is at %s, want %s", got, tt.want)
+			}
+		})
+	}
+}
+
+// What one request sets must not stay for the next, as in FastCGI.
+func TestSettingsAreForgotten(t *testing.T) {
+	configure(t, "MAX_BODY=7", "STRIP_PREFIX=/sub", "TLS_SKIP_VERIFY=true")
+	cfg := configure(t)
+	if cfg.MaxBody != 0 || cfg.StripPrefix != "" || cfg.TLSSkipVerify {
+		t.Errorf("the second request has MAX_BODY %d, STRIP_PREFIX %q, TLS_SKIP_VERIFY %t of the first", cfg.MaxBody, cfg.StripPrefix, cfg.TLSSkipVerify)
+	}
+}
+
+// A setting of our own process under its plain name is found through env only:
+// a setting that env does not have must not come from elsewhere.
+func TestSettingsComeFromEnv(t *testing.T) {
+	t.Setenv("CGIPROXY_MAX_BODY", "7")
+	t.Setenv("MAX_BODY", "7")
+	if cfg := configure(t); cfg.MaxBody != 0 {
+		t.Errorf("MAX_BODY is %d, want the default", cfg.MaxBody)
+	}
+}
+
+func TestSettingsFile(t *testing.T) {
+	tests := []struct {
+		name, text string
+		maxBody    ByteCount
+		errorPage  string
+	}{
+		{"plain", "CGIPROXY_UPSTREAM=6543\nCGIPROXY_MAX_BODY=7\nCGIPROXY_ERROR_PAGE=/a b.html\n", 7, "/a b.html"},
+		{"no line end at the end", "CGIPROXY_UPSTREAM=6543\nCGIPROXY_MAX_BODY=7", 7, ""},
+		{"byte order mark", "\ufeffCGIPROXY_UPSTREAM=6543\nCGIPROXY_MAX_BODY=7\n", 7, ""},
+		{"CRLF", "CGIPROXY_UPSTREAM=6543\r\nCGIPROXY_MAX_BODY=7\r\nCGIPROXY_ERROR_PAGE=e.html\r\n", 7, "e.html"},
+		{"CRLF and byte order mark", "\ufeff# first\r\nCGIPROXY_UPSTREAM=6543\r\nCGIPROXY_MAX_BODY=7\r\n", 7, ""},
+		{"comments and empty lines", "# a comment\n\n  # another\nCGIPROXY_UPSTREAM=6543 # the app\n#CGIPROXY_MAX_BODY=8\nCGIPROXY_MAX_BODY=7\n\n", 7, ""},
+		{"export", "export CGIPROXY_UPSTREAM=6543\nexport CGIPROXY_MAX_BODY=7\n", 7, ""},
+		{"single quotes", "CGIPROXY_UPSTREAM='6543'\nCGIPROXY_MAX_BODY='7'\nCGIPROXY_ERROR_PAGE='/a $b #c.html'\n", 7, "/a $b #c.html"},
+		{"a dollar", "UPSTREAM=6543\nMAX_BODY=7\nERROR_PAGE=/$ECRET1.html\n", 7, "/$ECRET1.html"},
+		{"zeros first", "UPSTREAM=6543\nMAX_BODY=0100\n", 100, ""},
+		{"double quotes", "CGIPROXY_UPSTREAM=\"6543\"\nCGIPROXY_MAX_BODY=\"7\"\nCGIPROXY_ERROR_PAGE=\"/a #b.html\"\n", 7, "/a #b.html"},
+		{"blanks around", "  CGIPROXY_UPSTREAM = 6543  \n\tCGIPROXY_MAX_BODY = 7\t\n", 7, ""},
+		{"names without prefix", "UPSTREAM=6543\nMAX_BODY=7\n", 7, ""},
+		{"with prefix counts first", "CGIPROXY_MAX_BODY=7\nMAX_BODY=8\nUPSTREAM=6543\n", 7, ""},
+		{"with prefix counts first, in the other order", "MAX_BODY=8\nCGIPROXY_MAX_BODY=7\nUPSTREAM=6543\n", 7, ""},
+		{"the last of two", "UPSTREAM=6543\nMAX_BODY=8\nMAX_BODY=7\n", 7, ""},
+		{"empty values", "UPSTREAM=6543\nMAX_BODY=\nERROR_PAGE=''\n", 0, ""},
+		{"as large as it may be", "UPSTREAM=6543\nMAX_BODY=7\n#" + strings.Repeat("x", maxFile-27) + "\n", 7, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			folder := t.TempDir()
+			testkit.WriteFile(t, folder, ".htcgiproxy", tt.text)
+			cfg, notes, err := Load(nil, folder)
+			if err != nil {
+				t.Fatalf("%.200q: %v", tt.text, err)
+			}
+			if unknown := texts(notes, LevelWarn); unknown != nil {
+				t.Errorf("unknown names %q in %.200q", unknown, tt.text)
+			}
+			cfg.ErrorPage = strings.TrimPrefix(cfg.ErrorPage, folder+"/")
+			if got := cfg.Upstream.String(); got != "127.0.0.1:6543" || cfg.MaxBody != tt.maxBody || cfg.ErrorPage != tt.errorPage {
+				t.Errorf("%.200q\n got UPSTREAM %s, MAX_BODY %d, ERROR_PAGE %q\nwant 127.0.0.1:6543, %d, %q", tt.text, got, cfg.MaxBody, cfg.ErrorPage, tt.maxBody, tt.errorPage)
+			}
+		})
+	}
+}
+
+func TestSettingsFileUnusable(t *testing.T) {
+	const secret = "hunter2-hunter2"
+	tests := []struct {
+		name string
+		make func(t *testing.T, folder string)
+		want string
+	}{
+		// Permission bits do not stop root, who may run the tests.
+		{"a folder", func(t *testing.T, folder string) {
+			if err := os.Mkdir(filepath.Join(folder, ".htcgiproxy"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}, "no regular file"},
+		{"too large", func(t *testing.T, folder string) {
+			testkit.WriteFile(t, folder, ".htcgiproxy", "SECRET="+secret+"\n#"+strings.Repeat("x", maxFile))
+		}, "over 65536 bytes"},
+		{"no equals sign", func(t *testing.T, folder string) {
+			testkit.WriteFile(t, folder, ".htcgiproxy", "UPSTREAM=6543\nSECRET "+secret+"\n")
+		}, "lines NAME=value"},
+		{"cut off in its last line", func(t *testing.T, folder string) {
+			testkit.WriteFile(t, folder, ".htcgiproxy", "UPSTREAM=6543\nSECRET='"+secret+"'\nREQUIRE_OWNER")
+		}, "line 3 has no NAME="},
+		{"open quote", func(t *testing.T, folder string) {
+			testkit.WriteFile(t, folder, ".htcgiproxy", "UPSTREAM=6543\nSECRET='"+secret+"\n")
+		}, "lines NAME=value"},
+		{"binary", func(t *testing.T, folder string) {
+			testkit.WriteFile(t, folder, ".htcgiproxy", "\x7fELF\x02\x01\x00"+secret)
+		}, "lines NAME=value"},
+		{"UTF-16", func(t *testing.T, folder string) {
+			testkit.WriteFile(t, folder, ".htcgiproxy", "\xff\xfeU\x00P\x00S\x00"+secret)
+		}, "lines NAME=value"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			folder := t.TempDir()
+			tt.make(t, folder)
+			cfg, _, err := Load(map[string]string{"CGIPROXY_UPSTREAM": "6543"}, folder)
+			testkit.WantText(t, explained(t, err), tt.want, ".htcgiproxy", "CGIPROXY_UPSTREAM=6543")
+			if strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("the log gets the content of the file: %v", err)
+			}
+			if cfg == nil {
+				t.Error("got no Config to log with")
+			}
+		})
+	}
+}
+
+func TestSettingsUnknown(t *testing.T) {
+	tests := []struct {
+		name string
+		env  map[string]string
+		file string
+		want []string
+	}{
+		{"none", map[string]string{"CGIPROXY_MAX_BODY": "1"}, "IDLE_TIMEOUT=1s", nil},
+		{"in the file", nil, "CGIPROXY_UPSTREEM=1", []string{"CGIPROXY_UPSTREEM is no setting: did you mean CGIPROXY_UPSTREAM?"}},
+		{"in the file, without prefix", nil, "MAXBODY=1", []string{"CGIPROXY_MAXBODY is no setting: did you mean CGIPROXY_MAX_BODY?"}},
+		{"in the file, lower case", nil, "cgiproxy_max_body=1", []string{"CGIPROXY_cgiproxy_max_body is no setting: did you mean CGIPROXY_MAX_BODY?"}},
+		{"in the environment", map[string]string{"CGIPROXY_TLS_SKIPVERIFY": "1"}, "", []string{"CGIPROXY_TLS_SKIPVERIFY is no setting: did you mean CGIPROXY_TLS_SKIP_VERIFY?"}},
+		{"the value is not shown", nil, "CGIPROXY_TIMEOUT=hunter2", []string{"CGIPROXY_TIMEOUT is no setting"}},
+		{"two", nil, "IDLE_TIMEOUTS=1\nCONNECT_RETRYS=1", []string{"CONNECT_RETRY?", "IDLE_TIMEOUT?"}},
+		{"others' variables", map[string]string{"MAX_BODIES": "1", "HTTP_CGIPROXY_MAX_BODIES": "1"}, "", nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			bake(t, "6543")
+			folder := t.TempDir()
+			testkit.WriteFile(t, folder, ".htcgiproxy", tt.file)
+			_, notes, err := Load(tt.env, folder)
+			if err != nil {
+				t.Fatal(err)
+			}
+			unknown := texts(notes, LevelWarn)
+			if len(unknown) != len(tt.want) {
+				t.Fatalf("got %q, want %d of them", unknown, len(tt.want))
+			}
+			slices.Sort(unknown)
+			for i, message := range unknown {
+				testkit.WantText(t, message, tt.want[i])
+				if strings.Contains(message, "hunter2") {
+					t.Errorf("the log gets the value: %s", message)
+				}
+			}
+		})
+	}
+}
+
+// An owner who wonders which of two counts finds it in the log.
+func TestSettingsNotes(t *testing.T) {
+	env := map[string]string{"CGIPROXY_MAX_BODY": "1", "REDIRECT_CGIPROXY_MAX_BODY": "2", "CGIPROXY_IDLE_TIMEOUT": "1s", "CGIPROXY_SECRET": "hunter1"}
+	folder := t.TempDir()
+	file := testkit.WriteFile(t, folder, File, "UPSTREAM=6543\nMAX_BODY=3\nIDLE_TIMEOUT=1s\nSECRET=hunter2\n")
+	for _, tt := range []struct {
+		level string
+		want  []Note
+	}{
+		{"warn", nil},
+		{"info", []Note{
+			{LevelInfo, "CGIPROXY_MAX_BODY counts as " + file + " has it, not as SetEnv has it"},
+			{LevelInfo, "CGIPROXY_SECRET counts as " + file + " has it, not as SetEnv has it"},
+		}},
+		{"debug", []Note{
+			{LevelInfo, "CGIPROXY_MAX_BODY counts as " + file + " has it, not as SetEnv has it"},
+			{LevelInfo, "CGIPROXY_SECRET counts as " + file + " has it, not as SetEnv has it"},
+			{LevelDebug, "CGIPROXY_IDLE_TIMEOUT is from " + file},
+			{LevelDebug, "CGIPROXY_LOG_LEVEL is from SetEnv"},
+			{LevelDebug, "CGIPROXY_MAX_BODY is from " + file},
+			{LevelDebug, "CGIPROXY_SECRET is from " + file},
+			{LevelDebug, "CGIPROXY_UPSTREAM is from " + file},
+		}},
+	} {
+		t.Run(tt.level, func(t *testing.T) {
+			env["CGIPROXY_LOG_LEVEL"] = tt.level
+			_, notes, err := Load(env, folder)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(notes, tt.want) {
+				t.Errorf("got\n%v\nwant\n%v", notes, tt.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,89 @@
+package settings
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// A Setting describes one field of Config.
+type Setting struct {
+	Name    string // without Prefix
+	Default string // "" for none
+	Example string
+	Desc    string // of which ~ stands for a backquote
+}
+
+// List describes the fields of Config, in their order.
+func List() []Setting { return list() }
+
+var list = sync.OnceValue(func() []Setting {
+	var list []Setting
+	for field := range reflect.TypeFor[Config]().Fields() {
+		if !field.IsExported() {
+			continue
+		}
+		tag := field.Tag
+		name := strings.TrimPrefix(tag.Get("envconfig"), Prefix)
+		list = append(list, Setting{name, tag.Get("default"), tag.Get("example"), tag.Get("desc")})
+	}
+	return list
+})
+
+// unknown describes each name that no setting has, with the one that was
+// probably meant.
+func (f *finder) unknown() []string {
+	var texts []string
+	for name := range f.counted {
+		if slices.ContainsFunc(List(), func(s Setting) bool { return s.Name == name }) {
+			continue
+		}
+		text := Prefix + name + " is no setting"
+		if meant := meantSetting(name); meant != "" {
+			text += ": did you mean " + Prefix + meant + "?"
+		}
+		texts = append(texts, text)
+	}
+	slices.Sort(texts)
+	return texts
+}
+
+// meantSetting returns the setting that an unknown name stands for, or "": what
+// people call UPSTREAM, or a name of which at most one byte in three differs.
+func meantSetting(name string) string {
+	name = strings.TrimPrefix(strings.ToUpper(name), Prefix)
+	switch name {
+	case "PORT", "HOST", "SOCKET", "BACKEND", "TARGET", "URL":
+		return "UPSTREAM"
+	}
+	nearest := slices.MinFunc(List(), func(a, b Setting) int {
+		return editDistance(name, a.Name) - editDistance(name, b.Name)
+	}).Name
+	if 3*editDistance(name, nearest) > len(name) {
+		return ""
+	}
+	return nearest
+}
+
+// editDistance counts the bytes to insert, delete or replace to make a from b.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range a {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range b {
+			above := row[j+1]
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			row[j+1] = min(above+1, row[j]+1, diagonal+cost)
+			diagonal = above
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,39 @@
+package settings
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+)
+
+// Networks is a list of address ranges. The zero value is none.
+type Networks []netip.Prefix
+
+// Decode implements envconfig.Decoder: CIDRs or single addresses, separated by
+// commas or spaces.
+func (n *Networks) Decode(value string) error {
+	*n = nil
+	for _, s := range strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' }) {
+		prefix, err := netip.ParsePrefix(s)
+		if err != nil {
+			addr, err := netip.ParseAddr(s)
+			if err != nil {
+				return fmt.Errorf("%q is neither an address nor a CIDR", s)
+			}
+			addr = addr.Unmap()
+			prefix = netip.PrefixFrom(addr, addr.BitLen())
+		}
+		*n = append(*n, prefix)
+	}
+	return nil
+}
+
+// Contains reports whether an address is in one of the ranges.
+func (n Networks) Contains(addr netip.Addr) bool {
+	for _, prefix := range n {
+		if prefix.Contains(addr.Unmap()) {
+			return true
+		}
+	}
+	return false
+}

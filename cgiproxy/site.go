@@ -1,0 +1,57 @@
+package cgiproxy
+
+import (
+	"sync/atomic"
+	"time"
+
+	"proxy.cgi/cgiproxy/settings"
+	"proxy.cgi/cgiproxy/upstream"
+)
+
+// A Site is what a set of settings makes: how it is configured, or why it is
+// not, and the way to its app.
+type Site struct {
+	cfg       *settings.Config
+	err       error // why the settings cannot be used
+	notes     atomic.Pointer[[]settings.Note]
+	mark      string // of this site in a loop: see loop.go
+	transport upstream.Transport
+}
+
+// LoadSite reads the settings that count for env, with those of the file in
+// folder, which is the executable's. Where they cannot be used, Serve answers
+// with an error page.
+func LoadSite(env Environ, folder string) *Site {
+	cfg, notes, err := settings.Load(env, folder)
+	s := &Site{cfg: cfg, err: err, mark: siteMark(folder, &cfg.Upstream), transport: upstream.Transport{Config: cfg}}
+	if len(notes) > 0 {
+		s.notes.Store(&notes)
+	}
+	return s
+}
+
+// KeepConnections makes the site keep connections to its app for the requests to
+// come, until Close. bodyLinger is upstream.Transport's.
+func (s *Site) KeepConnections(bodyLinger time.Duration) {
+	s.transport.Keep, s.transport.BodyLinger = true, bodyLinger
+}
+
+// Close closes the connections that are kept and not in use.
+func (s *Site) Close() { s.transport.CloseIdle() }
+
+// Err returns why the settings cannot be used, or nil.
+func (s *Site) Err() error { return s.err }
+
+// takeNotes returns what there is to say about the settings, once.
+func (s *Site) takeNotes() []settings.Note {
+	if s.notes.Load() == nil { // no write for each request
+		return nil
+	}
+	if notes := s.notes.Swap(nil); notes != nil {
+		return *notes
+	}
+	return nil
+}
+
+// Config returns the settings. They are not to be changed.
+func (s *Site) Config() *settings.Config { return s.cfg }

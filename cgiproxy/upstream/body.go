@@ -1,0 +1,154 @@
+package upstream
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"syscall"
+	"time"
+
+	"proxy.cgi/cgiproxy/settings"
+)
+
+// readResponse reads the header of the response.
+func (x *exchange) readResponse() (*http.Response, error) {
+	x.source.r = connReader{x}
+	x.buffer = bufio.NewReader(&x.source)
+	resp, err := readHeader(x.buffer, &x.source, x.req.Method)
+	x.mu.Lock()
+	x.headerRead = true
+	x.conn.SetReadDeadline(time.Time{})
+	x.mu.Unlock()
+	if err != nil {
+		x.close()
+		return nil, x.headerError(err)
+	}
+	resp.Request = x.req
+	chunked, _ := resp.Body.(*chunkedBody)
+	resp.Body = &Body{content: resp.Body, x: x, empty: resp.Body == http.NoBody, chunked: chunked, last: resp.Close}
+	return resp, nil
+}
+
+// closedWithoutResponse reports whether the app closed the connection without a
+// word.
+func (x *exchange) closedWithoutResponse() bool {
+	return x.source.read == 0 && x.cause() == nil && !errors.Is(x.source.err, os.ErrDeadlineExceeded)
+}
+
+// headerError tells why there is no response that could be passed on.
+func (x *exchange) headerError(err error) error {
+	if cause := x.cause(); cause != nil {
+		return cause
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return &Error{
+			Err:     fmt.Errorf("no answer within %v", x.cfg.HeaderTimeout),
+			Remedy:  "is the app stuck? raise " + settings.Prefix + "HEADER_TIMEOUT if it needs longer",
+			Timeout: true,
+		}
+	}
+	_, broken := errors.AsType[syscall.Errno](err)
+	if _, ok := errors.AsType[net.Error](err); ok || broken || errors.Is(err, io.ErrUnexpectedEOF) {
+		return &Error{
+			Err:    fmt.Errorf("the app closed the connection before the header of its answer was complete (%w)", err),
+			Remedy: "look into the app's own log",
+		}
+	}
+	return &Error{Err: fmt.Errorf("malformed answer: %w", err), Remedy: "does an HTTP app listen at " + x.cfg.Upstream.String() + "?"}
+}
+
+// A connReader reads from the connection, after the header each time within
+// IDLE_TIMEOUT.
+type connReader struct{ x *exchange }
+
+func (r connReader) Read(p []byte) (int, error) {
+	x := r.x
+	x.deliveringSince.Store(0)
+	if x.headerRead && x.cfg.IdleTimeout > 0 {
+		x.conn.SetReadDeadline(time.Now().Add(x.cfg.IdleTimeout))
+	}
+	if x.pool != nil && x.source.read > 0 {
+		quickAck(x.conn) // the rest may wait for it
+	}
+	n, err := x.conn.Read(p)
+	x.deliveringSince.Store(time.Now().UnixNano())
+	return n, err
+}
+
+// A Body is the body of a response. What it returns as io.EOF is the end of a
+// whole one.
+type Body struct {
+	content io.Reader
+	x       *exchange
+	empty   bool
+	chunked *chunkedBody // nil where it is not
+	last    bool         // the connection ends with this response
+	whole   bool
+}
+
+// Read implements io.Reader. An error is one that RoundTrip may return.
+func (b *Body) Read(p []byte) (int, error) {
+	select {
+	case <-b.x.sent:
+	default:
+		p = p[:min(len(p), copyBuffer)] // watchStuck measures how long a piece takes
+	}
+	n, err := b.content.Read(p)
+	switch {
+	case err == nil:
+	case err == io.EOF:
+		b.whole = true
+	case b.x.cause() != nil:
+		err = b.x.cause()
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		err = &Error{
+			Err:     fmt.Errorf("no piece of the answer within %v", b.x.cfg.IdleTimeout),
+			Remedy:  "raise " + settings.Prefix + "IDLE_TIMEOUT if the app may be silent for longer",
+			Timeout: true,
+		}
+	default:
+		err = &Error{Err: fmt.Errorf("the app ended its answer early: %w", err), Remedy: "look into the app's own log"}
+	}
+	return n, err
+}
+
+// Ready reports whether Read has something without waiting for the app: bytes
+// that came with the header, or the end.
+func (b *Body) Ready() bool {
+	if b.chunked != nil {
+		return b.chunked.ready()
+	}
+	return b.empty || b.x.buffer.Buffered() > 0
+}
+
+// Close closes the connection, or gives it back. After a whole response an app
+// may still read the request's body: it gets the rest first.
+func (b *Body) Close() error {
+	if b.whole {
+		linger(b.x.sent, &b.x.bodyRead, b.x.req.Context().Done(), b.x.bodyLinger)
+	}
+	if b.x.pool != nil && b.x.aborted == nil && b.reusable() && b.x.release() {
+		b.x.conn.SetDeadline(time.Time{})
+		b.x.pool.put(b.x.conn)
+		return nil
+	}
+	b.x.close()
+	return nil
+}
+
+// reusable reports whether nothing is left on the connection. A chunked body
+// with a trailer is not waited for.
+func (b *Body) reusable() bool {
+	if !b.whole || b.last {
+		return false
+	}
+	rest, _ := b.x.buffer.Peek(b.x.buffer.Buffered())
+	if b.chunked != nil {
+		return string(rest) == "\r\n" // the end of the empty trailer section
+	}
+	return len(rest) == 0
+}

@@ -1,0 +1,88 @@
+package upstream
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"strconv"
+)
+
+// A chunkedBody is a body in the chunked coding (RFC 9112, section 7.1). Unlike
+// httputil.NewChunkedReader it never waits for the rest of a chunk while it has
+// a part of it. It ends at the last chunk: the trailer section is left in r.
+type chunkedBody struct {
+	r         *bufio.Reader
+	remaining int64 // of the current chunk
+	begun     bool  // there has been a chunk
+	err       error // what ended it
+}
+
+func (b *chunkedBody) Read(p []byte) (n int, err error) {
+	for n < len(p) && b.err == nil {
+		if n > 0 && !b.ready() {
+			return n, nil
+		}
+		if b.remaining == 0 {
+			b.remaining, b.err = b.nextChunk()
+			continue
+		}
+		m, err := b.r.Read(p[n:][:min(int64(len(p)-n), b.remaining)])
+		n, b.remaining, b.err = n+m, b.remaining-int64(m), noEOF(err)
+	}
+	if n > 0 {
+		return n, nil
+	}
+	return 0, b.err
+}
+
+// ready reports whether Read has something without waiting for the app.
+func (b *chunkedBody) ready() bool {
+	rest, _ := b.r.Peek(b.r.Buffered())
+	if b.remaining > 0 {
+		return len(rest) > 0
+	}
+	if b.begun {
+		rest = rest[min(len(rest), len("\r\n")):]
+	}
+	_, data, _ := bytes.Cut(rest, []byte("\n"))
+	return len(data) > 0
+}
+
+// Close implements io.Closer: what is read from is closed by its owner.
+func (b *chunkedBody) Close() error { return nil }
+
+var errChunk = errors.New("malformed chunk")
+
+// nextChunk reads up to the data of the next chunk and returns its size, with
+// io.EOF where it is the last one.
+func (b *chunkedBody) nextChunk() (int64, error) {
+	if b.begun {
+		if end, err := b.r.ReadSlice('\n'); err != nil || string(end) != "\r\n" {
+			return 0, chunkError(err)
+		}
+	}
+	b.begun = true
+	line, err := b.r.ReadSlice('\n')
+	line, whole := bytes.CutSuffix(line, []byte("\r\n"))
+	if err != nil || !whole || bytes.IndexByte(line, '\r') >= 0 { // RFC 9112, section 2.2
+		return 0, chunkError(err)
+	}
+	digits, _, _ := bytes.Cut(line, []byte(";")) // extensions mean nothing to us
+	size, err := strconv.ParseUint(string(bytes.TrimRight(digits, " \t")), 16, 63)
+	if err != nil {
+		return 0, errChunk
+	}
+	if size == 0 {
+		return 0, io.EOF
+	}
+	return int64(size), nil
+}
+
+// chunkError returns why there is no whole line: err, or what is there.
+func chunkError(err error) error {
+	if err == nil || errors.Is(err, bufio.ErrBufferFull) {
+		return errChunk
+	}
+	return noEOF(err)
+}

@@ -1,0 +1,173 @@
+package upstream
+
+import (
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"proxy.cgi/cgiproxy/internal/testkit"
+)
+
+// stranger is another user of the machine.
+const stranger = 65534
+
+// listenAs listens as another user: the kernel notes the user of the thread
+// that opens a socket.
+func listenAs(t *testing.T, uid int, network, address string) net.Listener {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can listen as another user")
+	}
+	runtime.LockOSThread() // and let go of only when it is ours again
+	if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, ^uintptr(0), uintptr(uid), ^uintptr(0)); errno != 0 {
+		t.Fatal(errno)
+	}
+	l, err := net.Listen(network, address)
+	if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, ^uintptr(0), 0, ^uintptr(0)); errno != 0 {
+		t.Fatal(errno)
+	}
+	runtime.UnlockOSThread()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func TestRequireOwner(t *testing.T) {
+	folder, err := os.MkdirTemp("", "proxycgi-owner-") // where others may make a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(folder) })
+	if err := os.Chmod(folder, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct{ name, network, address string }{
+		{"unix socket", "unix", filepath.Join(folder, "app.sock")},
+		{"127.0.0.1", "tcp", "127.0.0.1:0"},
+		{"127.0.0.2", "tcp", "127.0.0.2:0"},
+		{"any IPv4 address", "tcp4", "0.0.0.0:0"},
+		{"any address", "tcp", "[::]:0"},
+		{"::1", "tcp", "[::1]:0"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Run("ours", func(t *testing.T) {
+				got, err := askOwned(t, testkit.Listen(t, tt.network, tt.address))
+				if err != nil || got == 0 {
+					t.Errorf("got error %v, and the app %d bytes", err, got)
+				}
+			})
+			t.Run("a stranger's", func(t *testing.T) {
+				got, err := askOwned(t, listenAs(t, stranger, tt.network, tt.address))
+				if got != 0 {
+					t.Errorf("the stranger got %d bytes", got)
+				}
+				if err == nil {
+					t.Fatal("got an answer of a stranger")
+				}
+				wantFailure(t, err, 502)
+				testkit.WantText(t, explained(err), "connect ", "belongs to user 65534 and not to ours, user 0", "CGIPROXY_REQUIRE_OWNER")
+			})
+		})
+	}
+}
+
+// askOwned sends a request with REQUIRE_OWNER to a listener that is closed
+// after it. It returns how many bytes came there.
+func askOwned(t *testing.T, l net.Listener) (got int, err error) {
+	t.Helper()
+	address := l.Addr()
+	counted := make(chan int, 1)
+	app := testkit.ServeApp(t, l, func(conn net.Conn) {
+		head, _ := testkit.ReadHead(conn)
+		counted <- len(head)
+		io.WriteString(conn, testkit.NoBody)
+	})
+	upstream := app.Upstream()
+	if tcp, ok := address.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		upstream = "UPSTREAM=127.0.0.1:" + portOf(t, address)
+	}
+	resp, err := roundTrip(t.Context(), t, configure(t, upstream, "REQUIRE_OWNER=true"), nil, nil)
+	if err == nil {
+		resp.Body.Close()
+	}
+	got = <-counted
+	l.Close()
+	return got, err
+}
+
+func portOf(t *testing.T, a net.Addr) string {
+	t.Helper()
+	_, port, err := net.SplitHostPort(a.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
+}
+
+// A connection in TLS is checked before the handshake.
+func TestRequireOwnerTLS(t *testing.T) {
+	l := listenAs(t, stranger, "tcp", "127.0.0.1:0")
+	got := make(chan int, 1)
+	testkit.ServeApp(t, l, func(conn net.Conn) {
+		b, _ := io.ReadAll(conn)
+		got <- len(b)
+	})
+	_, err := roundTrip(t.Context(), t, configure(t, "UPSTREAM=https://"+l.Addr().String(), "REQUIRE_OWNER=true"), nil, nil)
+	if n := <-got; n != 0 {
+		t.Errorf("the stranger got %d bytes", n)
+	}
+	wantFailure(t, err, 502)
+}
+
+// Each could be the one that the kernel gives a connection to.
+func TestCloseness(t *testing.T) {
+	tests := []struct {
+		listener, to string
+		want         int
+	}{
+		{"127.0.0.1:80", "127.0.0.1:80", 3},
+		{"[::ffff:127.0.0.1]:80", "127.0.0.1:80", 3},
+		{"[::1]:80", "[::1]:80", 3},
+		{"0.0.0.0:80", "127.0.0.1:80", 2},
+		{"[::]:80", "[::1]:80", 2},
+		{"[::]:80", "127.0.0.1:80", 1},
+		{"0.0.0.0:80", "[::1]:80", 0},
+		{"127.0.0.1:81", "127.0.0.1:80", 0},
+		{"127.0.0.2:80", "127.0.0.1:80", 0},
+		{"[::1]:80", "127.0.0.1:80", 0},
+	}
+	for _, tt := range tests {
+		if got := closeness(netip.MustParseAddrPort(tt.listener), netip.MustParseAddrPort(tt.to)); got != tt.want {
+			t.Errorf("listener on %s for a connection to %s: got %d, want %d", tt.listener, tt.to, got, tt.want)
+		}
+	}
+}
+
+// Where nobody can tell whose the listener is, nothing is sent.
+func TestOwnerUnknown(t *testing.T) {
+	for _, table := range []struct{ name, text, want string }{
+		{"no such file", "", "no such file"},
+		{"another format", "x\n 0: 0100007F:198F\n", "cannot read"},
+		{"a bad address", "x\n 0: 0100007:198F 00000000:0000 0A 0:0 0:0 0 1000\n", "address"},
+		{"a bad user", "x\n 0: 0100007F:198F 00000000:0000 0A 0:0 0:0 0 me\n", "me"},
+	} {
+		t.Run(table.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "tcp")
+			if table.text != "" {
+				path = testkit.WriteFile(t, t.TempDir(), "tcp", table.text)
+			}
+			testkit.WantError(t, eachListener(path, func(netip.AddrPort, int) {}), table.want)
+		})
+	}
+	if _, err := tcpListenerOwner(netip.MustParseAddrPort("127.0.0.1:1")); err == nil {
+		t.Error("nobody listens on port 1, and yet it has an owner")
+	}
+}

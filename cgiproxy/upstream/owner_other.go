@@ -1,0 +1,14 @@
+//go:build !linux && !freebsd && !darwin
+
+package upstream
+
+import (
+	"errors"
+	"net/netip"
+)
+
+var errNoOwner = errors.New("whose listener it is cannot be found out on this system")
+
+func unixListenerOwner(int) (int, error) { return 0, errNoOwner }
+
+func tcpListenerOwner(netip.AddrPort) (int, error) { return 0, errNoOwner }

@@ -1,0 +1,88 @@
+package upstream
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"time"
+
+	"proxy.cgi/cgiproxy/settings"
+)
+
+// A Transport sends requests to the app. http.Transport is not used: it cannot
+// carry each request-target, takes two framings of a response for one, adds a
+// Cache-Control to responses with only a Pragma, and costs a CGI process a
+// fifth of its time.
+type Transport struct {
+	Config *settings.Config
+
+	// Dial connects to the app, without TLS. Nil is Dial of this package.
+	Dial func(ctx context.Context, cfg *settings.Config) (net.Conn, error)
+
+	// Keep keeps connections for the requests to come. A process that has only
+	// one request has no use for that.
+	Keep bool
+
+	// BodyLinger is how long the client may pause in sending a body after the
+	// response, before the rest of it is given up. Zero is 10 s.
+	BodyLinger time.Duration
+
+	idle pool
+}
+
+// RoundTrip implements http.RoundTripper. Unlike net/http it sends the
+// request-target from RequestURI, and Transfer-Encoding as Header has it.
+//
+// It returns when the header of the response has been read, while the body of
+// the request may still be under way. Closing the response's Body, which is a
+// *Body, or the end of the request's context, ends both. An error is an *Error,
+// a *settings.Error, that of the request's context, or one that reading the
+// request's body gave.
+func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	keep := t.Keep && repeatable(req)
+	if keep {
+		kept := *req
+		kept.Close, req = false, &kept
+		if conn := t.idle.take(); conn != nil {
+			x := t.send(conn, req, keep)
+			resp, err := x.readResponse()
+			if err == nil || !x.closedWithoutResponse() {
+				return resp, err
+			}
+			// The app had closed the connection, or has been restarted. The
+			// request is sent again, but only once and on a new connection: it
+			// may be the request itself that ends the app's workers.
+		}
+	}
+	conn, err := t.connect(req.Context())
+	if err != nil {
+		return nil, err
+	}
+	return t.send(conn, req, keep).readResponse()
+}
+
+// CloseIdle closes the connections that are kept and not in use.
+func (t *Transport) CloseIdle() { t.idle.close() }
+
+// send sends the request. The connection is kept afterwards if it may be.
+func (t *Transport) send(conn net.Conn, req *http.Request, keep bool) *exchange {
+	x := startExchange(conn, t.Config, req)
+	if t.BodyLinger > 0 {
+		x.bodyLinger = t.BodyLinger
+	}
+	if keep {
+		x.pool = &t.idle
+	}
+	return x
+}
+
+// repeatable reports whether a request may be sent twice (RFC 9110, section
+// 9.2.2). Only such a one may go over a connection that was idle: nobody can
+// tell whether the app saw it before it closed that.
+func repeatable(req *http.Request) bool {
+	switch req.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
+		return req.Body == http.NoBody
+	}
+	return false
+}
