@@ -1,4 +1,4 @@
-// README's configurations for those who move on to a reverse proxy, run for
+// MANUAL's configurations for those who move on to a reverse proxy, run for
 // real: the app must see there what it saw behind proxy.cgi.
 
 package e2e
@@ -22,11 +22,11 @@ import (
 	"proxy.cgi/cgiproxy/e2e/webserver"
 )
 
-// A gateway is a web server that README has a configuration for.
+// A gateway is a web server that MANUAL has a configuration for.
 type gateway struct {
-	name    string   // as in README's marker
-	changes []string // pairs: what README says for a real host, and what a test says instead
-	frame   string   // what stands around README's part
+	name    string   // as in MANUAL's marker
+	changes []string // pairs: what MANUAL says for a real host, and what a test says instead
+	frame   string   // what stands around MANUAL's part
 	command string   // "" for the Apache that all tests use
 }
 
@@ -46,7 +46,7 @@ http {
 		"MinSpareThreads 1\n<Directory {root}>\nRequire all granted\n</Directory>\n{config}", ""},
 }
 
-// start starts the gateway as README says, with that document root and app, and
+// start starts the gateway as MANUAL says, with that document root and app, and
 // returns its address.
 func (g gateway) start(t *testing.T, root, app string) (addr string) {
 	t.Helper()
@@ -64,7 +64,7 @@ func (g gateway) start(t *testing.T, root, app string) (addr string) {
 	config := readmeBlock(t, "<!-- move on: "+g.name+" -->")
 	for pair := range slices.Chunk(append(g.changes, "127.0.0.1:6543", app, "/var/www/example", root), 2) {
 		if n := strings.Count(config, pair[0]); n != 1 {
-			t.Fatalf("README's configuration for %s has %q %d times, want once:\n%s", g.name, pair[0], n, config)
+			t.Fatalf("MANUAL's configuration for %s has %q %d times, want once:\n%s", g.name, pair[0], n, config)
 		}
 		config = strings.Replace(config, pair[0], pair[1], 1)
 	}
@@ -80,16 +80,16 @@ func (g gateway) start(t *testing.T, root, app string) (addr string) {
 	return addr
 }
 
-// readmeBlock returns the indented block that follows a line of README.
+// readmeBlock returns the indented block that follows a line of MANUAL.
 func readmeBlock(t *testing.T, line string) string {
 	t.Helper()
-	text, err := os.ReadFile("../../README.md")
+	text, err := os.ReadFile("../../MANUAL.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	block := regexp.MustCompile(`\n` + regexp.QuoteMeta(line) + `\n\n((?: {4}.*\n)+)`).FindSubmatch(text)
 	if block == nil {
-		t.Fatalf("README.md has no line %q with an empty line and an indented block after it", line)
+		t.Fatalf("MANUAL.md has no line %q with an empty line and an indented block after it", line)
 	}
 	return string(block[1])
 }

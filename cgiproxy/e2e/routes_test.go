@@ -72,7 +72,10 @@ var anyRoutes = []route{
 	{"GET /.htaccess", ""},
 	{"GET /.htcgiproxy", ""},
 	{"GET /assets/.htpasswd", ""},
-	{"GET /{script}/a", "GET {site}/a"},
+	{"GET /{script}/a", ""},
+	{"GET /{script}/.env", ""},
+	{"GET /proxy%2Ecgi//admin", ""},
+	{"GET /error_log", ""},
 }
 
 // folderRoutes hold where all files of the folder are static.

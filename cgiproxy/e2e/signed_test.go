@@ -121,7 +121,7 @@ func signed(secret string, age time.Duration) func(*received) {
 	}
 }
 
-// TestSigned has an app in each language of README check the signature with
+// TestSigned has an app in each language of MANUAL check the signature with
 // the function shown there, and one with VerifySignature.
 func TestSigned(t *testing.T) {
 	t.Parallel()
@@ -271,13 +271,13 @@ func (l signedLanguage) program(t *testing.T) []string {
 	if l.name != "go" { // the tests run in it
 		needPrograms(t, words[0])
 	}
-	readme, err := os.ReadFile("../../README.md")
+	manual, err := os.ReadFile("../../MANUAL.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	example := regexp.MustCompile("(?s)\n<!-- signed: " + l.name + " -->\n```[a-z]+\n(.*?\n)```\n").FindSubmatch(readme)
+	example := regexp.MustCompile("(?s)\n<!-- signed: " + l.name + " -->\n```[a-z]+\n(.*?\n)```\n").FindSubmatch(manual)
 	if example == nil {
-		t.Fatalf("README.md has no example in %s", l.name)
+		t.Fatalf("MANUAL.md has no example in %s", l.name)
 	}
 	file := filepath.Join(t.TempDir(), l.file)
 	if err := os.WriteFile(file, []byte(l.before+string(example[1])+l.after), 0o644); err != nil {

@@ -17,23 +17,23 @@ const (
 
 // TestReadme holds README's table of settings to the tags of Config.
 func TestReadme(t *testing.T) {
-	text, err := os.ReadFile("../../README.md")
+	text, err := os.ReadFile("../../MANUAL.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	before, rest, ok := strings.Cut(string(text), tableStart)
 	got, after, ok2 := strings.Cut(rest, tableEnd)
 	if !ok || !ok2 {
-		t.Fatalf("README.md has no lines %q and %q", tableStart, tableEnd)
+		t.Fatalf("MANUAL.md has no lines %q and %q", tableStart, tableEnd)
 	}
 	want := settingsTable()
 	if got == want {
 		return
 	}
 	if !*update {
-		t.Fatalf("README.md has another table of settings than Config: go test ./cgiproxy/settings -run TestReadme -update\ngot\n%s\nwant\n%s", got, want)
+		t.Fatalf("MANUAL.md has another table of settings than Config: go test ./cgiproxy/settings -run TestReadme -update\ngot\n%s\nwant\n%s", got, want)
 	}
-	if err := os.WriteFile("../../README.md", []byte(before+tableStart+want+tableEnd+after), 0o644); err != nil {
+	if err := os.WriteFile("../../MANUAL.md", []byte(before+tableStart+want+tableEnd+after), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

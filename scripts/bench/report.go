@@ -117,8 +117,8 @@ itself. The yardsticks are the short programs in [yardsticks](yardsticks).
 	return b.String()
 }
 
-// write writes results.md and results.svg, and README's tables if that is where
-// it shows them from.
+// write writes results.md and results.svg, and the tables of the README there if it
+// is where that shows them from.
 func (r *report) write(folder string) error {
 	err := errors.Join(
 		os.MkdirAll(folder, 0o755),
@@ -126,7 +126,7 @@ func (r *report) write(folder string) error {
 		os.WriteFile(filepath.Join(folder, "results.svg"), []byte(r.svg()), 0o644),
 	)
 	if err == nil && folder == defaultOut {
-		err = r.writeReadme("README.md")
+		err = r.writeReadme(filepath.Join(folder, "README.md"))
 	}
 	return err
 }
