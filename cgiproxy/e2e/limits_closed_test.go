@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"testing"
@@ -57,12 +58,11 @@ var noUpload = outcome{status: "400 Bad Request", log: "request body ended after
 func TestFewOpenFiles(t *testing.T) {
 	t.Parallel()
 	app := newLimitApp(t)
-	folder := limitFolder(t, binary, app.addr)
 	pages := 0
 	for n := 3; n <= 8; n++ {
 		c := limitCase{place: fmt.Sprintf(`ulimit -n %d; exec "$@"`, n)}
 		for _, r := range limitRequests {
-			got := c.start(t, folder, r)
+			got := c.start(t, limitFolder(t, binary, cmp.Or(r.upstream, app.addr)), r)
 			status, body, err := parseAnswer(got.stdout)
 			switch {
 			case got.stdout == "" && got.exit != 0 && strings.Contains(got.stderr, noPoll):

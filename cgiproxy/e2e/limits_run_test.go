@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -47,7 +48,7 @@ type outcome struct {
 // A limitRequest is one of the requests made in each place.
 type limitRequest struct {
 	name, method, body string
-	upstream           string // in place of the one in .htcgiproxy
+	upstream           string // in place of the app's
 	usual              outcome
 }
 
@@ -73,7 +74,7 @@ func (c limitCase) run(t *testing.T) {
 	for _, r := range limitRequests {
 		t.Run(r.name, func(t *testing.T) {
 			app := newLimitApp(t)
-			got := c.start(t, limitFolder(t, program, app.addr), r)
+			got := c.start(t, limitFolder(t, program, cmp.Or(r.upstream, app.addr)), r)
 			c.check(t, r, got)
 			c.checkApp(t, r, got, app)
 		})
@@ -172,9 +173,6 @@ func (c limitCase) start(t *testing.T, folder string, r limitRequest) limitRun {
 	cmd.Env = append(append(limitVariables[:len(limitVariables):len(limitVariables)], "REQUEST_METHOD="+r.method), c.env...)
 	if r.body != "" {
 		cmd.Env = append(cmd.Env, fmt.Sprint("CONTENT_LENGTH=", len(r.body)))
-	}
-	if r.upstream != "" {
-		cmd.Env = append(cmd.Env, "CGIPROXY_UPSTREAM="+r.upstream)
 	}
 	if c.user {
 		id := uint32(ordinaryUser())
