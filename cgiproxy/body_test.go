@@ -28,10 +28,10 @@ func TestRequestBody(t *testing.T) {
 
 		{"unknown length", requestBody{r: strings.NewReader("hello"), length: unknownLength}, "hello", 0},
 		{"unknown length, empty", requestBody{r: strings.NewReader(""), length: unknownLength}, "", 0},
-		{"unknown length, the visitor is there", requestBody{r: strings.NewReader("hello"), length: unknownLength, gone: there}, "hello", 0},
-		{"unknown length, the visitor is gone", requestBody{r: strings.NewReader("hello"), length: unknownLength, gone: gone}, "hello", 400},
+		{"unknown length, the client is there", requestBody{r: strings.NewReader("hello"), length: unknownLength, gone: there}, "hello", 0},
+		{"unknown length, the client is gone", requestBody{r: strings.NewReader("hello"), length: unknownLength, gone: gone}, "hello", 400},
 		{"unknown length, broken", requestBody{r: io.MultiReader(strings.NewReader("hell"), iotest.ErrReader(broken)), length: unknownLength}, "hell", 400},
-		{"a known length needs no visitor", requestBody{r: strings.NewReader("hello"), length: 5, gone: gone}, "hello", 0},
+		{"a known length needs no client", requestBody{r: strings.NewReader("hello"), length: 5, gone: gone}, "hello", 0},
 
 		{"as long as the limit", requestBody{r: strings.NewReader("hello"), length: unknownLength, limit: 5}, "hello", 0},
 		{"over the limit", requestBody{r: strings.NewReader("hello!"), length: unknownLength, limit: 5}, "", 413},

@@ -37,8 +37,8 @@ func ServeCGI() int {
 	defer stop()
 
 	w := newCGIWriter(os.Stdout)
-	// fcgiwrap ends stdin alike after a whole upload and in one that the client
-	// has left.
+	// The end of stdin does not tell whether an upload is whole: fcgiwrap closes
+	// stdin in the same way when the client has left in the middle of it.
 	gone := func() bool { return stdoutClosed() || clientGone() }
 	in := &Request{Env: env, Body: os.Stdin, Gone: gone, Log: os.Stderr}
 	err := Serve(ctx, w, in, LoadSite(env, ExecutableFolder()))
@@ -67,10 +67,13 @@ func waitUntilRead(stdoutClosed func() bool) {
 }
 
 const (
-	readTime = 10 * time.Second // for a web server that is busy to read the rest
+	// readTime bounds the wait for a web server that is too busy to read the
+	// rest. It is a choice: one that reads nothing for so long is taken for stuck.
+	readTime = 10 * time.Second
 
-	// What has been read is not yet on its way: the web server needs some time of
-	// a processor for that, and systems without HasUnread have no other wait.
+	// cutPause is for the web server to send on what it has read, for which it
+	// needs a processor, and the only wait on systems without HasUnread. It is a
+	// choice, which costs only responses that were cut short.
 	cutPause = 50 * time.Millisecond
 )
 
@@ -87,8 +90,9 @@ func stdoutWasClosed() bool {
 	return err1 == nil && err2 == nil && os.SameFile(info, null)
 }
 
-// ExecutableFolder returns the folder of proxy.cgi, where .htcgiproxy is. Without /proc it is the
-// working directory, which every web server sets to it (RFC 3875, section 7.2).
+// ExecutableFolder returns the folder of proxy.cgi, where .htcgiproxy is.
+// Without /proc it is the working directory, which every web server sets to it
+// (RFC 3875, section 7.2).
 func ExecutableFolder() string {
 	if file, err := os.Executable(); err == nil {
 		return filepath.Dir(file)
@@ -111,7 +115,8 @@ type cgiWriter struct {
 }
 
 // headerBuffer is room for a header and the first pieces of a small response,
-// so that these are one write: bytes.
+// so that these are one write: bytes. The size is a choice. It bounds no
+// header, which may take several writes, and is memory of each process.
 const headerBuffer = 32 << 10
 
 func newCGIWriter(f *os.File) *cgiWriter {

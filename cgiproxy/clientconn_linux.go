@@ -24,7 +24,7 @@ func ClientGone(env Environ) func() bool {
 }
 
 // confirmsPort reports whether SERVER_PORT is the port that the client has
-// connected to. It may be of his choice: see searchLook.
+// connected to. It may be of its choice: see searchLook.
 func confirmsPort(env Environ) bool {
 	c := newClientConnection(env)
 	return c != nil && isClients(tcpState(c.local, c.remote))

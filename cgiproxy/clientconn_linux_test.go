@@ -54,7 +54,7 @@ func TestClientGone(t *testing.T) {
 	}
 }
 
-// A client who leaves before his connection is searched for is noticed, too.
+// A client that leaves before its connection is searched for is noticed, too.
 func TestClientGoneBeforeTheSearch(t *testing.T) {
 	client, server := connection(t, "127.0.0.1:0")
 	env := connectionEnv(client)
@@ -86,7 +86,7 @@ func TestFindConnection(t *testing.T) {
 	}
 	stranger := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.4"), remote.Port())
 	if at, state := findConnection(netip.MustParseAddr("127.0.0.1"), stranger); state != 0 {
-		t.Errorf("found %v in state %d for a client who is not there", at, state)
+		t.Errorf("found %v in state %d for a client that is not there", at, state)
 	}
 }
 
@@ -152,7 +152,7 @@ func TestClientGoneUnknown(t *testing.T) {
 		gone := ClientGone(env)
 		for range searchLook + 1 {
 			if gone() {
-				t.Errorf("with %q the visitor counts as gone, though nobody knows", env)
+				t.Errorf("with %q the client counts as gone, though nobody knows", env)
 			}
 		}
 	}

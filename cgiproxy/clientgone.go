@@ -3,17 +3,18 @@ package cgiproxy
 import "time"
 
 // A request under way looks for its client after firstLook, then after ten
-// times as long and so on, and from then on every lastLook. Most are over before
-// the first, so that it costs nothing; it is early to see the connection there
-// at least once.
+// times as long and so on, and from then on every lastLook. Most are over
+// before the first look, which then costs nothing. It is early all the same: a
+// client counts as gone only if a look has found its connection before.
 const (
 	firstLook = 5 * time.Millisecond
 	lastLook  = 500 * time.Millisecond
 )
 
 // WatchClient calls gone, once, when one of the looks finds the client gone. A
-// write tells so too, but only when there is something to write: an event stream
-// may be silent for hours, and hold one of the few processes that a host allows.
+// write tells so too, but only when there is something to write: an event
+// stream may be silent for hours, and hold one of the few processes that a host
+// allows.
 func WatchClient(gone func(), looks ...func() bool) (stop func()) {
 	ended := make(chan struct{})
 	pause := firstLook

@@ -47,7 +47,7 @@ func NewEnviron(vars []string) Environ {
 		}
 	}
 	env.restoreRedirected()
-	// nginx passes both on beside CONTENT_TYPE and CONTENT_LENGTH; a visitor
+	// nginx passes both on beside CONTENT_TYPE and CONTENT_LENGTH; a client
 	// can forge them through servers that map Content_Length to the same name.
 	delete(env, "HTTP_CONTENT_TYPE")
 	delete(env, "HTTP_CONTENT_LENGTH")
@@ -100,7 +100,7 @@ func redirectsOf(variable, name string) (n int) {
 	return n
 }
 
-// https reports whether the visitor's connection to the web server is
+// https reports whether the client's connection to the web server is
 // encrypted, by what the server says itself.
 func (env Environ) https() bool {
 	switch strings.ToLower(env["HTTPS"]) {

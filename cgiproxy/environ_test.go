@@ -94,7 +94,7 @@ func TestHTTPS(t *testing.T) {
 		{"scheme http", []string{"REQUEST_SCHEME=http"}, false},
 		{"scheme https, HTTPS off", []string{"HTTPS=off", "REQUEST_SCHEME=https"}, true},
 		{"scheme http, HTTPS on", []string{"HTTPS=on", "REQUEST_SCHEME=http"}, true},
-		{"a visitor's claims", []string{"HTTP_HTTPS=on", "HTTP_X_FORWARDED_PROTO=https", "HTTP_FRONT_END_HTTPS=on", "HTTP_REQUEST_SCHEME=https"}, false},
+		{"a client's claims", []string{"HTTP_HTTPS=on", "HTTP_X_FORWARDED_PROTO=https", "HTTP_FRONT_END_HTTPS=on", "HTTP_REQUEST_SCHEME=https"}, false},
 		{"port 443 alone", []string{"SERVER_PORT=443"}, false},
 	}
 	for _, tt := range tests {

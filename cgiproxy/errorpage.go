@@ -41,7 +41,8 @@ func publicMessage(status int) string {
 	}
 }
 
-// maxErrorPage bounds the owner's ERROR_PAGE.
+// maxErrorPage bounds the owner's ERROR_PAGE, in bytes. It is a choice: each
+// request that fails reads the whole file into memory.
 const maxErrorPage = 1 << 20
 
 // An errorPage is what the client gets in place of a response.
@@ -79,7 +80,7 @@ func writeErrorPage(w ResponseWriter, env Environ, cfg *settings.Config, f *fail
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("Cache-Control", "no-store")
 	if f.status == http.StatusServiceUnavailable {
-		h.Set("Retry-After", "5")
+		h.Set("Retry-After", "5") // seconds (RFC 9110, section 10.2.3), a choice: most apps restart in less
 	}
 	w.WriteStatus(f.status, statusText(f.status))
 	if env["REQUEST_METHOD"] == http.MethodHead {
@@ -98,7 +99,8 @@ func (p errorPage) html() (contentType, body string) {
 	if p.custom != nil {
 		return contentType, string(p.custom)
 	}
-	// All three are ours: there is nothing to escape.
+	// Nothing to escape: title and text are constants of ours, and requestID lets
+	// no markup through.
 	return contentType, strings.NewReplacer("{title}", p.title(), "{text}", p.text, "{id}", p.id).Replace(builtinPage)
 }
 
@@ -120,7 +122,7 @@ small { opacity: .65 }
 `
 
 // problem is problem details (RFC 9457). The type is left out, so it is
-// about:blank, for which the title has to be the status's.
+// about:blank, whose title has to be the status's (section 4.2.1).
 func (p errorPage) problem() (contentType, body string) {
 	return "application/problem+json", fmt.Sprintf(`{"title":%q,"status":%d,"detail":%q,"instance":"urn:request:%s"}`+"\n",
 		http.StatusText(p.status), p.status, p.text, p.id)
@@ -131,8 +133,9 @@ func (p errorPage) plain() (contentType, body string) {
 }
 
 // negotiate returns "html", "json" or "text", whichever the Accept field (RFC
-// 9110, section 12.5.1) weighs most; of equals the first of this order. Who
-// takes anything is no browser, and reads text best.
+// 9110, section 12.5.1) weighs most; of equals the first of this order. A
+// client that takes anything is no browser: plain text is what a terminal shows
+// best.
 func negotiate(accept string) string {
 	var html, json, text float64
 	for item := range strings.SplitSeq(strings.ToLower(accept), ",") {

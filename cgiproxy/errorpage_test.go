@@ -22,12 +22,12 @@ func showError(t *testing.T, env Environ, cfg *settings.Config, f *failure) (pag
 	t.Helper()
 	var b bytes.Buffer
 	w := newRecorder()
-	w.Header().Set("X-Of-The-Answer", "left over")
+	w.Header().Set("X-Of-The-Response", "left over")
 	if err := writeErrorPage(w, env, cfg, f, logTo(&b)); err != nil {
 		t.Fatal(err)
 	}
-	if got := w.Header().Get("X-Of-The-Answer"); got != "" {
-		t.Errorf("a field of the answer is left: %q", got)
+	if got := w.Header().Get("X-Of-The-Response"); got != "" {
+		t.Errorf("a field of the response is left: %q", got)
 	}
 	return w, b.String()
 }
@@ -97,7 +97,7 @@ func TestErrorPageContent(t *testing.T) {
 				body := w.Body.String()
 				for _, secret := range []string{"127.0.0.1", "6543", "/home", "app.sock", "CGIPROXY", "htcgiproxy", "example.com", "goroutine"} {
 					if strings.Contains(body, secret) {
-						t.Errorf("the visitor sees %q in\n%s", secret, body)
+						t.Errorf("the client sees %q in\n%s", secret, body)
 					}
 				}
 				testkit.WantText(t, body, publicMessage(status), strconv.Itoa(status), "test") // the id

@@ -26,7 +26,7 @@ func isList(name string) bool {
 }
 
 // splitLongFields sees to it that no line is longer than the web server takes:
-// it would drop the whole answer.
+// it would drop the whole response.
 func splitLongFields(h http.Header, log *Logger) {
 	for name, values := range h {
 		room := maxFieldLine - len(name) - len(": ")

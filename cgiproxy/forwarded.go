@@ -81,8 +81,8 @@ func setForwarded(h http.Header, env Environ, from peer, prefix string) publicUR
 	return public
 }
 
-// takeClaims takes out of the header what a proxy would say, and returns what is
-// to be believed of it.
+// takeClaims takes out of the header what a proxy would say, and returns what
+// is to be believed of it.
 func takeClaims(h http.Header, trusted bool) (claims http.Header) {
 	claims = http.Header{}
 	for name, values := range h {

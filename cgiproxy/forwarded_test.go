@@ -83,7 +83,7 @@ func TestForwarded(t *testing.T) {
 					got = append(got, strings.Replace(field, ": ", "=", 1))
 				}
 				if strings.HasPrefix(line, "Forwarded:") {
-					t.Errorf("the visitor's %q was passed on", line)
+					t.Errorf("the client's %q was passed on", line)
 				}
 			}
 			slices.Sort(got)

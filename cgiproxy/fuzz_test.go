@@ -17,7 +17,7 @@ import (
 )
 
 // FuzzRequest makes a request of any variables: "NAME=value", each but the last
-// with a NUL behind it, as the kernel keeps them. Whatever a visitor sends, the
+// with a NUL behind it, as the kernel keeps them. Whatever a client sends, the
 // app must see one request with one meaning.
 func FuzzRequest(f *testing.F) {
 	seed := func(vars ...string) { f.Add(strings.Join(vars, "\x00")) }
@@ -106,7 +106,7 @@ func checkHead(t *testing.T, head []byte, method string) {
 		t.Errorf("%d Connection fields in %q", count["Connection"], section)
 	}
 
-	// net/url takes fewer targets than a visitor may send.
+	// net/url takes fewer targets than a client may send.
 	plain := method + " / HTTP/1.1\r\n" + strings.Join(lines[1:], "\r\n") + "\r\n\r\n"
 	req, err := http.ReadRequest(bufio.NewReader(strings.NewReader(plain)))
 	if err != nil {
@@ -146,8 +146,9 @@ func checkSentTarget(t *testing.T, target string) {
 	}
 }
 
-// FuzzResponse passes on whatever an app may send. The web server must get a CGI
-// answer that it cannot misread, and nothing that was cut short as a whole.
+// FuzzResponse passes on whatever an app may send. The web server must get a
+// CGI response that it cannot misread, and nothing that was cut short as a
+// whole.
 func FuzzResponse(f *testing.F) {
 	for _, tt := range testkit.WholeResponses {
 		f.Add([]byte(tt.Text), tt.Method == "HEAD")
@@ -172,7 +173,7 @@ func FuzzResponse(f *testing.F) {
 	f.Add([]byte("HTTP/1.1 200 "+strings.Repeat("x", 9000)+"\r\n\r\n"), false)
 
 	cfg := configure(f)
-	f.Fuzz(func(t *testing.T, answer []byte, isHead bool) {
+	f.Fuzz(func(t *testing.T, response []byte, isHead bool) {
 		method := "GET"
 		if isHead {
 			method = "HEAD"
@@ -182,10 +183,10 @@ func FuzzResponse(f *testing.F) {
 			t.Fatal(err)
 		}
 		m.public.prefix = "/sub"
-		resp, _, err := literally(cfg, req, bytes.NewReader(answer))
+		resp, _, err := literally(cfg, req, bytes.NewReader(response))
 		if err != nil {
 			if status := asFailure(err).status; status != 502 {
-				t.Errorf("%q: status %d (%v), want 502", answer, status, err)
+				t.Errorf("%q: status %d (%v), want 502", response, status, err)
 			}
 			return
 		}
@@ -201,15 +202,15 @@ func FuzzResponse(f *testing.F) {
 			return
 		}
 		if bodiless && got.Body != "" {
-			t.Errorf("%q: body %q where there is none", answer, got.Body)
+			t.Errorf("%q: body %q where there is none", response, got.Body)
 		}
 		for _, declared := range got.Values("Content-Length") {
 			if n, err := strconv.Atoi(declared); !bodiless && (err != nil || n != len(got.Body)) {
-				t.Errorf("%q: a body of %d bytes passes for the whole of %s", answer, len(got.Body), declared)
+				t.Errorf("%q: a body of %d bytes passes for the whole of %s", response, len(got.Body), declared)
 			}
 		}
-		if chunked && !bodiless && !lastChunk.Match(answer) {
-			t.Errorf("%q: passes for a whole answer without its last chunk", answer)
+		if chunked && !bodiless && !lastChunk.Match(response) {
+			t.Errorf("%q: passes for a whole response without its last chunk", response)
 		}
 	})
 }
@@ -217,17 +218,17 @@ func FuzzResponse(f *testing.F) {
 // lastChunk is the line that ends a chunked body (RFC 9112, section 7.1).
 var lastChunk = regexp.MustCompile(`\n0+[ \t\r]*(;[^\n]*)?\n`)
 
-// statusLine is the first line of a CGI answer (RFC 3875, section 6.3.3).
+// statusLine is the first line of a CGI response (RFC 3875, section 6.3.3).
 var statusLine = regexp.MustCompile(`^Status: [1-9][0-9]{2} [\t -~\x80-\xff]+$`)
 
 // checkCGIHeader checks that a web server can take the header section, and
 // takes each line of it as what it is.
-func checkCGIHeader(t *testing.T, answer testkit.CGIResponse) {
+func checkCGIHeader(t *testing.T, response testkit.CGIResponse) {
 	t.Helper()
-	if !isStatusLine(answer.Status) || len(answer.Status) > webServerLine {
-		t.Errorf("first line %.200q of %d bytes, want Status", answer.Status, len(answer.Status))
+	if !isStatusLine(response.Status) || len(response.Status) > webServerLine {
+		t.Errorf("first line %.200q of %d bytes, want Status", response.Status, len(response.Status))
 	}
-	for _, line := range answer.Fields {
+	for _, line := range response.Fields {
 		name, value, ok := strings.Cut(line, ": ")
 		if !ok || !syntax.IsToken(name) {
 			t.Errorf("field line %.200q has no name", line)
@@ -244,7 +245,7 @@ func checkCGIHeader(t *testing.T, answer testkit.CGIResponse) {
 		if slices.Contains([]string{"Status", "Connection", "Transfer-Encoding", "Upgrade", "Trailer", "Keep-Alive"}, http.CanonicalHeaderKey(name)) {
 			t.Errorf("the field line %.200q is not for the web server", line)
 		}
-		if name == "Location" && strings.HasPrefix(answer.Status, "Status: 200 ") {
+		if name == "Location" && strings.HasPrefix(response.Status, "Status: 200 ") {
 			t.Errorf("the web server would follow %.200q", line)
 		}
 	}

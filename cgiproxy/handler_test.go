@@ -13,13 +13,13 @@ import (
 )
 
 // handle answers a request as the handler in folder does.
-func handle(t *testing.T, ctx context.Context, folder string, env Environ, stdin io.Reader) (answer testkit.CGIResponse, logged string, err error) {
+func handle(t *testing.T, ctx context.Context, folder string, env Environ, stdin io.Reader) (response testkit.CGIResponse, logged string, err error) {
 	t.Helper()
 	var b bytes.Buffer
-	answer, err = readCGI(t, func(w *cgiWriter) error {
+	response, err = readCGI(t, func(w *cgiWriter) error {
 		return Serve(ctx, w, &Request{Env: env, Body: stdin, Log: &b}, LoadSite(env, folder))
 	})
-	return answer, b.String(), err
+	return response, b.String(), err
 }
 
 func TestHandler(t *testing.T) {
@@ -38,15 +38,15 @@ func TestHandler(t *testing.T) {
 	folder := t.TempDir()
 	testkit.WriteFile(t, folder, ".htcgiproxy", app.Upstream()+"\nSTRIP_PREFIX=auto\nLOG_LEVEL=info\n")
 	env := visit("SCRIPT_NAME=/sub/proxy.cgi", "REQUEST_URI=/sub/a?b", "REQUEST_METHOD=POST", "CONTENT_LENGTH=5", "UNIQUE_ID=id7")
-	answer, logged, err := handle(t, t.Context(), folder, env, strings.NewReader("hello, and more"))
+	response, logged, err := handle(t, t.Context(), folder, env, strings.NewReader("hello, and more"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if r := <-got; !strings.HasPrefix(r.head, "POST /a?b HTTP/1.1\r\nHost: example.com\r\n") || r.body != "hello" {
 		t.Errorf("the app got %q with body %q", r.head, r.body)
 	}
-	if answer.Status != "Status: 303 Look there" || answer.Body != "hi" || answer.Values("Location")[0] != "/sub/done" {
-		t.Errorf("the web server got %+v", answer)
+	if response.Status != "Status: 303 Look there" || response.Body != "hi" || response.Values("Location")[0] != "/sub/done" {
+		t.Errorf("the web server got %+v", response)
 	}
 	testkit.WantText(t, logged, "proxy.cgi: info: [id7] POST /a?b: 303 in ")
 }
@@ -70,14 +70,14 @@ func TestHandlerFails(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			folder := t.TempDir()
 			testkit.WriteFile(t, folder, ".htcgiproxy", tt.settings)
-			answer, logged, err := handle(t, t.Context(), folder, visit(append(tt.vars, "UNIQUE_ID=id7")...), strings.NewReader("hello"))
+			response, logged, err := handle(t, t.Context(), folder, visit(append(tt.vars, "UNIQUE_ID=id7")...), strings.NewReader("hello"))
 			if err != nil {
 				t.Errorf("got error %v, want none for a whole error page", err)
 			}
-			if answer.Status != "Status: "+tt.status {
-				t.Errorf("got %q, want Status: %s", answer.Status, tt.status)
+			if response.Status != "Status: "+tt.status {
+				t.Errorf("got %q, want Status: %s", response.Status, tt.status)
 			}
-			testkit.WantText(t, answer.Body, tt.status, "Request id7")
+			testkit.WantText(t, response.Body, tt.status, "Request id7")
 			testkit.WantText(t, logged, tt.log)
 			if strings.Count(logged, "\n") != 1+strings.Count(tt.settings, "BODYS") {
 				t.Errorf("logged %q, want one line for each message", logged)
@@ -86,26 +86,26 @@ func TestHandlerFails(t *testing.T) {
 	}
 }
 
-// An answer that is cut short cannot become an error page any more.
-func TestHandlerCutAnswer(t *testing.T) {
+// A response that is cut short cannot become an error page any more.
+func TestHandlerCutResponse(t *testing.T) {
 	app := testkit.StartApp(t, func(conn net.Conn) {
 		testkit.ReadHead(conn)
 		io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhi")
 	})
 	folder := t.TempDir()
 	testkit.WriteFile(t, folder, ".htcgiproxy", app.Upstream())
-	answer, logged, err := handle(t, t.Context(), folder, visit(), nil)
+	response, logged, err := handle(t, t.Context(), folder, visit(), nil)
 	if err == nil {
-		t.Error("got no error for an answer that was cut short")
+		t.Error("got no error for a response that was cut short")
 	}
-	if answer.Status != "Status: 200 OK" || answer.Body != "hi" {
-		t.Errorf("got %+v, want what has come and no more", answer)
+	if response.Status != "Status: 200 OK" || response.Body != "hi" {
+		t.Errorf("got %+v, want what has come and no more", response)
 	}
 	testkit.WantText(t, logged, "proxy.cgi: error: ", "GET /: 200 cut short after ")
 }
 
-// A visitor who has left gets no page, and is no error of the site.
-func TestHandlerVisitorLeft(t *testing.T) {
+// A client that has left gets no page, and is no error of the site.
+func TestHandlerClientLeft(t *testing.T) {
 	ctx, leave := context.WithCancel(t.Context())
 	app := testkit.StartApp(t, func(conn net.Conn) {
 		testkit.ReadHead(conn)
@@ -114,12 +114,12 @@ func TestHandlerVisitorLeft(t *testing.T) {
 	})
 	folder := t.TempDir()
 	testkit.WriteFile(t, folder, ".htcgiproxy", app.Upstream())
-	answer, logged, err := handle(t, ctx, folder, visit(), nil)
+	response, logged, err := handle(t, ctx, folder, visit(), nil)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got error %v, want %v", err, context.Canceled)
 	}
-	if answer.Status != "" || logged != "" {
-		t.Errorf("got answer %+v and log %q, want neither", answer, logged)
+	if response.Status != "" || logged != "" {
+		t.Errorf("got response %+v and log %q, want neither", response, logged)
 	}
 }
 
@@ -127,17 +127,17 @@ func TestHandlerVisitorLeft(t *testing.T) {
 func TestServePanic(t *testing.T) {
 	site := &Site{cfg: configure(t), mark: "mark"} // its use is a panic
 	var logged bytes.Buffer
-	answer, err := readCGI(t, func(w *cgiWriter) error {
+	response, err := readCGI(t, func(w *cgiWriter) error {
 		return Serve(t.Context(), w, &Request{Env: visit(), Log: &logged}, site)
 	})
-	if err != nil || answer.Status != "Status: 500 Internal Server Error" {
-		t.Errorf("got %q, error %v, want 500", answer.Status, err)
+	if err != nil || response.Status != "Status: 500 Internal Server Error" {
+		t.Errorf("got %q, error %v, want 500", response.Status, err)
 	}
 	testkit.WantText(t, logged.String(), "proxy.cgi: error: ", "panic: ", "please report it")
 	if strings.Count(logged.String(), "panic: ") != strings.Count(logged.String(), "\n") {
 		t.Errorf("logged %q, want one line for each message", logged.String())
 	}
-	if strings.Contains(answer.Body, "panic") {
-		t.Errorf("the client reads %q", answer.Body)
+	if strings.Contains(response.Body, "panic") {
+		t.Errorf("the client reads %q", response.Body)
 	}
 }

@@ -46,7 +46,7 @@ func logTo(b *bytes.Buffer) *Logger {
 
 // readCGI runs write with the writer of a CGI process and returns what comes
 // out at the other end of the pipe.
-func readCGI(t testing.TB, write func(*cgiWriter) error) (answer testkit.CGIResponse, err error) {
+func readCGI(t testing.TB, write func(*cgiWriter) error) (response testkit.CGIResponse, err error) {
 	t.Helper()
 	r, w, pipeErr := os.Pipe()
 	if pipeErr != nil {

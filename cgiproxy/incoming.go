@@ -19,8 +19,8 @@ type incoming struct {
 
 // readIncoming takes what net/http/cgi can be trusted with from it: the names
 // and values of the header fields. The rest it rejects or changes where a real
-// server's variables are odd (HTTP/3, %zz, "//", "*", a Host with a path), so it
-// gets harmless ones.
+// server's variables are odd (HTTP/3, %zz, "//", "*", a Host with a path), so
+// it gets harmless ones.
 func readIncoming(env Environ) (incoming, error) {
 	method := env["REQUEST_METHOD"]
 	switch {

@@ -34,7 +34,7 @@ func TestLogger(t *testing.T) {
 	}
 }
 
-// A visitor must not be able to write a line of his own, nor to have one look
+// A client must not be able to write a line of its own, nor to have one look
 // like another.
 func TestLogLine(t *testing.T) {
 	tests := []struct{ name, text, want string }{

@@ -44,9 +44,9 @@ func (s *Site) checkLoop(env Environ) error {
 	return s.cfg.Misconfigured("UPSTREAM", errors.New("leads back to this site itself, so each request would start the next"))
 }
 
-// isOwnURL reports whether the app is sought where the client has sent this very
-// request: same port, same Host, same path. The mark would end the loop only
-// where a second worker is free.
+// isOwnURL reports whether the app is sought where the client has sent this
+// very request: same port, same Host, same path. The mark would end the loop
+// only where a second worker is free.
 func isOwnURL(env Environ, cfg *settings.Config) bool {
 	name, port, err := net.SplitHostPort(cfg.Upstream.Address)
 	if err != nil || port != env["SERVER_PORT"] || !cfg.PreserveHost || cfg.Upstream.Base != "" || cfg.StripPrefix != "" {

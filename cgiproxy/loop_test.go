@@ -61,9 +61,9 @@ func TestLoopMark(t *testing.T) {
 	}
 
 	testkit.WriteFile(t, folder, ".htcgiproxy", "UPSTREAM=6543")
-	answer, logged, err := handle(t, t.Context(), folder, visit("HTTP_X_PROXY_LOOP="+mark), nil)
-	if err != nil || answer.Status != "Status: 500 Internal Server Error" {
-		t.Errorf("got %q, error %v, want 500", answer.Status, err)
+	response, logged, err := handle(t, t.Context(), folder, visit("HTTP_X_PROXY_LOOP="+mark), nil)
+	if err != nil || response.Status != "Status: 500 Internal Server Error" {
+		t.Errorf("got %q, error %v, want 500", response.Status, err)
 	}
 	testkit.WantText(t, logged, `500 CGIPROXY_UPSTREAM is "6543": leads back to this site itself`, "write for example CGIPROXY_UPSTREAM=6543 into "+folder)
 }

@@ -272,7 +272,7 @@ func TestRequestProtocol(t *testing.T) {
 	}
 }
 
-// Nothing a visitor sends chooses where the request goes.
+// Nothing a client sends chooses where the request goes.
 func TestRequestDestination(t *testing.T) {
 	cfg := configure(t)
 	for _, vars := range [][]string{

@@ -33,11 +33,11 @@ func literalResponse(t *testing.T, r io.Reader, method string) *http.Response {
 func TestWriteResponse(t *testing.T) {
 	long := strings.Repeat("x", 9000)
 	tests := []struct {
-		name, answer string
-		status       string
-		fields       []string // sorted by name
-		body         string
-		log          string // in the log, "" for nothing
+		name, response string
+		status         string
+		fields         []string // sorted by name
+		body           string
+		log            string // in the log, "" for nothing
 	}{
 		{"plain", "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nhi", "200 OK", []string{"Content-Length: 2", "Content-Type: text/plain"}, "hi", ""},
 		{"the app's own reason", "HTTP/1.1 404 Nothing here, sorry\r\n\r\n", "404 Nothing here, sorry", nil, "", ""},
@@ -80,19 +80,19 @@ func TestWriteResponse(t *testing.T) {
 			var b bytes.Buffer
 			m := reverseMapping{&configure(t).Upstream, "example.com", publicURL{scheme: "https", host: "example.com", prefix: "/sub"}}
 			got, err := readCGI(t, func(w *cgiWriter) error {
-				return writeResponse(w, literalResponse(t, strings.NewReader(tt.answer), "GET"), m, logTo(&b))
+				return writeResponse(w, literalResponse(t, strings.NewReader(tt.response), "GET"), m, logTo(&b))
 			})
 			if err != nil {
-				t.Fatalf("writeAnswer: %v", err)
+				t.Fatalf("writeResponse: %v", err)
 			}
 			if want := "Status: " + tt.status; got.Status != want {
-				t.Errorf("%.200q\n got first line %q\nwant %q", tt.answer, got.Status, want)
+				t.Errorf("%.200q\n got first line %q\nwant %q", tt.response, got.Status, want)
 			}
 			if !slices.Equal(got.Fields, tt.fields) {
-				t.Errorf("%.200q\n got fields %.200q\nwant %.200q", tt.answer, got.Fields, tt.fields)
+				t.Errorf("%.200q\n got fields %.200q\nwant %.200q", tt.response, got.Fields, tt.fields)
 			}
 			if got.Body != tt.body {
-				t.Errorf("%.200q\n got body %q\nwant %q", tt.answer, got.Body, tt.body)
+				t.Errorf("%.200q\n got body %q\nwant %q", tt.response, got.Body, tt.body)
 			}
 			if tt.log == "" && b.Len() > 0 {
 				t.Errorf("logged %.200q, want nothing", b.String())
@@ -137,7 +137,7 @@ func TestWriteResponseCut(t *testing.T) {
 				return writeResponse(w, literalResponse(t, strings.NewReader(tt.Text), "GET"), reverseMapping{app: &settings.Upstream{}}, logTo(new(bytes.Buffer)))
 			})
 			if err == nil {
-				t.Errorf("%q passes for a whole answer", tt.Text)
+				t.Errorf("%q passes for a whole response", tt.Text)
 			}
 			if got.Status != "Status: 200 OK" || got.Body != tt.Body {
 				t.Errorf("%q: got %q with body %q, want status 200 with %q", tt.Text, got.Status, got.Body, tt.Body)
@@ -212,13 +212,14 @@ func TestWriteResponsePieces(t *testing.T) {
 				t.Errorf("after the end: got %q, error %v, want nothing", rest, err)
 			}
 			if err := <-done; err != nil {
-				t.Errorf("writeAnswer: %v", err)
+				t.Errorf("writeResponse: %v", err)
 			}
 		})
 	}
 }
 
-// A pieceCounter is a body that gives whatever fits, and notes what was asked for.
+// A pieceCounter is a body that gives whatever fits, and notes what was asked
+// for.
 type pieceCounter struct {
 	left, size int // of all, and of what there is at most at once
 	asked      []int

@@ -90,7 +90,7 @@ func TestRewriteIf(t *testing.T) {
 	}
 }
 
-// TestPrefixOfPathInfo: PATH_INFO comes without the prefix, but the visitor's
+// TestPrefixOfPathInfo: PATH_INFO comes without the prefix, but the client's
 // URLs need it all the same.
 func TestPrefixOfPathInfo(t *testing.T) {
 	env := visit("SCRIPT_NAME=/sub/proxy.cgi", "SCRIPT_FILENAME=/home/me/sub/proxy.cgi", "REQUEST_URI=/sub/blog/a", "PATH_INFO=/app/a")

@@ -31,18 +31,18 @@ func TestSignature(t *testing.T) {
 		{"own Host", "SECRET='" + testSecret + "'\nPRESERVE_HOST=false", nil, ""},
 		{"user and chain", "SECRET='" + testSecret + "'\nTRUSTED_PROXIES=198.51.100.7", []string{"REMOTE_USER=me", "HTTP_X_FORWARDED_FOR=203.0.113.9, 198.51.100.7"}, ""},
 		{"no address", "SECRET='" + testSecret + "'", []string{"REMOTE_ADDR="}, ""},
-		{"a visitor's own", "SECRET='" + testSecret + "'", []string{"HTTP_X_PROXY_SIGNATURE=t=1,v1=00"}, ""},
+		{"a client's own", "SECRET='" + testSecret + "'", []string{"HTTP_X_PROXY_SIGNATURE=t=1,v1=00"}, ""},
 		{"another secret", "SECRET=other", nil, "wrong X-Proxy-Signature"},
 		{"none", "", nil, "no X-Proxy-Signature"},
-		{"none, and a visitor's own", "", []string{"HTTP_X_PROXY_SIGNATURE=t=1,v1=00"}, "no X-Proxy-Signature"},
+		{"none, and a client's own", "", []string{"HTTP_X_PROXY_SIGNATURE=t=1,v1=00"}, "no X-Proxy-Signature"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			folder := t.TempDir()
 			testkit.WriteFile(t, folder, ".htcgiproxy", "UPSTREAM="+app.URL+"\n"+tt.settings+"\n")
-			answer, logged, err := handle(t, t.Context(), folder, visit(tt.vars...), strings.NewReader(""))
-			if err != nil || answer.Status != "Status: 200 OK" {
-				t.Fatalf("got %+v, error %v, log %s", answer, err, logged)
+			response, logged, err := handle(t, t.Context(), folder, visit(tt.vars...), strings.NewReader(""))
+			if err != nil || response.Status != "Status: 200 OK" {
+				t.Fatalf("got %+v, error %v, log %s", response, err, logged)
 			}
 			testkit.WantError(t, <-verified, tt.want)
 		})

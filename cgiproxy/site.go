@@ -30,8 +30,8 @@ func LoadSite(env Environ, folder string) *Site {
 	return s
 }
 
-// KeepConnections makes the site keep connections to its app for the requests to
-// come, until Close. bodyLinger is upstream.Transport's.
+// KeepConnections makes the site keep connections to its app for the requests
+// to come, until Close. bodyLinger is upstream.Transport's.
 func (s *Site) KeepConnections(bodyLinger time.Duration) {
 	s.transport.Keep, s.transport.BodyLinger = true, bodyLinger
 }

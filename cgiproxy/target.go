@@ -63,7 +63,7 @@ func stripPrefix(path, prefix string) (stripped, removed string) {
 }
 
 // requestTarget returns path and query of the request-target (RFC 9112,
-// section 3.2) as the visitor sent them, byte for byte where they can be sent
+// section 3.2) as the client sent them, byte for byte where they can be sent
 // on, and before STRIP_PREFIX. The query includes its question mark, so that an
 // empty one is not lost.
 func requestTarget(env Environ, usePathInfo bool) (path, query string, err error) {
@@ -140,7 +140,7 @@ func cutAbsoluteForm(raw string) (rest, authority string, ok bool) {
 }
 
 // removeDotSegments resolves "." and "..", also encoded, as the web server did
-// before it decided that the visitor may have this path: the app must not be
+// before it decided that the client may have this path: the app must not be
 // asked for another one. Apache, lighttpd and nginx merge slashes first, so
 // ".." takes away empty segments too; a path without dot segments keeps them.
 //
@@ -250,7 +250,7 @@ func escapePath(s string) string {
 
 // sendable percent-encodes only what would break the request line: blanks and
 // control bytes (RFC 9112, section 3), and the number sign, which would start a
-// fragment that no request-target has. All other bytes are the visitor's own.
+// fragment that no request-target has. All other bytes are the client's own.
 func sendable(s string) string {
 	return percentEncode(s, func(c byte) bool {
 		return c > ' ' && c != 0x7f && c != '#'

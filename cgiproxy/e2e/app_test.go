@@ -38,22 +38,22 @@ type received struct {
 	err    error       // what ended the body early
 }
 
-// newRecorder starts an app that gives each connection to answer, after the
+// newRecorder starts an app that gives each connection to respond, after the
 // whole request has come, and then closes it.
-func newRecorder(t *testing.T, answer func(net.Conn, received)) *recorder {
+func newRecorder(t *testing.T, respond func(net.Conn, received)) *recorder {
 	t.Helper()
-	return recordOn(t, listenTCP(t), answer)
+	return recordOn(t, listenTCP(t), respond)
 }
 
 // recordOn is newRecorder for an app that listens elsewhere.
-func recordOn(t *testing.T, l net.Listener, answer func(net.Conn, received)) *recorder {
+func recordOn(t *testing.T, l net.Listener, respond func(net.Conn, received)) *recorder {
 	t.Helper()
 	a := &recorder{got: make(chan received, 16)}
 	a.addr = serveApp(t, l, func(conn net.Conn) {
 		conn.SetDeadline(time.Now().Add(patience))
 		r := readRequest(conn)
 		a.got <- r
-		answer(conn, r)
+		respond(conn, r)
 	})
 	return a
 }
@@ -166,7 +166,7 @@ func readRequest(conn net.Conn) (r received) {
 	return r
 }
 
-// visit sends raw bytes to a server and reads one answer to its end.
+// visit sends raw bytes to a server and reads one response to its end.
 func visit(t *testing.T, addr, raw string) visited {
 	t.Helper()
 	conn, err := net.Dial("tcp", addr)
@@ -185,7 +185,7 @@ func visit(t *testing.T, addr, raw string) visited {
 		resp, err = http.ReadResponse(r, &http.Request{Method: method})
 	}
 	if err != nil {
-		t.Fatalf("no answer to %.200q: %v", raw, err)
+		t.Fatalf("no response to %.200q: %v", raw, err)
 	}
 	defer resp.Body.Close()
 	if !bytes.Contains(head.Bytes(), []byte("\nCache-Control:")) {
@@ -195,7 +195,7 @@ func visit(t *testing.T, addr, raw string) visited {
 	return visited{resp, string(body), err}
 }
 
-// A visited is an answer as the visitor got it.
+// A visited is a response as the client got it.
 type visited struct {
 	*http.Response
 	body string

@@ -64,7 +64,7 @@ func newBrowser(t *testing.T, site *url.URL) *browser {
 func (b *browser) url(target string) string { return b.site.String() + target[1:] }
 
 // send sends a request with pairs of field names and values. It returns the
-// last answer of a chain of redirects, and its body.
+// last response of a chain of redirects, and its body.
 func (b *browser) send(method, target string, body io.Reader, fields ...string) (*http.Response, string) {
 	b.Helper()
 	req, err := http.NewRequest(method, b.url(target), body)
@@ -201,7 +201,7 @@ func (b *browser) testEvents() {
 		}
 	}
 	resp.Body.Close()
-	// Apache sees that the visitor has left when it cannot pass on an event.
+	// Apache sees that the client has left when it cannot pass on an event.
 	for deadline := time.Now().Add(patience); post("anybody there?") != "0"; time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			b.Fatal("the app still has its listener")

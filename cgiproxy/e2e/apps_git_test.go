@@ -169,7 +169,7 @@ func newGit(t *testing.T) gitClient {
 	return g
 }
 
-// trace is the file with the header of each HTTP request and answer.
+// trace is the file with the header of each HTTP request and response.
 func (g gitClient) trace() string { return filepath.Join(g.home, "trace") }
 
 // try runs git and returns what it prints.

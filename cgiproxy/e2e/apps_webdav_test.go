@@ -123,7 +123,7 @@ func putBig(t *testing.T, url string, length int64) {
 	}
 }
 
-// checkBig compares the app's file, and what the visitor gets of it, with
+// checkBig compares the app's file, and what the client gets of it, with
 // bigContent.
 func checkBig(t *testing.T, url, path string) {
 	t.Helper()

@@ -43,7 +43,7 @@ const (
 	goNoChunks = "answers 400 to chunked bodies"
 )
 
-// targetCases: the request-target reaches the app as the visitor sent it.
+// targetCases: the request-target reaches the app as the client sent it.
 var targetCases = []exchangeCase{
 	{name: "folder", request: "GET {site}/ HTTP/1.1\r\n{}", line: "GET {site}/ HTTP/1.1"},
 	{name: "escapes as sent", request: "GET {site}/a%20b%2Cc%7e%c3%a9;d=1,@:!$&'()*+ HTTP/1.1\r\n{}", line: "GET {site}/a%20b%2Cc%7e%c3%a9;d=1,@:!$&'()*+ HTTP/1.1"},
@@ -103,7 +103,7 @@ var fieldCases = []exchangeCase{
 		without: []string{"Keep-Alive", "TE", "Trailer", "Upgrade", "Proxy-Connection", "Proxy-Authorization", "Proxy"},
 	},
 	{
-		name:    "connection closed after the answer",
+		name:    "connection closed after the response",
 		request: "GET {site}/ HTTP/1.1\r\n{}",
 		fields:  []string{"Connection: close"},
 		except:  on("keeps connections to the app", webserver.FastCGI...),

@@ -20,32 +20,32 @@ func redirect(fields string) string {
 var rewriteCases = []exchangeCase{
 	{
 		name: "redirect to the Host of a socket", socket: true, settings: "CGIPROXY_PRESERVE_HOST=false\n", request: visitTo, status: "303 See Other",
-		fields: []string{"Host: localhost"},
-		answer: redirect("Location: http://localhost/login\r\nContent-Location: http://LOCALHOST:80/a\r\n"),
-		gets:   []string{"Location: http://site.test/login", "Content-Location: http://site.test/a"},
+		fields:   []string{"Host: localhost"},
+		response: redirect("Location: http://localhost/login\r\nContent-Location: http://LOCALHOST:80/a\r\n"),
+		gets:     []string{"Location: http://site.test/login", "Content-Location: http://site.test/a"},
 	},
 	{
 		name: "redirect to the Host of a socket, prefix stripped", socket: true, settings: "CGIPROXY_PRESERVE_HOST=false\nCGIPROXY_STRIP_PREFIX=auto\n", request: visitTo, status: "303 See Other",
-		answer: redirect("Location: http://localhost/login\r\nRefresh: 5; url='http://localhost/b'; c\r\n"),
-		gets:   []string{"Location: http://site.test{site}/login", "Refresh: 5; url='http://site.test{site}/b'; c"}, except: inRoot,
+		response: redirect("Location: http://localhost/login\r\nRefresh: 5; url='http://localhost/b'; c\r\n"),
+		gets:     []string{"Location: http://site.test{site}/login", "Refresh: 5; url='http://site.test{site}/b'; c"}, except: inRoot,
 	},
 	{
 		name: "redirect to localhost from a socket with the client's Host", socket: true, request: visitTo, status: "303 See Other",
-		answer: redirect("Location: http://localhost/callback\r\n"), gets: []string{"Location: http://localhost/callback"},
+		response: redirect("Location: http://localhost/callback\r\n"), gets: []string{"Location: http://localhost/callback"},
 	},
 	{
 		name: "redirect with the usual port, prefix stripped", settings: "CGIPROXY_STRIP_PREFIX=auto\n", request: visitTo, status: "303 See Other",
-		answer: redirect("Location: http://site.test:80/login\r\nContent-Location: http://Site.TEST/a\r\n"),
-		gets:   []string{"Location: http://site.test:80{site}/login", "Content-Location: http://Site.TEST{site}/a"}, except: inRoot,
+		response: redirect("Location: http://site.test:80/login\r\nContent-Location: http://Site.TEST/a\r\n"),
+		gets:     []string{"Location: http://site.test:80{site}/login", "Content-Location: http://Site.TEST{site}/a"}, except: inRoot,
 	},
 	{
 		name: "redirect to another port, prefix stripped", settings: "CGIPROXY_STRIP_PREFIX=auto\n", request: visitTo, status: "303 See Other",
-		answer: redirect("Location: http://site.test:8080/login\r\nContent-Location: b\r\n"),
-		gets:   []string{"Location: http://site.test:8080/login", "Content-Location: b"}, except: inRoot,
+		response: redirect("Location: http://site.test:8080/login\r\nContent-Location: b\r\n"),
+		gets:     []string{"Location: http://site.test:8080/login", "Content-Location: b"}, except: inRoot,
 	},
 	{
 		name: "refresh without url, prefix stripped", settings: "CGIPROXY_STRIP_PREFIX=auto\n", request: visitTo, status: "303 See Other",
-		answer: redirect("Refresh: 5; /login?url=/x\r\n"), gets: []string{"Refresh: 5; {site}/login?url=/x"}, except: inRoot,
+		response: redirect("Refresh: 5; /login?url=/x\r\n"), gets: []string{"Refresh: 5; {site}/login?url=/x"}, except: inRoot,
 	},
 	{
 		name: "destination, prefix stripped", settings: "CGIPROXY_STRIP_PREFIX=auto\n",

@@ -100,7 +100,7 @@ func checkLimit(t *testing.T, name string, got int, limits map[string]string) {
 }
 
 // costVariables are those of a browser's GET as Apache passes them on, but for
-// REMOTE_PORT: with it the visitor's connection would be looked for in the
+// REMOTE_PORT: with it the client's connection would be looked for in the
 // runs, and only those, that take long on a busy machine. With one processor
 // the Go runtime has less choice what to do when.
 var costVariables = strings.Fields(`GOMAXPROCS=1
@@ -153,7 +153,7 @@ func copyProgram(t *testing.T, from, to string) {
 }
 
 // get runs a command for one GET, with more variables, and wants the app's
-// answer: that of an error page would be another cost.
+// response: that of an error page would be another cost.
 func (s *costSite) get(t *testing.T, variables string, command ...string) (stderr string, used *syscall.Rusage) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 6*patience) // the machine may be starved
@@ -191,7 +191,7 @@ func init() {
 	os.Exit(status)
 }
 
-// countAllocations counts those of ServeCGI in a process that is new, as in CGI.
+// countAllocations counts those of ServeCGI in a new process, as in CGI.
 func (s *costSite) countAllocations(t *testing.T) (map[string]int, string) {
 	script := filepath.Join(s.folder, "count.cgi")
 	copyProgram(t, os.Args[0], script)
@@ -278,7 +278,7 @@ func (s *costSite) countThreads(t *testing.T) (map[string]int, string) {
 	return map[string]int{"threads": n}, ""
 }
 
-// threadsAtRest counts the threads of the folder's process once all sleep, else 0.
+// threadsAtRest counts the threads of the folder's process when all sleep, or 0.
 func threadsAtRest(t *testing.T, folder string) int {
 	for deadline := time.Now().Add(3 * patience); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		threads, asleep := 0, 0

@@ -26,7 +26,8 @@ func exampleApp(t *testing.T) {
 	t.Cleanup(func() { app.Close() })
 }
 
-// exampleFolders are those that have a proxy.cgi, a .htaccess and a static file.
+// exampleFolders are those that have a proxy.cgi, a .htaccess and a static
+// file.
 var exampleFolders = []string{"", "sub/", "sub/deep/"}
 
 // checkExample visits a server with exampleFolders in front of exampleApp.
@@ -88,7 +89,7 @@ func checkOwner(t *testing.T, s *webserver.Server) {
 }
 
 // TestPythonFileServer has an app nobody wrote for this, Python's http.server,
-// and a visitor nobody wrote for this, curl.
+// and a client nobody wrote for this, curl.
 func TestPythonFileServer(t *testing.T) {
 	for _, program := range []string{"python3", "curl"} {
 		if _, err := exec.LookPath(program); err != nil {

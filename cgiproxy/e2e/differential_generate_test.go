@@ -1,4 +1,4 @@
-// Where the requests and answers of TestDifferential come from.
+// Where the requests and responses of TestDifferential come from.
 
 package e2e
 
@@ -10,9 +10,9 @@ import (
 
 // A trial is one generated request and what the app answers to it.
 type trial struct {
-	request, answer message
-	chunk           int    // the size of the pieces of a chunked body
-	pad             string // around the values of fields
+	request, response message
+	chunk             int    // the size of the pieces of a chunked body
+	pad               string // around the values of fields
 }
 
 func (c *trial) method() string {
@@ -34,16 +34,16 @@ func (c *trial) method() string {
 // Others are left out for other reasons. Expect: 100-continue makes mod_proxy
 // wait for the app's consent, which the recorder never gives. An encoded slash
 // beside dot segments is 400 by proxy.cgi, see removeDotSegments. Of field
-// lines over 8000 bytes in an answer proxy.cgi splits or drops some, and
+// lines over 8000 bytes in a response proxy.cgi splits or drops some, and
 // mod_proxy answers 502: see TestMatrix.
 func generate(seed uint64, index int, app string) *trial {
 	g := generator{rand.New(rand.NewPCG(seed, uint64(index)))}
 	c := &trial{chunk: g.pick(7, 1000, 8192, 100_000), pad: g.oneOf(" ", "", " \t ")}
 	host := g.oneOf("shop.example", "shop.example:8443", "127.0.0.1", "[::1]:81", "UPPER.example")
 	c.request = g.request(host, c.chunk)
-	c.answer = g.answer(c.method(), c.chunk, app, host)
+	c.response = g.response(c.method(), c.chunk, app, host)
 	if g.chance(4) && strings.HasSuffix(c.request.start, "1.1") { // RFC 9110, section 15.2
-		c.answer.interim = "HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n"
+		c.response.interim = "HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n"
 	}
 	return c
 }
@@ -147,14 +147,14 @@ var statuses = strings.Fields(`200 200 200 200 200 200 200 200 200 200 200 200 2
 	400 401 402 403 404 405 406 407 408 409 410 411 412 413 414 415 416 417 418 421 422 423 424 425 426 428 429 431 451 499
 	500 501 502 503 504 505 506 507 508 510 511 599`)
 
-func (g generator) answer(method string, chunk int, app, host string) message {
+func (g generator) response(method string, chunk int, app, host string) message {
 	status := g.oneOf(statuses...)
 	if g.chance(8) {
 		status = g.oneOf("204", "304", "205")
 	}
 	version := g.oneOf("HTTP/1.1", "HTTP/1.1", "HTTP/1.1", "HTTP/1.0")
 	m := message{start: version + " " + status + " " + g.oneOf("OK", "Not Here, Sorry", "x", "caf\xc3\xa9", "200 OK", "a: b", "", strings.Repeat("r", 200))}
-	m.fields = g.fields(answerFields, 10)
+	m.fields = g.fields(responseFields, 10)
 	if g.chance(50) {
 		m.add("Content-Type", g.oneOf("text/html; charset=utf-8", "application/json", "Text/X ;a=\"b\""))
 	}
@@ -204,7 +204,7 @@ func (g generator) body(chunk int) []byte {
 	return noise[start : start+size]
 }
 
-// requestFields holds what a visitor may send. Names differ in case on purpose.
+// requestFields holds what a client may send. Names differ in case on purpose.
 var requestFields = []field{
 	{"Accept", "*/*"}, {"accept", "text/html;q=0.5, text/event-stream"}, {"Accept-Encoding", "gzip, br"}, {"ACCEPT-LANGUAGE", "de, en;q=0.5"},
 	{"User-Agent", "test/1 (a; b)"}, {"Cookie", "a=1; b=\"2\""}, {"Cookie", "c=3"}, {"Authorization", "Basic dTpw"},
@@ -218,8 +218,8 @@ var requestFields = []field{
 	{"Status", "500"}, {"Location", "/x"}, {"Remote-User", "root"}, {"Https", "on"},
 }
 
-// answerFields holds what an app may say.
-var answerFields = []field{
+// responseFields holds what an app may say.
+var responseFields = []field{
 	{"Set-Cookie", "a=1; Path=/; HttpOnly"}, {"Set-Cookie", "b=2"}, {"SET-COOKIE", "a=3; expires=Sun, 06 Nov 1994 08:49:37 GMT"}, {"set-cookie", "d=4"},
 	{"X-Rep", "1"}, {"X-Rep", "2, 3"}, {"x-rep", "4"}, {"Vary", "Accept"}, {"Vary", "Cookie"}, {"Link", "</a.css>; rel=preload"}, {"WWW-Authenticate", "Basic realm=\"a, b\""}, {"WWW-Authenticate", "Bearer"}, {"Proxy-Authenticate", "Basic realm=\"p\""},
 	{"ETag", "W/\"e\""}, {"Last-Modified", "Sun, 06 Nov 1994 08:49:37 GMT"}, {"Expires", "Sun, 06 Nov 1994 08:49:37 GMT"}, {"Date", "Sun, 06 Nov 1994 08:49:37 GMT"}, {"Server", "app/1"}, {"Via", "1.1 inner"}, {"Age", "3"},

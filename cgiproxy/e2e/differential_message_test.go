@@ -1,4 +1,4 @@
-// HTTP messages to the byte, and the visitor who sends and gets them.
+// HTTP messages to the byte, and the client that sends and gets them.
 
 package e2e
 
@@ -15,11 +15,11 @@ import (
 	"time"
 )
 
-// A message is a request or an answer as it is on the wire, its body without
+// A message is a request or a response as it is on the wire, its body without
 // the chunks. Without a body, other than with an empty one, it ends with its
 // header section, whatever that declares.
 type message struct {
-	interim string // the 1xx answers before it, whole
+	interim string // the 1xx responses before it, whole
 	start   string // the request line or status line
 	fields  []field
 	body    []byte
@@ -28,7 +28,7 @@ type message struct {
 
 type field struct{ name, value string }
 
-// status returns the three digits of an answer's status.
+// status returns the three digits of a response's status.
 func (m *message) status() string {
 	_, rest, _ := strings.Cut(m.start, " ")
 	return rest[:min(3, len(rest))]
@@ -133,16 +133,16 @@ func (m *message) summary() string {
 	return b.String()
 }
 
-// A visitor sends requests to one address.
-type visitor struct {
+// A client sends requests to one address.
+type client struct {
 	addr      string
 	keepAlive bool     // uses a connection again where the server lets it
 	conn      net.Conn // nil for none
 	r         *bufio.Reader
 }
 
-// send sends a trial's request and reads the answer.
-func (v *visitor) send(c *trial) (message, error) {
+// send sends a trial's request and reads the response.
+func (v *client) send(c *trial) (message, error) {
 	if v.conn == nil {
 		conn, err := net.Dial("tcp", v.addr)
 		if err != nil {
@@ -156,7 +156,7 @@ func (v *visitor) send(c *trial) (message, error) {
 		defer close(sent)
 		v.conn.Write(c.request.wire(c.chunk, c.pad))
 	}()
-	answer, last, err := readAnswer(v.r, c.method())
+	response, last, err := readResponse(v.r, c.method())
 	end := err != nil || last || !v.keepAlive
 	if end {
 		v.conn.Close()
@@ -165,12 +165,12 @@ func (v *visitor) send(c *trial) (message, error) {
 	if end {
 		v.conn = nil
 	}
-	return answer, err
+	return response, err
 }
 
-// readAnswer reads one answer and leaves unread what follows it. It reports
+// readResponse reads one response and leaves unread what follows it. It reports
 // whether it is the connection's last.
-func readAnswer(r *bufio.Reader, method string) (m message, last bool, err error) {
+func readResponse(r *bufio.Reader, method string) (m message, last bool, err error) {
 	var interim string
 	for {
 		head, err := readLines(r)

@@ -31,8 +31,8 @@ var differences = []difference{
 	{viaBoth, "Transfer-Encoding: Chunked", "each hop frames the body anew, and writes it in lower case", lowerCoding},
 	{viaBoth, "repeated fields of the request", "Apache joins them when it reads them", joinRequestFields},
 	{viaBoth, "hop-by-hop fields", "they were for the other connection (RFC 9110, section 7.6.1)", replaceHopByHop},
-	{viaBoth, "framing of an answer without a length", "Apache frames anew, and knows the length of a short one", frameAnew},
-	{viaBoth, "trailer fields", "Apache passes none on", func(x *crossing) { x.want.answer.trailer = nil }},
+	{viaBoth, "framing of a response without a length", "Apache frames anew, and knows the length of a short one", frameAnew},
+	{viaBoth, "trailer fields", "Apache passes none on", func(x *crossing) { x.want.response.trailer = nil }},
 	{viaBoth, "Content-Length of a 304, or 0 of a HEAD", "Apache leaves it out, as it may (RFC 9110, section 8.6)", dropLength},
 	{viaBoth, "Vary", "Apache puts it on one line, without blanks", joinVary},
 
@@ -40,28 +40,28 @@ var differences = []difference{
 	{viaCGI, "field names of other characters", "Apache makes no variable of them: X_Y would pass for X-Y", dropOddNames},
 	{viaCGI, "Proxy, Proxy-Authorization", "Apache keeps them from scripts, the first for what it does as a variable (httpoxy)", dropProxyFields},
 	{viaCGI, "Date, Server", "Apache puts its own in place of a script's", replaceDateAndServer},
-	{viaCGI, "repeated fields of the answer", "Apache joins those of a script, but for Set-Cookie", joinAnswerFields},
+	{viaCGI, "repeated fields of the response", "Apache joins those of a script, but for Set-Cookie", joinResponseFields},
 	{viaCGI, "Content-Type of a 204 or 304", "Apache leaves out that of a script", dropTypeOfNone},
 	{viaCGI, "case of Content-Type", "Apache makes the type of a script lower case", lowerType},
-	{viaCGI, "1xx answers", "a script has one status", func(x *crossing) { x.want.answer.interim = "" }},
+	{viaCGI, "1xx responses", "a script has one status", func(x *crossing) { x.want.response.interim = "" }},
 	{viaCGI, "Location of a 200", "Apache would answer with what is there", dropLocationOf200},
-	{viaCGI, "Status", "Apache would take it as the status", func(x *crossing) { x.want.answer.remove("Status") }},
+	{viaCGI, "Status", "Apache would take it as the status", func(x *crossing) { x.want.response.remove("Status") }},
 
 	// Where proxy.cgi means to differ.
 	{viaCGI, "no reason phrase", "the usual one is given, or the name of the class: nginx would send a malformed status line", addReason},
 	{viaCGI, "the script's name in the path", "it is taken out, for it is no part of the app's URLs", dropScriptName},
 	{viaCGI, "dot segments", "the app is asked for the path that Apache's rules were applied to", removeDots},
-	{viaCGI, "X-Proxy-Signature", "the visitor's would be forged", func(x *crossing) { x.want.request.remove("X-Proxy-Signature") }},
-	{viaCGI, "X-Forwarded-*, Forwarded", "what a visitor claims is replaced", replaceForwarded},
-	{viaCGI, "Location at the app's address", "the visitor could not get there", makeLocationPublic},
+	{viaCGI, "X-Proxy-Signature", "the client's would be forged", func(x *crossing) { x.want.request.remove("X-Proxy-Signature") }},
+	{viaCGI, "X-Forwarded-*, Forwarded", "what a client claims is replaced", replaceForwarded},
+	{viaCGI, "Location at the app's address", "the client could not get there", makeLocationPublic},
 
 	// Where mod_proxy differs and proxy.cgi does not.
-	{viaModProxy, "X-Forwarded-For, -Host, -Server", "mod_proxy believes the visitor and adds to it", addForwarded},
+	{viaModProxy, "X-Forwarded-For, -Host, -Server", "mod_proxy believes the client and adds to it", addForwarded},
 	{viaModProxy, "Max-Forwards", "mod_proxy counts down for each method", countDown},
 	{viaModProxy, "chunks of a request", "mod_proxy sends a length where it has a short body whole", giveLength},
 	{viaModProxy, "no Date, no Server", "Apache adds what is missing", addDateAndServer},
 	{viaModProxy, "no Content-Type", "mod_mime guesses from the path", guessType},
-	{viaModProxy, "Proxy-Authenticate", "mod_proxy takes it for its own", func(x *crossing) { x.want.answer.remove("Proxy-Authenticate") }},
+	{viaModProxy, "Proxy-Authenticate", "mod_proxy takes it for its own", func(x *crossing) { x.want.response.remove("Proxy-Authenticate") }},
 	{viaModProxy, "Range", "Apache cuts it out of a short 200; proxy.cgi leaves that to the app", cutRange},
 	{viaModProxy, "absolute-form, or // in front of a path", "mod_proxy ignores nocanon there: it decodes and encodes again, and refuses some %25", canonicalise},
 
@@ -69,7 +69,7 @@ var differences = []difference{
 }
 
 func makeHTTP11(x *crossing) {
-	for _, m := range []*message{&x.want.request, &x.want.answer} {
+	for _, m := range []*message{&x.want.request, &x.want.response} {
 		m.start = strings.Replace(m.start, "HTTP/1.0", "HTTP/1.1", 1)
 	}
 }
@@ -83,21 +83,21 @@ func lowerCoding(x *crossing) {
 func joinRequestFields(x *crossing) { x.want.request.join() }
 
 func replaceHopByHop(x *crossing) {
-	for _, m := range []*message{&x.want.request, &x.want.answer} {
+	for _, m := range []*message{&x.want.request, &x.want.response} {
 		m.remove(strings.Split(m.value("Connection"), ", ")...)
 		m.remove("Connection", "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Upgrade")
 	}
 	x.want.request.add("Connection", "close")
-	if v := x.got.answer.value("Connection"); v == "close" || v == "Keep-Alive" {
-		x.want.answer.add("Connection", v)
+	if v := x.got.response.value("Connection"); v == "close" || v == "Keep-Alive" {
+		x.want.response.add("Connection", v)
 	}
-	if v := x.got.answer.value("Keep-Alive"); v == keepAlive {
-		x.want.answer.add("Keep-Alive", v)
+	if v := x.got.response.value("Keep-Alive"); v == keepAlive {
+		x.want.response.add("Keep-Alive", v)
 	}
 }
 
 func frameAnew(x *crossing) {
-	want, got := &x.want.answer, &x.got.answer
+	want, got := &x.want.response, &x.got.response
 	length, coding := got.value("Content-Length"), got.value("Transfer-Encoding")
 	want.remove("Transfer-Encoding")
 	switch {
@@ -116,14 +116,14 @@ func frameAnew(x *crossing) {
 }
 
 func dropLength(x *crossing) {
-	if m := &x.want.answer; m.status() == "304" || x.method() == http.MethodHead && m.value("Content-Length") == "0" {
+	if m := &x.want.response; m.status() == "304" || x.method() == http.MethodHead && m.value("Content-Length") == "0" {
 		m.remove("Content-Length")
 	}
 }
 
 func joinVary(x *crossing) {
-	if values := x.want.answer.values("Vary"); values != nil {
-		x.want.answer.set("Vary", strings.Join(values, ","))
+	if values := x.want.response.values("Vary"); values != nil {
+		x.want.response.set("Vary", strings.Join(values, ","))
 	}
 }
 
@@ -134,12 +134,12 @@ func dropOddNames(x *crossing) {
 }
 
 func replaceDateAndServer(x *crossing) {
-	x.want.answer.remove("Date", "Server")
+	x.want.response.remove("Date", "Server")
 	addDateAndServer(x)
 }
 
 func addDateAndServer(x *crossing) {
-	want, got := &x.want.answer, &x.got.answer
+	want, got := &x.want.response, &x.got.response
 	if date, err := http.ParseTime(got.value("Date")); want.value("Date") == "" && err == nil && time.Since(date).Abs() < time.Minute {
 		want.add("Date", got.value("Date"))
 	}
@@ -148,30 +148,30 @@ func addDateAndServer(x *crossing) {
 	}
 }
 
-func joinAnswerFields(x *crossing) { x.want.answer.join("Set-Cookie") }
+func joinResponseFields(x *crossing) { x.want.response.join("Set-Cookie") }
 
 func dropTypeOfNone(x *crossing) {
-	if status := x.want.answer.status(); status == "204" || status == "304" {
-		x.want.answer.remove("Content-Type")
+	if status := x.want.response.status(); status == "204" || status == "304" {
+		x.want.response.remove("Content-Type")
 	}
 }
 
 func lowerType(x *crossing) {
-	if t, parameters, ok := strings.Cut(x.want.answer.value("Content-Type"), ";"); ok {
-		x.want.answer.set("Content-Type", strings.ToLower(t)+";"+parameters)
+	if t, parameters, ok := strings.Cut(x.want.response.value("Content-Type"), ";"); ok {
+		x.want.response.set("Content-Type", strings.ToLower(t)+";"+parameters)
 	}
 }
 
 func addReason(x *crossing) {
-	m := &x.want.answer
+	m := &x.want.response
 	if code, _ := strconv.Atoi(m.status()); strings.HasSuffix(m.start, m.status()+" ") {
 		m.start += cmp.Or(http.StatusText(code), map[int]string{2: "Successful", 3: "Redirection", 4: "Client Error"}[code/100], "Server Error")
 	}
 }
 
 func dropLocationOf200(x *crossing) {
-	if x.want.answer.status() == "200" {
-		x.want.answer.remove("Location")
+	if x.want.response.status() == "200" {
+		x.want.response.remove("Location")
 	}
 }
 
@@ -193,7 +193,7 @@ func replaceForwarded(x *crossing) {
 }
 
 func makeLocationPublic(x *crossing) {
-	m := &x.want.answer
+	m := &x.want.response
 	if path, ok := strings.CutPrefix(m.value("Location"), "http://"+x.app.addr); ok {
 		m.set("Location", "http://"+x.want.request.value("Host")+path)
 	}
@@ -223,18 +223,18 @@ func giveLength(x *crossing) {
 }
 
 func guessType(x *crossing) {
-	if x.want.answer.value("Content-Type") == "" && strings.Contains(x.request.start, "index.html") && x.got.answer.value("Content-Type") == "text/html" {
-		x.want.answer.add("Content-Type", "text/html")
+	if x.want.response.value("Content-Type") == "" && strings.Contains(x.request.start, "index.html") && x.got.response.value("Content-Type") == "text/html" {
+		x.want.response.add("Content-Type", "text/html")
 	}
 }
 
 // cutRange knows the one range that is asked for.
 func cutRange(x *crossing) {
-	m := &x.want.answer
+	m := &x.want.response
 	if m.status() != "200" || x.request.value("Range") != "bytes=2-5" {
 		return
 	}
-	switch x.got.answer.status() {
+	switch x.got.response.status() {
 	case "206":
 		last := min(5, len(m.body)-1)
 		m.set("Content-Range", fmt.Sprintf("bytes 2-%d/%d", last, len(m.body)))
@@ -242,13 +242,13 @@ func cutRange(x *crossing) {
 		m.set("Content-Length", strconv.Itoa(len(m.body)))
 	case "416":
 		if len(m.body) <= 2 {
-			*m = x.got.answer
+			*m = x.got.response
 		}
 	}
 }
 
 func sortFields(x *crossing) {
-	for _, m := range []*message{&x.want.request, &x.want.answer, &x.got.request, &x.got.answer} {
+	for _, m := range []*message{&x.want.request, &x.want.response, &x.got.request, &x.got.response} {
 		for i, f := range m.fields {
 			m.fields[i].name = strings.ToLower(f.name)
 		}

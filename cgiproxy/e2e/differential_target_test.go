@@ -60,7 +60,7 @@ func canonicalise(x *crossing) {
 	want, got := x.want.request.target(), x.got.request.target()
 	switch {
 	case !strings.HasPrefix(want, "//") && strings.HasPrefix(x.request.target(), "/"):
-	case got == "" && strings.Contains(want, "%25") && x.got.answer.status() == "400":
+	case got == "" && strings.Contains(want, "%25") && x.got.response.status() == "400":
 		x.want = x.got
 	case resolved(want) == resolved(got):
 		x.want.request.start = x.got.request.start

@@ -20,7 +20,7 @@ var (
 	onlyTrial = flag.Int("trial", -1, "the one trial that TestDifferential makes, -1 for all")
 )
 
-// A way leads from the visitor to the app.
+// A way leads from the client to the app.
 type way int
 
 const (
@@ -34,7 +34,7 @@ var wayNames = map[way]string{direct: "directly", viaModProxy: "through mod_prox
 
 // TestDifferential sends generated requests straight to an app, through
 // Apache's mod_proxy and through Apache's CGI and proxy.cgi. What the app gets
-// and what the visitor gets must be the same on all three ways, but for the
+// and what the client gets must be the same on all three ways, but for the
 // rows of differences. Each of those must occur.
 func TestDifferential(t *testing.T) {
 	const workers = 4
@@ -73,14 +73,14 @@ func TestDifferential(t *testing.T) {
 type bench struct {
 	app     *recorder
 	current atomic.Pointer[trial]
-	ways    map[way]*visitor
+	ways    map[way]*client
 }
 
 func newBench(t *testing.T) *bench {
 	b := new(bench)
 	b.app = newRecorder(t, func(conn net.Conn, _ received) {
 		c := b.current.Load()
-		conn.Write(c.answer.wire(c.chunk, c.pad))
+		conn.Write(c.response.wire(c.chunk, c.pad))
 	})
 	const config = "AllowEncodedSlashes NoDecode\nMaxKeepAliveRequests 0\nKeepAliveTimeout 60\n" // see keepAlive
 	cgi := webserver.Run(t, webserver.ApacheEvent, webserver.Options{Config: config})
@@ -91,7 +91,7 @@ func newBench(t *testing.T) *bench {
 	proxy := webserver.Run(t, webserver.ApacheEvent, webserver.Options{
 		Config: config + "LogLevel error\nSetEnv proxy-nokeepalive 1\n" + modProxy("/", b.app.addr),
 	})
-	b.ways = map[way]*visitor{
+	b.ways = map[way]*client{
 		direct:      {addr: b.app.addr},
 		viaModProxy: {addr: proxy.Addr, keepAlive: true},
 		viaCGI:      {addr: cgi.Addr, keepAlive: true},
@@ -110,32 +110,32 @@ type crossing struct {
 	got, want exchanged
 }
 
-// exchanged is what the app got and what the visitor got.
-type exchanged struct{ request, answer message }
+// exchanged is what the app got and what the client got.
+type exchanged struct{ request, response message }
 
 // try makes a trial on all ways.
 func (b *bench) try(t *testing.T, index int) {
 	c := generate(*seed, index, b.app.addr)
 	b.current.Store(c)
 	for _, w := range []way{direct, viaModProxy, viaCGI} {
-		x := &crossing{trial: c, bench: b, way: w, want: exchanged{c.request, c.answer}}
+		x := &crossing{trial: c, bench: b, way: w, want: exchanged{c.request, c.response}}
 		x.want.request.fields = slices.Clone(x.want.request.fields)
-		x.want.answer.fields = slices.Clone(x.want.answer.fields)
+		x.want.response.fields = slices.Clone(x.want.response.fields)
 		err := x.cross()
 		if err == nil {
 			x.allow()
 			err = x.compare()
 		}
 		if err != nil {
-			t.Errorf("trial %[1]d %[2]s: %[3]v\n\nThe request:\n%[4]s\nThe app's answer:\n%[5]s\nTo repeat it: go test ./cgiproxy/e2e -run TestDifferential -seed=%[6]d -trial=%[1]d",
-				index, wayNames[w], err, c.request.summary(), c.answer.summary(), *seed)
+			t.Errorf("trial %[1]d %[2]s: %[3]v\n\nThe request:\n%[4]s\nThe app's response:\n%[5]s\nTo repeat it: go test ./cgiproxy/e2e -run TestDifferential -seed=%[6]d -trial=%[1]d",
+				index, wayNames[w], err, c.request.summary(), c.response.summary(), *seed)
 		}
 	}
 }
 
-// cross sends the request and collects what the app and the visitor get.
+// cross sends the request and collects what the app and the client get.
 func (x *crossing) cross() (err error) {
-	x.got.answer, err = x.ways[x.way].send(x.trial)
+	x.got.response, err = x.ways[x.way].send(x.trial)
 	select {
 	case r := <-x.app.got: // sent before the app answers
 		x.got.request = message{start: r.line, fields: parseFields(r.lines), body: r.body}
@@ -166,7 +166,7 @@ func (x *crossing) allow() {
 }
 
 func (x *crossing) heads() string {
-	return x.want.request.head() + x.want.answer.head() + x.got.request.head() + x.got.answer.head()
+	return x.want.request.head() + x.want.response.head() + x.got.request.head() + x.got.response.head()
 }
 
 // used counts how often each of the differences occurred on each way.
@@ -183,7 +183,7 @@ func (x *crossing) compare() error {
 		want, got message
 	}{
 		{"the app", x.want.request, x.got.request},
-		{"the visitor", x.want.answer, x.got.answer},
+		{"the client", x.want.response, x.got.response},
 	} {
 		if want, got := m.want.head(), m.got.head(); want != got {
 			fmt.Fprintf(&b, "\n%s got a head that differs (- wanted, + got):%s", m.who, lineDiff(want, got))

@@ -45,7 +45,7 @@ func program(t *testing.T, s site) int {
 	return pids[0]
 }
 
-// get fetches a page of the site; any answer but 200 is an error.
+// get fetches a page of the site; any response but 200 is an error.
 func get(s site, path string) (string, error) {
 	client := http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
 	resp, err := client.Get(s.URL + s.folder + path)
@@ -133,7 +133,7 @@ func TestFastCGIPools(t *testing.T) {
 				t.Errorf("process %d, then %d: want one for all requests", pid, again)
 			}
 			// A request may come before the one before has given back its
-			// connection: the visitor has all of the answer by then.
+			// connection: the client has all of the response by then.
 			if conns := app.conns.Load(); conns < 4 || conns > 20 {
 				t.Errorf("the app saw %d connections for 80 requests, want few after each of 4 starts", conns)
 			}
@@ -186,21 +186,21 @@ func TestFastCGIProcessSettings(t *testing.T) {
 	}
 }
 
-// TestFastCGILeave has visitors who leave while both sides are silent, and
+// TestFastCGILeave has clients that leave while both sides are silent, and
 // while the app is talking: the app's connection is closed, the process stays.
 func TestFastCGILeave(t *testing.T) {
 	const head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
 	for _, kind := range webserver.FastCGI {
 		for name, say := range map[string]func(net.Conn){
-			"before the answer":  func(net.Conn) {},
-			"in a silent stream": func(conn net.Conn) { io.WriteString(conn, head+"data: 1\n\n") },
+			"before the response": func(net.Conn) {},
+			"in a silent stream":  func(conn net.Conn) { io.WriteString(conn, head+"data: 1\n\n") },
 			"in a talking stream": func(conn net.Conn) {
 				for _, err := io.WriteString(conn, head); err == nil; _, err = io.WriteString(conn, "data: 1\n\n") {
 					time.Sleep(100 * time.Millisecond)
 				}
 			},
 		} {
-			for _, who := range []string{"visitor", otherPort} {
+			for _, who := range []string{"client", otherPort} {
 				t.Run(fmt.Sprintf("%s/%s/%s", kind, name, who), func(t *testing.T) {
 					t.Parallel()
 					testFastCGILeave(t, kind, say, who)
@@ -214,7 +214,7 @@ func testFastCGILeave(t *testing.T, kind webserver.Kind, say func(net.Conn), who
 	asked, freed := make(chan bool), make(chan bool)
 	app := newRecorder(t, func(conn net.Conn, r received) {
 		if !strings.Contains(r.line, "/events") {
-			io.WriteString(conn, plainAnswer)
+			io.WriteString(conn, plainResponse)
 			return
 		}
 		close(asked)
@@ -236,7 +236,7 @@ func testFastCGILeave(t *testing.T, kind webserver.Kind, say func(net.Conn), who
 	}
 	pid := program(t, s)
 	readOn(conn, who)
-	time.Sleep(100 * time.Millisecond) // the answer is on its way
+	time.Sleep(100 * time.Millisecond) // the response is on its way
 	conn.Close()
 	left := time.Now()
 	select {
@@ -248,9 +248,9 @@ func testFastCGILeave(t *testing.T, kind webserver.Kind, say func(net.Conn), who
 		t.Errorf("it took %v, want %v at most", took, leaveLimit)
 	}
 	if _, err := get(s, "/next"); err != nil {
-		t.Errorf("the next visitor: %v", err)
+		t.Errorf("the next client: %v", err)
 	}
-	// mod_fcgid ends a process whose answer was cut, and starts another one.
+	// mod_fcgid ends a process whose response was cut, and starts another one.
 	if again := running(t, s.Server, s.folder+"/proxy.fcgi"); !slices.Equal(again, []int{pid}) && kind != fcgid {
 		t.Errorf("process %d, then %v: want it to go on", pid, again)
 	}

@@ -149,16 +149,16 @@ func TestFastCGIReplaced(t *testing.T) {
 	}
 }
 
-// visitAllTheTime has four visitors who ask for pages until the returned
+// visitAllTheTime has four clients that ask for pages until the returned
 // function is called, and fails the test for a request that fails.
 func visitAllTheTime(t *testing.T, s site) (stop func()) {
 	var (
-		visitors sync.WaitGroup
-		done     = make(chan bool)
-		pages    atomic.Int64
+		clients sync.WaitGroup
+		done    = make(chan bool)
+		pages   atomic.Int64
 	)
 	for range 4 {
-		visitors.Go(func() {
+		clients.Go(func() {
 			for {
 				select {
 				case <-done:
@@ -175,7 +175,7 @@ func visitAllTheTime(t *testing.T, s site) (stop func()) {
 	}
 	return func() {
 		close(done)
-		visitors.Wait()
+		clients.Wait()
 		t.Logf("%d pages", pages.Load())
 	}
 }

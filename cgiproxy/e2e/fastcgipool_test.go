@@ -34,7 +34,7 @@ func TestFastCGILateBody(t *testing.T) {
 							io.WriteString(conn, tt.head)
 							late = paste
 						} else {
-							io.WriteString(conn, plainAnswer)
+							io.WriteString(conn, plainResponse)
 						}
 					}
 				})
@@ -47,7 +47,7 @@ func TestFastCGILateBody(t *testing.T) {
 						t.Errorf("%s /paste: got %s %q", tt.method, got.Status, got.body)
 					}
 					if got := request("GET", "/victim"); got.body != "ok" || got.StatusCode != 200 {
-						t.Errorf("the next client got %s %q, want what he asked for", got.Status, got.body)
+						t.Errorf("the next client got %s %q, want what it asked for", got.Status, got.body)
 					}
 				}
 			})

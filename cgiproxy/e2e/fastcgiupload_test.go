@@ -39,10 +39,10 @@ func TestFastCGIUpload(t *testing.T) {
 	}
 }
 
-// TestFastCGIEarlyAnswer has apps that refuse an upload before they have read
-// it: the visitor gets the whole answer, and the process goes on. nginx sends
-// no more of a body once the answer has begun.
-func TestFastCGIEarlyAnswer(t *testing.T) {
+// TestFastCGIEarlyResponse has apps that refuse an upload before they have read
+// it: the client gets the whole response, and the process goes on. nginx sends
+// no more of a body once the response has begun.
+func TestFastCGIEarlyResponse(t *testing.T) {
 	refuse := func(conn net.Conn) {
 		io.WriteString(conn, "HTTP/1.1 413 Content Too Large\r\nContent-Length: 3\r\nConnection: close\r\n\r\nno\n")
 	}
@@ -51,14 +51,14 @@ func TestFastCGIEarlyAnswer(t *testing.T) {
 		if kind == webserver.LighttpdFastCGI {
 			size = thirty
 		}
-		for name, answer := range map[string]func(net.Conn){
+		for name, respond := range map[string]func(net.Conn){
 			"and closes":    refuse,
 			"and reads on":  func(conn net.Conn) { refuse(conn); io.Copy(io.Discard, conn) },
 			"never reading": func(conn net.Conn) { refuse(conn); time.Sleep(patience) },
 		} {
 			t.Run(fmt.Sprintf("%s/%s", kind, name), func(t *testing.T) {
 				t.Parallel()
-				s := newSite(t, kind, "CGIPROXY_UPSTREAM="+newDeafApp(t, answer)+"\n")
+				s := newSite(t, kind, "CGIPROXY_UPSTREAM="+newDeafApp(t, respond)+"\n")
 				for range 2 {
 					got := visit(t, s.Addr, fmt.Sprintf("PUT %s/up HTTP/1.1\r\nHost: %s\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", s.folder, s.Addr, size, strings.Repeat("u", size)))
 					if got.StatusCode != 413 || got.body != "no\n" || got.err != nil {
@@ -73,9 +73,9 @@ func TestFastCGIEarlyAnswer(t *testing.T) {
 	}
 }
 
-// TestFastCGIEndOfEarlyAnswer: once an early answer is whole, its end must not
-// wait for the rest of an upload that nginx does not send any more.
-func TestFastCGIEndOfEarlyAnswer(t *testing.T) {
+// TestFastCGIEndOfEarlyResponse: once an early response is whole, its end must
+// not wait for the rest of an upload that nginx does not send any more.
+func TestFastCGIEndOfEarlyResponse(t *testing.T) {
 	app := newDeafApp(t, func(conn net.Conn) {
 		io.WriteString(conn, "HTTP/1.1 413 Content Too Large\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n3\r\nno\n\r\n0\r\n\r\n")
 	})
@@ -87,7 +87,7 @@ func TestFastCGIEndOfEarlyAnswer(t *testing.T) {
 	}
 }
 
-// TestFastCGICutUpload has a visitor who leaves in the middle of an upload: for
+// TestFastCGICutUpload has a client that leaves in the middle of an upload: for
 // the app it must never look whole.
 func TestFastCGICutUpload(t *testing.T) {
 	for _, kind := range webserver.FastCGI {
@@ -97,7 +97,7 @@ func TestFastCGICutUpload(t *testing.T) {
 		} {
 			t.Run(fmt.Sprintf("%s/%s", kind, name), func(t *testing.T) {
 				t.Parallel()
-				app := newRecorder(t, func(conn net.Conn, _ received) { io.WriteString(conn, plainAnswer) })
+				app := newRecorder(t, func(conn net.Conn, _ received) { io.WriteString(conn, plainResponse) })
 				s := newSite(t, kind, "CGIPROXY_UPSTREAM="+app.addr+"\n")
 				conn, err := net.Dial("tcp", s.Addr)
 				if err != nil {
@@ -114,7 +114,7 @@ func TestFastCGICutUpload(t *testing.T) {
 				case <-time.After(time.Second): // servers that hold back the body ask nobody
 				}
 				if got := visit(t, s.Addr, "GET "+s.folder+"/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); got.body != "ok" {
-					t.Errorf("the next visitor got %s %q", got.Status, got.body)
+					t.Errorf("the next client got %s %q", got.Status, got.body)
 				}
 			})
 		}

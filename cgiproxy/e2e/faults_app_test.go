@@ -55,7 +55,7 @@ func startStagedApp(t *testing.T, s *stage, hold chan bool) *stagedApp {
 		a.open.Add(1)
 		defer a.open.Add(-1)
 		conn.SetDeadline(time.Now().Add(9 * patience)) // view waits for less
-		request := playStage(conn, hold, s.answer, func() {
+		request := playStage(conn, hold, s.response, func() {
 			first.Do(func() { a.conn = conn; close(a.reached) })
 		})
 		io.Copy(io.Discard, conn) // returns when the other side closes
@@ -69,19 +69,19 @@ func startStagedApp(t *testing.T, s *stage, hold chan bool) *stagedApp {
 }
 
 // playStage reads a request and answers. It calls reached when it has seen a
-// part of an upload, or has said its answer, a large one in part.
-func playStage(conn net.Conn, hold <-chan bool, answer string, reached func()) received {
+// part of an upload, or has said its response, a large one in part.
+func playStage(conn net.Conn, hold <-chan bool, response string, reached func()) received {
 	request := readRequest(&uploadWatch{Conn: conn, begun: func() {
 		reached()
 		if hold != nil {
 			<-hold
 		}
 	}})
-	answer = enlarge(answer)
-	first := min(len(answer), 1<<10)
-	io.WriteString(conn, answer[:first])
+	response = enlarge(response)
+	first := min(len(response), 1<<10)
+	io.WriteString(conn, response[:first])
 	reached()
-	io.WriteString(conn, answer[first:])
+	io.WriteString(conn, response[first:])
 	return request
 }
 
@@ -111,7 +111,7 @@ const killableVariable = "PROXYCGI_TEST_KILLABLE_APP"
 // The test binary is that app, too: before TestMain, which would build
 // proxy.cgi once more. The listening socket is descriptor 3.
 func init() {
-	answer, ok := os.LookupEnv(killableVariable)
+	response, ok := os.LookupEnv(killableVariable)
 	if !ok {
 		return
 	}
@@ -127,7 +127,7 @@ func init() {
 	if err != nil {
 		panic(err)
 	}
-	playStage(conn, nil, answer, func() { fmt.Println("reached") })
+	playStage(conn, nil, response, func() { fmt.Println("reached") })
 	select {}
 }
 
@@ -145,7 +145,7 @@ func newKillableApp(t *testing.T, s *stage) *stagedApp {
 	}
 	defer socket.Close()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), killableVariable+"="+s.answer)
+	cmd.Env = append(os.Environ(), killableVariable+"="+s.response)
 	cmd.ExtraFiles = []*os.File{socket}
 	cmd.Stderr = os.Stderr
 	_, err1 := cmd.StdinPipe()

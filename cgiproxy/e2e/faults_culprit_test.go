@@ -34,8 +34,8 @@ var (
 	proxySIGTERM = &culprit{name: "proxy.cgi gets SIGTERM", breaks: func(t *testing.T, x *incident) { x.signal(t, syscall.SIGTERM) }}
 	proxySIGKILL = &culprit{name: "proxy.cgi gets SIGKILL", breaks: func(t *testing.T, x *incident) { x.signal(t, syscall.SIGKILL) }}
 
-	visitorCloses = &culprit{name: "visitor closes", breaks: func(_ *testing.T, x *incident) { x.leave(net.Conn.Close) }}
-	visitorResets = &culprit{name: "visitor resets", breaks: func(_ *testing.T, x *incident) { x.leave(reset) }}
+	clientCloses = &culprit{name: "client closes", breaks: func(_ *testing.T, x *incident) { x.leave(net.Conn.Close) }}
+	clientResets = &culprit{name: "client resets", breaks: func(_ *testing.T, x *incident) { x.leave(reset) }}
 
 	serverStopped  = &culprit{name: "server is stopped", server: stopServer}
 	serverKilled   = &culprit{name: "server is killed", server: killServer}
@@ -61,13 +61,13 @@ func (x *incident) signal(t *testing.T, signal syscall.Signal) {
 	}
 }
 
-// visitorKnown is when proxy.cgi has looked for the visitor's connection for the
+// clientKnown is when proxy.cgi has looked for the client's connection for the
 // first time: one that has gone before that, it never misses.
-const visitorKnown = 500 * time.Millisecond
+const clientKnown = 500 * time.Millisecond
 
-// leave has the visitor end his connection.
+// leave has the client end its connection.
 func (x *incident) leave(end func(net.Conn) error) {
-	time.Sleep(visitorKnown)
+	time.Sleep(clientKnown)
 	x.caller.left = true
 	end(x.caller.Conn)
 }

@@ -40,7 +40,7 @@ func testEndOfServer(t *testing.T, kind webserver.Kind, by *culprit) {
 	if all == nil {
 		t.Skip("it gets to none of the stages")
 	}
-	time.Sleep(visitorKnown) // that his connection ends is what Apache's stop waits for
+	time.Sleep(clientKnown) // that its connection ends is what Apache's stop waits for
 	by.server(t, s, all)
 	for _, x := range all {
 		t.Run(x.at.name, x.check)
@@ -62,16 +62,16 @@ func killServer(t *testing.T, s *webserver.Server, all []*incident) {
 	}
 }
 
-// busyServer has the app close in the middle of its answer while the server
+// busyServer has the app close in the middle of its response while the server
 // does not look. Apache, when it then finds header, body and end at once, gives
-// the answer the length that it has: proxy.cgi must not be too quick to end.
+// the response the length that it has: proxy.cgi must not be too quick to end.
 func busyServer(t *testing.T, s *webserver.Server, all []*incident) {
 	own := ownProcesses(t, s, all)
 	for _, pid := range own {
 		syscall.Kill(pid, syscall.SIGSTOP)
 	}
 	for _, x := range all {
-		io.WriteString(x.stagedApp.conn, inBody.answer)
+		io.WriteString(x.stagedApp.conn, inBody.response)
 		x.stagedApp.conn.Close()
 	}
 	ended := func(x *incident) bool { return len(running(t, s, x.folder+"/"+scriptName(s.Kind))) == 0 }
@@ -124,7 +124,7 @@ func finishServer(t *testing.T, s *webserver.Server, all []*incident) {
 		}
 	}
 	for _, x := range all {
-		io.WriteString(x.stagedApp.conn, plainAnswer)
+		io.WriteString(x.stagedApp.conn, plainResponse)
 	}
 }
 

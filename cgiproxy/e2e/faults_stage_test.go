@@ -12,11 +12,11 @@ import (
 // A stage is how far an exchange has come when it breaks. In its texts {site}
 // and {host} stand for what they do in an exchangeCase, {large} for 30 MiB.
 type stage struct {
-	name    string
-	request string // what the visitor has sent
-	rest    string // what he sends after that
-	answer  string // what the app has said
-	seen    string // what the visitor has got of its body
+	name     string
+	request  string // what the client has sent
+	rest     string // what it sends after that
+	response string // what the app has said
+	seen     string // what the client has got of its body
 }
 
 const (
@@ -39,21 +39,21 @@ var (
 	inChunkedUpload = &stage{name: "in a chunked upload", request: faultUpload + "Transfer-Encoding: chunked\r\n\r\n10000\r\n" + uploadPart + "\r\n", rest: "4\r\nrest\r\n0\r\n\r\n"}
 	inLargeUpload   = &stage{name: "in a large upload", request: faultUpload + "Content-Length: 31457286\r\n\r\n" + uploadMark + "{large}"}
 
-	beforeAnswer = &stage{name: "before the answer", request: faultPage}
-	inHeader     = &stage{name: "in the header", request: faultPage, answer: status200 + "Content-Le"}
+	beforeResponse = &stage{name: "before the response", request: faultPage}
+	inHeader       = &stage{name: "in the header", request: faultPage, response: status200 + "Content-Le"}
 
-	inBody        = &stage{name: "in the body", request: faultPage, answer: status200 + "Content-Length: 8\r\n\r\nhalf", seen: "half"}
-	inBodyUnseen  = &stage{name: "in the body, not passed on yet", request: faultPage, answer: inBody.answer}
-	inLargeAnswer = &stage{name: "in a large answer", request: faultPage, answer: status200 + "Content-Length: 99000000\r\n\r\nhalf{large}", seen: "half"}
+	inBody          = &stage{name: "in the body", request: faultPage, response: status200 + "Content-Length: 8\r\n\r\nhalf", seen: "half"}
+	inBodyUnseen    = &stage{name: "in the body, not passed on yet", request: faultPage, response: inBody.response}
+	inLargeResponse = &stage{name: "in a large response", request: faultPage, response: status200 + "Content-Length: 99000000\r\n\r\nhalf{large}", seen: "half"}
 
-	inChunkSize   = &stage{name: "in the size of a chunk", request: faultPage, answer: inChunks + "4\r\nhalf\r\n4", seen: "half"}
-	inChunk       = &stage{name: "in a chunk", request: faultPage, answer: inChunks + "8\r\nhalf", seen: "half"}
-	betweenChunks = &stage{name: "between chunks", request: faultPage, answer: inChunks + "4\r\nhalf\r\n", seen: "half"}
-	inLastChunk   = &stage{name: "in the last chunk", request: faultPage, answer: inChunks + "4\r\nhalf\r\n0\r", seen: "half"}
-	inTrailer     = &stage{name: "behind the last chunk", request: faultPage, answer: inChunks + "4\r\nhalf\r\n0\r\n", seen: "half"}
+	inChunkSize   = &stage{name: "in the size of a chunk", request: faultPage, response: inChunks + "4\r\nhalf\r\n4", seen: "half"}
+	inChunk       = &stage{name: "in a chunk", request: faultPage, response: inChunks + "8\r\nhalf", seen: "half"}
+	betweenChunks = &stage{name: "between chunks", request: faultPage, response: inChunks + "4\r\nhalf\r\n", seen: "half"}
+	inLastChunk   = &stage{name: "in the last chunk", request: faultPage, response: inChunks + "4\r\nhalf\r\n0\r", seen: "half"}
+	inTrailer     = &stage{name: "behind the last chunk", request: faultPage, response: inChunks + "4\r\nhalf\r\n0\r\n", seen: "half"}
 
-	withoutLength  = &stage{name: "in a body without length", request: faultPage, answer: status200 + "\r\nhalf", seen: "half"}
-	inSilentStream = &stage{name: "in a silent event stream", request: faultPage, answer: status200 + "Content-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n9\r\ndata: 1\n\n\r\n", seen: "data: 1\n\n"}
+	withoutLength  = &stage{name: "in a body without length", request: faultPage, response: status200 + "\r\nhalf", seen: "half"}
+	inSilentStream = &stage{name: "in a silent event stream", request: faultPage, response: status200 + "Content-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n9\r\ndata: 1\n\n\r\n", seen: "data: 1\n\n"}
 )
 
 // An incident is a fault on a site.
@@ -64,7 +64,7 @@ type incident struct {
 	caller    *caller
 }
 
-// begin starts the app and the visitor.
+// begin starts the app and the client.
 func (f fault) begin(t *testing.T, s *webserver.Server, folder string) *incident {
 	t.Helper()
 	start := f.by.app
@@ -109,19 +109,19 @@ func (x *incident) await(t *testing.T) {
 		t.Fatal("the app did not get the request")
 	}
 	if part, err := x.caller.part(len(x.at.seen)); part != x.at.seen {
-		t.Fatalf("the visitor has got %q (%v), want %q", part, err, x.at.seen)
+		t.Fatalf("the client has got %q (%v), want %q", part, err, x.at.seen)
 	}
 }
 
 // check compares what is seen with what should be, and looks for what is left.
 func (x *incident) check(t *testing.T) {
 	t.Helper()
-	want := x.visitor
+	want := x.client
 	if other, ok := x.but[x.Kind]; ok {
 		want = other
 	}
 	if got := x.caller.view(x.at.rest); !slices.Contains(strings.Split(want, "|"), got) {
-		t.Errorf("the visitor sees %q, want %q", got, want)
+		t.Errorf("the client sees %q, want %q", got, want)
 	}
 	if got := x.stagedApp.view(); x.app != "" && got != x.app {
 		t.Errorf("the app sees the request %q, want %q", got, x.app)

@@ -8,13 +8,13 @@ import (
 )
 
 // TestFaultsOfStdin has uploads that end early on the web server's side. Behind
-// real ones Apache's signal, or the visitor's end, mostly comes first.
+// real ones Apache's signal, or the client's end, mostly comes first.
 func TestFaultsOfStdin(t *testing.T) {
 	for _, c := range []struct {
 		name      string
 		variables []string
 		stdin     string
-		visitor   string
+		client    string
 	}{
 		{"length, nothing comes", []string{"CONTENT_LENGTH=8"}, "", "400, exit status 0"},
 		{"length, a part comes", []string{"CONTENT_LENGTH=8"}, "half", "400, exit status 0"},
@@ -23,11 +23,11 @@ func TestFaultsOfStdin(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			app := newStagedApp(t, &stage{answer: plainAnswer})
+			app := newStagedApp(t, &stage{response: plainResponse})
 			cmd := cgiCommand(t, app.addr, c.variables...)
 			cmd.Stdin = strings.NewReader(c.stdin)
-			if got, _ := runCGI(t, cmd); got != c.visitor {
-				t.Errorf("the web server gets %s, want %s", got, c.visitor)
+			if got, _ := runCGI(t, cmd); got != c.client {
+				t.Errorf("the web server gets %s, want %s", got, c.client)
 			}
 			if got := app.view(); got != "cut" {
 				t.Errorf("the app sees the request %q, want it cut", got)
@@ -40,7 +40,7 @@ func TestFaultsOfStdin(t *testing.T) {
 // two pipes one ends first: the end of stdin looks like that of the body.
 func TestFaultsOfBothPipes(t *testing.T) {
 	t.Parallel()
-	app := newStagedApp(t, &stage{answer: plainAnswer})
+	app := newStagedApp(t, &stage{response: plainResponse})
 	cmd := cgiCommand(t, app.addr, "HTTP_TRANSFER_ENCODING=chunked")
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -67,5 +67,5 @@ func TestFaultsOfBothPipes(t *testing.T) {
 	if got := app.view(); got != "cut" {
 		t.Errorf("the app sees the request %q, want it cut", got)
 	}
-	cmd.Wait() // nobody takes its answer: it ends by SIGPIPE
+	cmd.Wait() // nobody takes its response: it ends by SIGPIPE
 }

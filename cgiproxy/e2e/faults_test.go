@@ -10,24 +10,24 @@ import (
 
 // A fault is an exchange that breaks off, and what each side sees of that.
 type fault struct {
-	at      *stage
-	by      *culprit
-	visitor string                    // his view (caller.view), a|b for either; "" for one who has left
-	app     string                    // the app's view of the request, whole or cut; "" where it is the culprit itself
-	logged  bool                      // the error log must say that the answer was cut short
-	but     map[webserver.Kind]string // what the visitor sees behind these servers
-	except  map[webserver.Kind]string // servers that do not get that far, and why
+	at     *stage
+	by     *culprit
+	client string                    // its view (caller.view), a|b for either; "" for one that has left
+	app    string                    // the app's view of the request, whole or cut; "" where it is the culprit itself
+	logged bool                      // the error log must say that the response was cut short
+	but    map[webserver.Kind]string // what the client sees behind these servers
+	except map[webserver.Kind]string // servers that do not get that far, and why
 }
 
 // What the servers do to all faults of a kind.
 var (
 	// Without a length, they take the end of the script for the end of the
-	// answer: only the log tells that there was more. FastCGI has an end of its
+	// response: only the log tells that there was more. FastCGI has an end of its
 	// own, and lighttpd minds.
 	looksWhole = on("200", webserver.ApacheEvent, lighttpd, nginx)
 
 	// A part of a chunk goes out together with the end: lighttpd may see both at
-	// once, and then take it for the end of the answer.
+	// once, and then take it for the end of the response.
 	mayMind = on("200|200 cut", webserver.LighttpdFastCGI)
 
 	// A worker of nginx may outlive its fcgiwrap for a moment.
@@ -42,90 +42,90 @@ var (
 	leavesItself = on("leaves the programs that it has started behind, whatever they are", webserver.LighttpdFastCGI)
 )
 
-// faults in the order of an exchange. Further ones: answers that are malformed,
-// cut, or too late, on all servers in failureCases; cut at each byte in
-// TestFaultsAtEachByte; uploads cut on the web server's side in
-// TestFaultsOfStdin; more of visitors who leave in TestLeave and, with the end
+// faults in the order of an exchange. Further ones: responses that are
+// malformed, cut, or too late, on all servers in failureCases; cut at each byte
+// in TestFaultsAtEachByte; uploads cut on the web server's side in
+// TestFaultsOfStdin; more of clients that leave in TestLeave and, with the end
 // of proxy.fcgi, in the tests of FastCGI.
 var faults = []fault{
-	{at: connecting, by: refuses, visitor: "502"},
-	{at: connecting, by: acceptsNobody, visitor: "504"},
-	{at: connecting, by: closesAtOnce, visitor: "502"},
-	{at: connecting, by: resetsAtOnce, visitor: "502"},
+	{at: connecting, by: refuses, client: "502"},
+	{at: connecting, by: acceptsNobody, client: "504"},
+	{at: connecting, by: closesAtOnce, client: "502"},
+	{at: connecting, by: resetsAtOnce, client: "502"},
 
-	{at: inUpload, by: appCloses, visitor: "502", except: holdsUploads},
-	{at: inUpload, by: appResets, visitor: "502", except: holdsUploads},
-	{at: inUpload, by: appKilled, visitor: "502", except: holdsUploads},
-	{at: inUpload, by: appSilent, visitor: "504", app: "whole", except: holdsUploads},
-	{at: inUpload, by: proxySIGTERM, visitor: "500", app: "cut", but: ends502, except: holdsUploads},
-	{at: inUpload, by: proxySIGKILL, visitor: "500", app: "cut", but: ends502, except: holdsUploads},
-	{at: inUpload, by: visitorCloses, app: "cut", except: holdsUploads},
-	{at: inUpload, by: visitorResets, app: "cut", except: holdsUploads},
-	{at: inUpload, by: serverKilled, visitor: "nothing", but: killedInTurn, app: "cut", except: holdsUploads},
+	{at: inUpload, by: appCloses, client: "502", except: holdsUploads},
+	{at: inUpload, by: appResets, client: "502", except: holdsUploads},
+	{at: inUpload, by: appKilled, client: "502", except: holdsUploads},
+	{at: inUpload, by: appSilent, client: "504", app: "whole", except: holdsUploads},
+	{at: inUpload, by: proxySIGTERM, client: "500", app: "cut", but: ends502, except: holdsUploads},
+	{at: inUpload, by: proxySIGKILL, client: "500", app: "cut", but: ends502, except: holdsUploads},
+	{at: inUpload, by: clientCloses, app: "cut", except: holdsUploads},
+	{at: inUpload, by: clientResets, app: "cut", except: holdsUploads},
+	{at: inUpload, by: serverKilled, client: "nothing", but: killedInTurn, app: "cut", except: holdsUploads},
 
-	{at: inChunkedUpload, by: appCloses, visitor: "502", except: holdsUploads},
-	{at: inChunkedUpload, by: proxySIGTERM, visitor: "500", app: "cut", but: ends502, except: holdsUploads},
-	{at: inChunkedUpload, by: proxySIGKILL, visitor: "500", app: "cut", but: ends502, except: holdsUploads},
-	{at: inChunkedUpload, by: visitorCloses, app: "cut", except: holdsUploads},
-	{at: inChunkedUpload, by: visitorResets, app: "cut", except: holdsUploads},
-	{at: inChunkedUpload, by: serverKilled, visitor: "nothing", but: killedInTurn, app: "cut", except: fcgiwrapEnds},
+	{at: inChunkedUpload, by: appCloses, client: "502", except: holdsUploads},
+	{at: inChunkedUpload, by: proxySIGTERM, client: "500", app: "cut", but: ends502, except: holdsUploads},
+	{at: inChunkedUpload, by: proxySIGKILL, client: "500", app: "cut", but: ends502, except: holdsUploads},
+	{at: inChunkedUpload, by: clientCloses, app: "cut", except: holdsUploads},
+	{at: inChunkedUpload, by: clientResets, app: "cut", except: holdsUploads},
+	{at: inChunkedUpload, by: serverKilled, client: "nothing", but: killedInTurn, app: "cut", except: fcgiwrapEnds},
 
-	{at: inLargeUpload, by: appStopsReading, visitor: "504", app: "cut"},
-	{at: inLargeUpload, by: appKilled, visitor: "502"},
+	{at: inLargeUpload, by: appStopsReading, client: "504", app: "cut"},
+	{at: inLargeUpload, by: appKilled, client: "502"},
 
-	{at: beforeAnswer, by: appCloses, visitor: "502"},
-	{at: beforeAnswer, by: appResets, visitor: "502"},
-	{at: beforeAnswer, by: appKilled, visitor: "502"},
-	{at: beforeAnswer, by: appSilent, visitor: "504", app: "whole"},
-	{at: beforeAnswer, by: proxySIGTERM, visitor: "500", app: "whole", but: ends502, except: endsLater},
-	{at: beforeAnswer, by: proxySIGKILL, visitor: "500", app: "whole", but: ends502},
-	{at: beforeAnswer, by: visitorResets, app: "whole"},
-	{at: beforeAnswer, by: serverStopped, visitor: "nothing", app: "whole"},
-	{at: beforeAnswer, by: serverKilled, visitor: "nothing", but: killedInTurn, app: "whole", except: leavesItself},
-	{at: beforeAnswer, by: serverFinishes, visitor: "200", app: "whole"},
-	{at: beforeAnswer, by: serverBusy, visitor: "200 cut"},
+	{at: beforeResponse, by: appCloses, client: "502"},
+	{at: beforeResponse, by: appResets, client: "502"},
+	{at: beforeResponse, by: appKilled, client: "502"},
+	{at: beforeResponse, by: appSilent, client: "504", app: "whole"},
+	{at: beforeResponse, by: proxySIGTERM, client: "500", app: "whole", but: ends502, except: endsLater},
+	{at: beforeResponse, by: proxySIGKILL, client: "500", app: "whole", but: ends502},
+	{at: beforeResponse, by: clientResets, app: "whole"},
+	{at: beforeResponse, by: serverStopped, client: "nothing", app: "whole"},
+	{at: beforeResponse, by: serverKilled, client: "nothing", but: killedInTurn, app: "whole", except: leavesItself},
+	{at: beforeResponse, by: serverFinishes, client: "200", app: "whole"},
+	{at: beforeResponse, by: serverBusy, client: "200 cut"},
 
-	{at: inHeader, by: appResets, visitor: "502"},
-	{at: inHeader, by: appKilled, visitor: "502"},
-	{at: inHeader, by: appSilent, visitor: "504", app: "whole"},
-	{at: inHeader, by: proxySIGTERM, visitor: "500", app: "whole", but: ends502, except: endsLater},
-	{at: inHeader, by: visitorCloses, app: "whole"},
-	{at: inHeader, by: serverStopped, visitor: "nothing", app: "whole"},
+	{at: inHeader, by: appResets, client: "502"},
+	{at: inHeader, by: appKilled, client: "502"},
+	{at: inHeader, by: appSilent, client: "504", app: "whole"},
+	{at: inHeader, by: proxySIGTERM, client: "500", app: "whole", but: ends502, except: endsLater},
+	{at: inHeader, by: clientCloses, app: "whole"},
+	{at: inHeader, by: serverStopped, client: "nothing", app: "whole"},
 
-	{at: inBody, by: appResets, visitor: "200 cut", logged: true},
-	{at: inBody, by: appKilled, visitor: "200 cut", logged: true},
-	{at: inBody, by: proxySIGTERM, visitor: "200 cut", app: "whole", except: endsLater},
-	{at: inBody, by: proxySIGKILL, visitor: "200 cut", app: "whole"},
-	{at: inBody, by: visitorResets, app: "whole"},
-	{at: inBody, by: serverStopped, visitor: "200 cut", app: "whole"},
-	{at: inBody, by: serverKilled, visitor: "200 cut", app: "whole", except: leavesItself},
-	{at: inBodyUnseen, by: appResets, visitor: "200 cut", logged: true},
+	{at: inBody, by: appResets, client: "200 cut", logged: true},
+	{at: inBody, by: appKilled, client: "200 cut", logged: true},
+	{at: inBody, by: proxySIGTERM, client: "200 cut", app: "whole", except: endsLater},
+	{at: inBody, by: proxySIGKILL, client: "200 cut", app: "whole"},
+	{at: inBody, by: clientResets, app: "whole"},
+	{at: inBody, by: serverStopped, client: "200 cut", app: "whole"},
+	{at: inBody, by: serverKilled, client: "200 cut", app: "whole", except: leavesItself},
+	{at: inBodyUnseen, by: appResets, client: "200 cut", logged: true},
 
-	{at: inLargeAnswer, by: appKilled, visitor: "200 cut", logged: true},
-	{at: inLargeAnswer, by: proxySIGKILL, visitor: "200 cut", app: "whole"},
-	{at: inLargeAnswer, by: visitorCloses, app: "whole"},
+	{at: inLargeResponse, by: appKilled, client: "200 cut", logged: true},
+	{at: inLargeResponse, by: proxySIGKILL, client: "200 cut", app: "whole"},
+	{at: inLargeResponse, by: clientCloses, app: "whole"},
 
-	{at: inChunkSize, by: appCloses, visitor: "200 cut", logged: true, but: looksWhole},
-	{at: inChunk, by: appResets, visitor: "200", logged: true, but: mayMind},
-	{at: inChunk, by: appPauses, visitor: "200", app: "whole", logged: true, but: mayMind},
-	{at: betweenChunks, by: appKilled, visitor: "200 cut", logged: true, but: looksWhole},
-	{at: betweenChunks, by: serverStopped, visitor: "200 cut", app: "whole"},
-	{at: inLastChunk, by: appCloses, visitor: "200 cut", logged: true, but: looksWhole},
+	{at: inChunkSize, by: appCloses, client: "200 cut", logged: true, but: looksWhole},
+	{at: inChunk, by: appResets, client: "200", logged: true, but: mayMind},
+	{at: inChunk, by: appPauses, client: "200", app: "whole", logged: true, but: mayMind},
+	{at: betweenChunks, by: appKilled, client: "200 cut", logged: true, but: looksWhole},
+	{at: betweenChunks, by: serverStopped, client: "200 cut", app: "whole"},
+	{at: inLastChunk, by: appCloses, client: "200 cut", logged: true, but: looksWhole},
 	// Whole by RFC 9112, section 8: the last chunk has come.
-	{at: inTrailer, by: appCloses, visitor: "200"},
-	{at: inTrailer, by: appPauses, visitor: "200", app: "whole"},
+	{at: inTrailer, by: appCloses, client: "200"},
+	{at: inTrailer, by: appPauses, client: "200", app: "whole"},
 
-	{at: withoutLength, by: appResets, visitor: "200 cut", logged: true, but: looksWhole},
+	{at: withoutLength, by: appResets, client: "200 cut", logged: true, but: looksWhole},
 	// The kernel closes for it as it would have done itself (RFC 9112, section
 	// 8): nobody can tell.
-	{at: withoutLength, by: appKilled, visitor: "200"},
+	{at: withoutLength, by: appKilled, client: "200"},
 
-	{at: inSilentStream, by: appKilled, visitor: "200 cut", logged: true, but: looksWhole},
-	{at: inSilentStream, by: proxySIGTERM, visitor: "200", app: "whole", except: endsLater},
-	{at: inSilentStream, by: proxySIGKILL, visitor: "200 cut", app: "whole", but: looksWhole},
-	{at: inSilentStream, by: visitorResets, app: "whole"},
-	{at: inSilentStream, by: serverStopped, visitor: "200 cut", app: "whole"},
-	{at: inSilentStream, by: serverKilled, visitor: "200 cut", app: "whole", except: leavesItself},
+	{at: inSilentStream, by: appKilled, client: "200 cut", logged: true, but: looksWhole},
+	{at: inSilentStream, by: proxySIGTERM, client: "200", app: "whole", except: endsLater},
+	{at: inSilentStream, by: proxySIGKILL, client: "200 cut", app: "whole", but: looksWhole},
+	{at: inSilentStream, by: clientResets, app: "whole"},
+	{at: inSilentStream, by: serverStopped, client: "200 cut", app: "whole"},
+	{at: inSilentStream, by: serverKilled, client: "200 cut", app: "whole", except: leavesItself},
 }
 
 var faultKinds = []webserver.Kind{webserver.ApacheEvent, lighttpd, nginx, webserver.LighttpdFastCGI}

@@ -16,23 +16,23 @@ import (
 )
 
 // leaveLimit is how soon the app's connection must be free and the process
-// gone once the visitor has left.
+// gone once the client has left.
 const leaveLimit = 2 * time.Second
 
-// otherPort is the visitor of a site whose Host names a port of his choice,
+// otherPort is the client of a site whose Host names a port of its choice,
 // which Apache believes (UseCanonicalName Off) and tells as SERVER_PORT.
-const otherPort = "visitor of site.test:9"
+const otherPort = "client of site.test:9"
 
-// hostOf returns the Host that a visitor sends.
+// hostOf returns the Host that a client sends.
 func hostOf(who string, s site) string {
-	if host, ok := strings.CutPrefix(who, "visitor of "); ok {
+	if host, ok := strings.CutPrefix(who, "client of "); ok {
 		host, _, _ = strings.Cut(host, " ")
 		return host
 	}
 	return s.Addr
 }
 
-// readOn reads what comes for the visitor of another port: to close with
+// readOn reads what comes for the client of another port: to close with
 // something unread resets the connection, and one that is gone at once is none
 // that could be found.
 func readOn(conn net.Conn, who string) {
@@ -41,16 +41,16 @@ func readOn(conn net.Conn, who string) {
 	}
 }
 
-// TestLeave has visitors who leave at each stage, and web servers that end the
+// TestLeave has clients that leave at each stage, and web servers that end the
 // script: the app's connection is closed, and no process stays behind. It does
 // not run beside other tests, for its limit is in seconds.
 func TestLeave(t *testing.T) {
 	const head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
 	apps := []struct {
 		name string
-		say  func(conn net.Conn) // until the visitor leaves
+		say  func(conn net.Conn) // until the client leaves
 	}{
-		{"before the answer", func(net.Conn) {}},
+		{"before the response", func(net.Conn) {}},
 		{"after the header", func(conn net.Conn) { io.WriteString(conn, head) }},
 		{"in a silent stream", func(conn net.Conn) { io.WriteString(conn, head+"data: 1\n\n") }},
 		{"in a talking stream", func(conn net.Conn) {
@@ -61,7 +61,7 @@ func TestLeave(t *testing.T) {
 	}
 	for _, kind := range webserver.CGI {
 		for _, app := range apps {
-			for _, how := range []string{"visitor leaves", otherPort + " leaves", "SIGTERM"} {
+			for _, how := range []string{"client leaves", otherPort + " leaves", "SIGTERM"} {
 				t.Run(fmt.Sprintf("%s/%s/%s", kind, app.name, how), func(t *testing.T) {
 					testLeave(t, kind, app.say, how)
 				})
@@ -91,7 +91,7 @@ func testLeave(t *testing.T, kind webserver.Kind, say func(net.Conn), how string
 		t.Fatal("the app was not asked")
 	}
 	readOn(conn, how)
-	time.Sleep(100 * time.Millisecond) // the answer is on its way
+	time.Sleep(100 * time.Millisecond) // the response is on its way
 	if how == "SIGTERM" {
 		for _, pid := range scripts(t, s) {
 			syscall.Kill(pid, syscall.SIGTERM)

@@ -24,9 +24,9 @@ func (c limitCase) check(t *testing.T, r limitRequest, got limitRun) {
 	}
 	checkTrace(t, got)
 	want := c.outcome(r)
-	switch status, body, err := parseAnswer(got.stdout); {
+	switch status, body, err := parseResponse(got.stdout); {
 	case want.status == "" && got.stdout != "":
-		t.Errorf("want no answer; %s", got)
+		t.Errorf("want no response; %s", got)
 	case want.status == "":
 	case err != nil:
 		t.Errorf("%v; %s", err, got)
@@ -60,8 +60,8 @@ func checkDead(t *testing.T, got limitRun) {
 	if got.exit == 0 {
 		t.Errorf("want another exit status; %s", got)
 	}
-	if _, _, err := parseAnswer(got.stdout); err != nil && got.stdout != "" {
-		t.Errorf("want no answer or a whole one: %v; %s", err, got)
+	if _, _, err := parseResponse(got.stdout); err != nil && got.stdout != "" {
+		t.Errorf("want no response or a whole one: %v; %s", err, got)
 	}
 }
 
@@ -75,14 +75,14 @@ func checkTrace(t *testing.T, got limitRun) {
 	}
 }
 
-// parseAnswer returns the status and the body of a CGI answer (RFC 3875,
+// parseResponse returns the status and the body of a CGI response (RFC 3875,
 // section 6), with an error unless it is one, whole, and nothing besides.
-func parseAnswer(stdout string) (status, body string, err error) {
-	answer, ok := strings.CutPrefix(stdout, "Status: ")
+func parseResponse(stdout string) (status, body string, err error) {
+	response, ok := strings.CutPrefix(stdout, "Status: ")
 	if !ok {
 		return "", "", fmt.Errorf("no Status line first")
 	}
-	r := bufio.NewReader(strings.NewReader("HTTP/1.1 " + answer))
+	r := bufio.NewReader(strings.NewReader("HTTP/1.1 " + response))
 	resp, err := http.ReadResponse(r, nil)
 	if err != nil {
 		return "", "", err
@@ -92,13 +92,13 @@ func parseAnswer(stdout string) (status, body string, err error) {
 	}
 	content, err := io.ReadAll(resp.Body)
 	if rest := r.Buffered(); rest > 0 && err == nil {
-		err = fmt.Errorf("%d bytes after the answer", rest)
+		err = fmt.Errorf("%d bytes after the response", rest)
 	}
 	return resp.Status, string(content), err
 }
 
 // checkApp checks what the app got: one request, and nothing that was meant for
-// the visitor or for the log.
+// the client or for the log.
 func (c limitCase) checkApp(t *testing.T, r limitRequest, got limitRun, app limitApp) {
 	t.Helper()
 	want := c.outcome(r)

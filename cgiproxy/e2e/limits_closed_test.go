@@ -9,7 +9,7 @@ import (
 
 // closedCases run proxy.cgi with some of its three descriptors closed. The next
 // one that a process opens gets the lowest free number: the app's connection
-// would become stdout, and get the answer, or stderr, and get the log. Go's
+// would become stdout, and get the response, or stderr, and get the log. Go's
 // runtime opens /dev/null in their place; without one it gives up.
 var closedCases = []limitCase{
 	{
@@ -48,7 +48,7 @@ var closedCases = []limitCase{
 // noNull is what Go's runtime says before any code of ours runs.
 const noNull = "closed, unable to open /dev/null"
 
-// noUpload is an upload that ends before its first byte: the visitor is told,
+// noUpload is an upload that ends before its first byte: the client is told,
 // and the app must not take it for a whole one.
 var noUpload = outcome{status: "400 Bad Request", log: "request body ended after 0 of 300000 bytes", cut: true}
 
@@ -63,7 +63,7 @@ func TestFewOpenFiles(t *testing.T) {
 		c := limitCase{place: fmt.Sprintf(`ulimit -n %d; exec "$@"`, n)}
 		for _, r := range limitRequests {
 			got := c.start(t, limitFolder(t, binary, cmp.Or(r.upstream, app.addr)), r)
-			status, body, err := parseAnswer(got.stdout)
+			status, body, err := parseResponse(got.stdout)
 			switch {
 			case got.stdout == "" && got.exit != 0 && strings.Contains(got.stderr, noPoll):
 			case err != nil:

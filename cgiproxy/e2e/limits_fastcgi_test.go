@@ -115,8 +115,8 @@ func fill(t *testing.T, socket string) (idle []net.Conn) {
 	return idle
 }
 
-// crowd has more visitors than there are descriptors for, at once. Each gets
-// his page, or one that says that there is a problem.
+// crowd has more clients than there are descriptors for, at once. Each gets
+// its page, or one that says that there is a problem.
 func crowd(t *testing.T, s site, release chan bool) {
 	t.Helper()
 	before, both := s.log(), s
@@ -138,7 +138,7 @@ func crowd(t *testing.T, s site, release chan bool) {
 		case page == "GET /limited/slow<nil>":
 			pages++
 		case !strings.HasPrefix(page, "500 ") && !strings.HasPrefix(page, "502 "):
-			t.Errorf("a visitor in a crowd got %q", page)
+			t.Errorf("a client in a crowd got %q", page)
 		}
 	}
 	t.Logf("%d of %d got their page", pages, cap(got))

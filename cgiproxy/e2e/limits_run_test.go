@@ -37,8 +37,8 @@ type limitCase struct {
 
 // An outcome is what a run comes to.
 type outcome struct {
-	status   string // of the answer; "" for no answer
-	body     string // what the answer's body has in it
+	status   string // of the response; "" for no response
+	body     string // what the response's body has in it
 	exit     int    // the exit status
 	log      string // what stderr has in it; "" for nothing at all
 	cut      bool   // the app saw that the request was not whole
@@ -58,7 +58,7 @@ var limitRequests = []limitRequest{
 	{name: "refused", method: "GET", upstream: "127.0.0.1:1", usual: outcome{status: "502 Bad Gateway", body: "502 Bad Gateway", log: "connection refused: is the app running?"}},
 }
 
-// logged is a line that there is for each answer: while the connection to the
+// logged is a line that there is for each response: while the connection to the
 // app is open, so that it could get there by mistake.
 const logged = `dropped Location ["/y"] of a 200 answer`
 
@@ -139,7 +139,7 @@ var build386 = sync.OnceValues(func() (string, error) {
 })
 
 // limitVariables are those of a web server. REMOTE_PORT and SERVER_ADDR make
-// proxy.cgi look for its visitor in a request that takes a while.
+// proxy.cgi look for its client in a request that takes a while.
 var limitVariables = []string{
 	"GATEWAY_INTERFACE=CGI/1.1", "SERVER_PROTOCOL=HTTP/1.1", "REQUEST_URI=/x", "SCRIPT_NAME=/proxy.cgi", "QUERY_STRING=",
 	"HTTP_HOST=example.org", "SERVER_NAME=example.org", "SERVER_ADDR=127.0.0.1", "SERVER_PORT=80", "REMOTE_ADDR=127.0.0.1", "REMOTE_PORT=9",
@@ -201,7 +201,7 @@ type limitApp struct {
 	rest chan string
 }
 
-// firstLook is when proxy.cgi has looked for its visitor at least once.
+// firstLook is when proxy.cgi has looked for its client at least once.
 const firstLook = 120 * time.Millisecond
 
 func newLimitApp(t *testing.T) limitApp {

@@ -8,8 +8,9 @@ import (
 )
 
 // What README tells owners that a host must allow, in the units of ulimit. Each
-// is more than what was found to be the least: for linux/386 47500, for linux/amd64
-// 850000, 7 threads on a machine with many processors, 8 descriptors.
+// is more than what was found to be the least: for linux/386 47500, for
+// linux/amd64 850000, 7 threads on a machine with many processors, 8
+// descriptors.
 const (
 	enoughMemory386  = "60000"   // ulimit -v
 	enoughMemory64   = "1400000" // about 1200000 there is a hole
@@ -103,8 +104,8 @@ const noThread = "failed to create new OS thread"
 const noPoll = "runtime.netpollinit("
 
 // TestLimits runs proxy.cgi as a web server does, where something is scarce or
-// missing: the visitor gets a whole answer, or the owner a line in his log.
-// Nothing hangs, and no stack trace gets to the visitor.
+// missing: the client gets a whole response, or the owner a line in his log.
+// Nothing hangs, and no stack trace gets to the client.
 func TestLimits(t *testing.T) {
 	t.Parallel()
 	for _, table := range [][]limitCase{limitCases, closedCases} {

@@ -23,7 +23,7 @@ const (
 )
 
 // TestLoad has 200 clients at once on one Apache, which mixes pages, uploads
-// and answers of a few sizes: no request may fail, and nothing may be left.
+// and responses of a few sizes: no request may fail, and nothing may be left.
 func TestLoad(t *testing.T) {
 	app := httptest.NewServer(hashBody)
 	defer app.Close()
@@ -57,12 +57,12 @@ func TestLoad(t *testing.T) {
 	}
 }
 
-// load lets all clients ask for length, and returns how many answers came.
+// load lets all clients ask for length, and returns how many responses came.
 func load(t *testing.T, client *http.Client, url string, length time.Duration) (done int64) {
 	t.Helper()
 	var (
-		answers atomic.Int64
-		clients sync.WaitGroup
+		responses atomic.Int64
+		clients   sync.WaitGroup
 	)
 	end := time.Now().Add(length)
 	for i := range loadClients {
@@ -78,12 +78,12 @@ func load(t *testing.T, client *http.Client, url string, length time.Duration) (
 					t.Errorf("%s %s: %v", method, target, err)
 					return
 				}
-				answers.Add(1)
+				responses.Add(1)
 			}
 		})
 	}
 	clients.Wait()
-	return answers.Load()
+	return responses.Load()
 }
 
 func ask(client *http.Client, method, url, target, body string) error {

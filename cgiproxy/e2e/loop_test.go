@@ -12,7 +12,8 @@ import (
 	"proxy.cgi/cgiproxy/e2e/webserver"
 )
 
-// fewWorkers has Apache serve four requests at a time, as a host may an account.
+// fewWorkers has Apache serve four requests at a time, as a host may an
+// account.
 const fewWorkers = "StartServers 1\nServerLimit 1\nThreadsPerChild 4\nThreadLimit 4\nMaxRequestWorkers 4\nMinSpareThreads 1\nMaxSpareThreads 4\n"
 
 // passedOn is the log line of a request that was sent to the app.
@@ -52,7 +53,7 @@ func TestLoop(t *testing.T) {
 						t.Errorf("status %d, want 500", got.StatusCode)
 					}
 					log, turns := "", -1
-					for deadline := time.Now().Add(patience); turns < tt.turns && time.Now().Before(deadline); { // the line follows the answer
+					for deadline := time.Now().Add(patience); turns < tt.turns && time.Now().Before(deadline); { // the line follows the response
 						log = s.ErrorLog()[before:]
 						turns = len(passedOn.FindAllString(log, -1))
 					}
@@ -75,7 +76,7 @@ func TestChain(t *testing.T) {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
 			app := newRecorder(t, func(conn net.Conn, r received) {
-				io.WriteString(conn, plainAnswer)
+				io.WriteString(conn, plainResponse)
 			})
 			inner := newSite(t, kind, "CGIPROXY_UPSTREAM="+app.addr+"\nCGIPROXY_STRIP_PREFIX=auto\n")
 			outer := newSite(t, kind, fmt.Sprintf("CGIPROXY_UPSTREAM=http://%s%s\nCGIPROXY_STRIP_PREFIX=auto\n", inner.Addr, inner.folder))

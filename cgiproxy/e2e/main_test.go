@@ -85,7 +85,8 @@ func server(t *testing.T, kind webserver.Kind) *webserver.Server {
 	return s
 }
 
-// A site is a folder with proxy.cgi, or proxy.fcgi, and its settings on a running server.
+// A site is a folder with proxy.cgi, or proxy.fcgi, and its settings on a
+// running server.
 type site struct {
 	*webserver.Server
 	folder string // "/s1"

@@ -12,10 +12,10 @@ import (
 	"proxy.cgi/cgiproxy/e2e/webserver"
 )
 
-// An exchangeCase is one request and its answer. In its texts {site} is the
+// An exchangeCase is one request and its response. In its texts {site} is the
 // folder the site is in ("/s1"), {app} the app's address, {host} the
 // server's, {script} the name of proxy.cgi there, and {seen} what the server
-// says that the visitor's Host was.
+// says that the client's Host was.
 type exchangeCase struct {
 	name     string
 	settings string // further lines of .htcgiproxy
@@ -27,25 +27,25 @@ type exchangeCase struct {
 	without []string // field names it must not get
 	body    string   // the request body it must get
 
-	answer string                    // what the app says; "" for a plain 200
-	reply  func(net.Conn, received)  // or what it does
-	status string                    // what the visitor must get; "" for 200 OK
-	gets   []string                  // field lines he must get
-	hidden []string                  // field names he must not get
-	page   string                    // the body he must get; "*" for any
-	cut    bool                      // he must see that the answer is not whole
-	noApp  bool                      // the app must not be asked
-	log    string                    // what the error log must hold
-	except map[webserver.Kind]string // servers that answer by themselves, and why
+	response string                    // what the app says; "" for a plain 200
+	reply    func(net.Conn, received)  // or what it does
+	status   string                    // what the client must get; "" for 200 OK
+	gets     []string                  // field lines it must get
+	hidden   []string                  // field names it must not get
+	page     string                    // the body it must get; "*" for any
+	cut      bool                      // it must see that the response is not whole
+	noApp    bool                      // the app must not be asked
+	log      string                    // what the error log must hold
+	except   map[webserver.Kind]string // servers that answer by themselves, and why
 }
 
-const plainAnswer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+const plainResponse = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 func TestMatrix(t *testing.T) {
 	for _, kind := range slices.Concat(webserver.CGI, webserver.FastCGI, []webserver.Kind{goCGI, demo}) {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
-			for _, table := range [][]exchangeCase{targetCases, fieldCases, bodyCases, answerCases, rewriteCases, failureCases} {
+			for _, table := range [][]exchangeCase{targetCases, fieldCases, bodyCases, responseCases, rewriteCases, failureCases} {
 				for _, c := range table {
 					t.Run(c.name, func(t *testing.T) { c.run(t, kind) })
 				}
@@ -73,7 +73,7 @@ func (c exchangeCase) app(t *testing.T) *recorder {
 	reply := c.reply
 	if reply == nil {
 		reply = func(conn net.Conn, _ received) {
-			io.WriteString(conn, c.fill(nil, conn.LocalAddr().String(), c.answer, plainAnswer))
+			io.WriteString(conn, c.fill(nil, conn.LocalAddr().String(), c.response, plainResponse))
 		}
 	}
 	if c.socket {
@@ -82,7 +82,7 @@ func (c exchangeCase) app(t *testing.T) *recorder {
 	return newRecorder(t, reply)
 }
 
-// check visits the site and compares what the app and the visitor got.
+// check visits the site and compares what the app and the client got.
 func (c exchangeCase) check(t *testing.T, s site, app *recorder) {
 	t.Helper()
 	fill := func(text string) string { return c.fill(&s, app.addr, text, "") }
@@ -91,21 +91,21 @@ func (c exchangeCase) check(t *testing.T, s site, app *recorder) {
 	if !c.noApp {
 		defer func() {
 			if t.Failed() {
-				t.Logf("answer: %s %v %.300q", got.Status, got.Header, got.body)
+				t.Logf("response: %s %v %.300q", got.Status, got.Header, got.body)
 			}
 		}()
 		c.checkRequest(t, app.request(t), fill)
 	} else if len(app.got) > 0 {
 		t.Errorf("the app was asked: %+v", <-app.got)
 	}
-	c.checkAnswer(t, s.Kind, got, fill)
+	c.checkResponse(t, s.Kind, got, fill)
 	if s.Kind != nginx { // fcgiwrap now and then loses what a script writes to stderr last
 		awaitLog(t, s, fill(c.log))
 	}
 }
 
 // awaitLog waits for a text in the server's error log: it may come after the
-// answer.
+// response.
 func awaitLog(t *testing.T, s site, text string) {
 	t.Helper()
 	log := s.log()
@@ -161,7 +161,7 @@ func (c exchangeCase) checkRequest(t *testing.T, got received, fill func(string)
 	}
 }
 
-func (c exchangeCase) checkAnswer(t *testing.T, kind webserver.Kind, got visited, fill func(string) string) {
+func (c exchangeCase) checkResponse(t *testing.T, kind webserver.Kind, got visited, fill func(string) string) {
 	t.Helper()
 	want := c.status
 	if want == "" {
@@ -179,25 +179,25 @@ func (c exchangeCase) checkAnswer(t *testing.T, kind webserver.Kind, got visited
 	}
 	for _, line := range c.gets {
 		if !hasLine(got.Header, fill(line)) {
-			t.Errorf("the visitor did not get %q; he got %v", fill(line), got.Header)
+			t.Errorf("the client did not get %q; it got %v", fill(line), got.Header)
 		}
 	}
 	for _, name := range c.hidden {
 		if values := got.Header.Values(name); values != nil {
-			t.Errorf("the visitor got %s: %q", name, values)
+			t.Errorf("the client got %s: %q", name, values)
 		}
 	}
 	switch page := c.page; {
-	case page == "" && c.answer == "" && c.reply == nil && !c.noApp && !strings.HasPrefix(c.request, "HEAD "):
+	case page == "" && c.response == "" && c.reply == nil && !c.noApp && !strings.HasPrefix(c.request, "HEAD "):
 		page = "ok"
 		fallthrough
 	case page != "*":
 		if got.body != page {
-			t.Errorf("the visitor got a body of %d bytes %.200q, want %d bytes %.200q", len(got.body), got.body, len(page), page)
+			t.Errorf("the client got a body of %d bytes %.200q, want %d bytes %.200q", len(got.body), got.body, len(page), page)
 		}
 	}
 	if c.cut != (got.err != nil) {
-		t.Errorf("reading the answer: %v, want it cut: %v", got.err, c.cut)
+		t.Errorf("reading the response: %v, want it cut: %v", got.err, c.cut)
 	}
 }
 

@@ -38,7 +38,8 @@ http {
 	fastcgi_temp_path {folder}/c; uwsgi_temp_path {folder}/d; scgi_temp_path {folder}/e;
 	{config}
 }`, "nginx -e stderr -c {folder}/config"},
-	// Later versions than Debian's add a Via, which is no matter, but would differ.
+	// Later versions than Debian's add a Via, which is no matter, but would
+	// differ.
 	{"Caddy", []string{"example.org {", "http://:{port} {\nbind 127.0.0.1", "X-Forwarded-Port 443", "X-Forwarded-Port {port}\nheader_up -Via"},
 		"{\nadmin off\nauto_https off\n}\n{config}", "caddy run --adapter caddyfile --config {folder}/config"},
 	// Its port is known only when it runs.
@@ -144,7 +145,7 @@ func TestMoveOn(t *testing.T) {
 	}
 }
 
-// testSlowUpload has a visitor who sends the rest of an upload only when the
+// testSlowUpload has a client that sends the rest of an upload only when the
 // app has most of the start: a gateway that collects it first would hold up
 // both for ever.
 func (g gateway) testSlowUpload(t *testing.T, root string) {
@@ -199,7 +200,7 @@ func (g gateway) testWebSocket(t *testing.T, root string) {
 	}
 	conn.(*net.TCPConn).CloseWrite() // the app sees the end, and ends too
 	if rest, err := io.ReadAll(r); err != nil || len(rest) > 0 {
-		t.Errorf("after the visitor's end came %q, %v", rest, err)
+		t.Errorf("after the client's end came %q, %v", rest, err)
 	}
 }
 
@@ -248,15 +249,15 @@ func (g gateway) testRequests(t *testing.T, cgi site, app *recorder) {
 }
 
 // seenBehind returns the request that the app gets from a server, less what is
-// of this run; or, where the app is not asked, what the visitor gets.
+// of this run; or, where the app is not asked, what the client gets.
 func (c exchangeCase) seenBehind(t *testing.T, addr, folder string, app *recorder) message {
 	t.Helper()
 	request := strings.Replace(c.request, "{}", "Host: {host}\r\nConnection: close\r\n\r\n", 1)
-	answer := visit(t, addr, strings.NewReplacer("{site}", folder, "{host}", addr).Replace(request))
+	response := visit(t, addr, strings.NewReplacer("{site}", folder, "{host}", addr).Replace(request))
 	if len(app.got) == 0 {
-		m := message{start: answer.Status + " to " + c.name}
-		if answer.StatusCode == 200 {
-			m.body = []byte(answer.body)
+		m := message{start: response.Status + " to " + c.name}
+		if response.StatusCode == 200 {
+			m.body = []byte(response.body)
 		}
 		return m
 	}

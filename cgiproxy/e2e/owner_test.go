@@ -20,7 +20,7 @@ import (
 const requireOwner = "\nCGIPROXY_REQUIRE_OWNER=true\n"
 
 // TestOwnApp has an app that the site's own user has started: it gets all that
-// visitors send, signed.
+// clients send, signed.
 func TestOwnApp(t *testing.T) {
 	t.Parallel()
 	server(t, webserver.ApacheSuexec) // or there is no need to build the app
@@ -65,24 +65,24 @@ func TestSquatter(t *testing.T) {
 				t.Parallel()
 				upstream, got := squat(t, c.network)
 				s := newSite(t, kind, "CGIPROXY_UPSTREAM="+upstream+c.settings)
-				answer := visit(t, s.Addr, "GET "+s.folder+"/ HTTP/1.1\r\nHost: x\r\nCookie: session=hunter2\r\nConnection: close\r\n\r\n")
+				response := visit(t, s.Addr, "GET "+s.folder+"/ HTTP/1.1\r\nHost: x\r\nCookie: session=hunter2\r\nConnection: close\r\n\r\n")
 				var sent string
 				select {
 				case sent = <-got:
 				case <-time.After(patience):
-					t.Fatalf("the squatter got no connection, the visitor %s %q", answer.Status, answer.body)
+					t.Fatalf("the squatter got no connection, the client %s %q", response.Status, response.body)
 				}
 				if !c.protected {
-					if answer.body != "ok" || !strings.Contains(sent, "hunter2") {
-						t.Errorf("the squatter got %q, the visitor %s %q: this test misses what it is for", sent, answer.Status, answer.body)
+					if response.body != "ok" || !strings.Contains(sent, "hunter2") {
+						t.Errorf("the squatter got %q, the client %s %q: this test misses what it is for", sent, response.Status, response.body)
 					}
 					return
 				}
 				if sent != "" {
 					t.Errorf("the squatter got %q", sent)
 				}
-				if answer.StatusCode != 502 || strings.Contains(answer.body, upstream) || strings.Contains(answer.body, "CGIPROXY") {
-					t.Errorf("the visitor got %s %q, want 502 and no details", answer.Status, answer.body)
+				if response.StatusCode != 502 || strings.Contains(response.body, upstream) || strings.Contains(response.body, "CGIPROXY") {
+					t.Errorf("the client got %s %q, want 502 and no details", response.Status, response.body)
 				}
 				awaitLog(t, s, fmt.Sprintf("connect %s: the listener belongs to user 0 and not to ours, user %d: CGIPROXY_REQUIRE_OWNER is set", upstream, s.UID))
 			})
@@ -121,7 +121,7 @@ func squat(t *testing.T, network string) (upstream string, got <-chan string) {
 			came <- err.Error()
 			return
 		}
-		io.WriteString(conn, plainAnswer)
+		io.WriteString(conn, plainResponse)
 		came <- string(b[:n])
 	}()
 	return prefix + l.Addr().String(), came
@@ -156,7 +156,7 @@ func TestSettingsFileOfOthers(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			app := newRecorder(t, func(conn net.Conn, _ received) { io.WriteString(conn, plainAnswer) })
+			app := newRecorder(t, func(conn net.Conn, _ received) { io.WriteString(conn, plainResponse) })
 			s := newSite(t, webserver.ApacheSuexec, "CGIPROXY_UPSTREAM="+app.addr+"\n")
 			file := filepath.Join(s.Root, s.folder, ".htcgiproxy")
 			if err := c.change(file); err != nil {

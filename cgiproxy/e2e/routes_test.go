@@ -235,12 +235,12 @@ func TestAllowOverride(t *testing.T) {
 			fillSite(t, s, "", c.rules, app, "proxy.cgi")
 			for _, r := range []struct{ target, want string }{{"/page", c.page}, {"/assets", c.folder}, {"/about", c.views}} {
 				got := visit(t, s.Addr, "POST "+r.target+" HTTP/1.1\r\nHost: "+s.Addr+"\r\nAccept: */*\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc")
-				answer := got.Status[:3]
+				response := got.Status[:3]
 				if strings.HasPrefix(got.body, "static") {
-					answer = "static"
+					response = "static"
 				}
-				if answer != r.want {
-					t.Errorf("POST %s: %s, want %s; %.100q", r.target, answer, r.want, got.body)
+				if response != r.want {
+					t.Errorf("POST %s: %s, want %s; %.100q", r.target, response, r.want, got.body)
 				}
 			}
 			if log := s.ErrorLog(); !strings.Contains(log, c.log) {

@@ -10,7 +10,7 @@ import (
 // whether the app's URLs and the public ones fit together.
 type shape struct {
 	exchangeCase
-	public   string // {site}: where the site is for the visitor
+	public   string // {site}: where the site is for the client
 	folder   string // where proxy.cgi is
 	htaccess string // in place of htaccess.example
 }
@@ -41,41 +41,41 @@ RewriteEngine On
 RewriteRule ^blog/(.*)$ proxy.cgi/app/$1 [L,QSA]
 `
 
-// movedAnswer has every field that holds a URL of the app's.
-const movedAnswer = "HTTP/1.1 302 Found\r\nLocation: /next?a=b\r\nContent-Location: http://{app}/here\r\nRefresh: 3; url=/later\r\nSet-Cookie: root=1; Path=/\r\nSet-Cookie: deep=1; Path=/deep; Secure\r\nContent-Length: 0\r\n\r\n"
+// movedResponse has every field that holds a URL of the app's.
+const movedResponse = "HTTP/1.1 302 Found\r\nLocation: /next?a=b\r\nContent-Location: http://{app}/here\r\nRefresh: 3; url=/later\r\nSet-Cookie: root=1; Path=/\r\nSet-Cookie: deep=1; Path=/deep; Secure\r\nContent-Length: 0\r\n\r\n"
 
 var shapes = []shape{
 	{
 		public: "", folder: "site", exchangeCase: exchangeCase{name: "document root",
 			request: "GET {site}/a%20b//c?d HTTP/1.1\r\n{}", line: "GET /a%20b//c?d HTTP/1.1", without: []string{"X-Forwarded-Prefix"},
-			answer: movedAnswer, status: "302 Found",
+			response: movedResponse, status: "302 Found",
 			gets: []string{"Location: /next?a=b", "Content-Location: http://{host}/here", "Refresh: 3; url=/later", "Set-Cookie: root=1; Path=/", "Set-Cookie: deep=1; Path=/deep; Secure"}},
 	},
 	{
 		public: "/plain", folder: "site/plain", exchangeCase: exchangeCase{name: "folder that the app knows",
 			request: "GET {site}/a?d HTTP/1.1\r\n{}", line: "GET /plain/a?d HTTP/1.1", without: []string{"X-Forwarded-Prefix"},
-			answer: "HTTP/1.1 302 Found\r\nLocation: /plain/next\r\nSet-Cookie: a=1; Path=/plain\r\nContent-Length: 0\r\n\r\n", status: "302 Found",
+			response: "HTTP/1.1 302 Found\r\nLocation: /plain/next\r\nSet-Cookie: a=1; Path=/plain\r\nContent-Length: 0\r\n\r\n", status: "302 Found",
 			gets: []string{"Location: /plain/next", "Set-Cookie: a=1; Path=/plain"}},
 	},
 	{
 		public: "/stripped/deep", folder: "site/stripped/deep", exchangeCase: exchangeCase{name: "folder stripped, auto", settings: "CGIPROXY_STRIP_PREFIX=auto\n",
 			request: "GET {site}/a?d HTTP/1.1\r\n{}", line: "GET /a?d HTTP/1.1", fields: []string{"X-Forwarded-Prefix: {site}"},
-			answer: movedAnswer, status: "302 Found", gets: movedBack},
+			response: movedResponse, status: "302 Found", gets: movedBack},
 	},
 	{
 		public: "/fixed", folder: "site/fixed", exchangeCase: exchangeCase{name: "folder stripped, fixed, without its slash", settings: "CGIPROXY_STRIP_PREFIX=/fixed/\n",
 			request: "GET {site}?x HTTP/1.1\r\n{}", line: "GET /?x HTTP/1.1", fields: []string{"X-Forwarded-Prefix: {site}"},
-			answer: movedAnswer, status: "302 Found", gets: movedBack},
+			response: movedResponse, status: "302 Found", gets: movedBack},
 	},
 	{
 		public: "/fixed2", folder: "site/fixed2", exchangeCase: exchangeCase{name: "folder stripped, fixed, at its root", settings: "CGIPROXY_STRIP_PREFIX=/fixed2/\n",
 			request: "GET {site}/?x HTTP/1.1\r\n{}", line: "GET /?x HTTP/1.1", fields: []string{"X-Forwarded-Prefix: {site}"},
-			answer: movedAnswer, status: "302 Found", gets: movedBack},
+			response: movedResponse, status: "302 Found", gets: movedBack},
 	},
 	{
 		public: "/knows", folder: "site/knows", exchangeCase: exchangeCase{name: "app that reads X-Forwarded-Prefix", settings: "CGIPROXY_STRIP_PREFIX=auto\n",
 			request: "GET {site}/a HTTP/1.1\r\nHost: ex.org\r\nConnection: close\r\n\r\n", line: "GET /a HTTP/1.1",
-			answer: "HTTP/1.1 302 Found\r\nLocation: http://ex.org/knows/next\r\nSet-Cookie: a=1; Path=/knows/\r\nContent-Length: 0\r\n\r\n", status: "302 Found",
+			response: "HTTP/1.1 302 Found\r\nLocation: http://ex.org/knows/next\r\nSet-Cookie: a=1; Path=/knows/\r\nContent-Length: 0\r\n\r\n", status: "302 Found",
 			gets: []string{"Location: http://ex.org/knows/next", "Set-Cookie: a=1; Path=/knows/"}},
 	},
 	{
@@ -97,12 +97,12 @@ var shapes = []shape{
 	{
 		public: "/aliased", folder: "behind-alias", exchangeCase: exchangeCase{name: "Alias", settings: "CGIPROXY_STRIP_PREFIX=auto\n",
 			request: "GET {site}/a?d HTTP/1.1\r\n{}", line: "GET /a?d HTTP/1.1", fields: []string{"X-Forwarded-Prefix: {site}"},
-			answer: movedAnswer, status: "302 Found", gets: movedBack},
+			response: movedResponse, status: "302 Found", gets: movedBack},
 	},
 	{
 		public: "/~bob", folder: "homes/bob/public_html", exchangeCase: exchangeCase{name: "userdir", settings: "CGIPROXY_STRIP_PREFIX=auto\n",
 			request: "GET {site}/a?d HTTP/1.1\r\n{}", line: "GET /a?d HTTP/1.1", fields: []string{"X-Forwarded-Prefix: /~bob"},
-			answer: movedAnswer, status: "302 Found", gets: movedBack},
+			response: movedResponse, status: "302 Found", gets: movedBack},
 	},
 	{
 		public: "/~carol", folder: "homes/carol/public_html", exchangeCase: exchangeCase{name: "userdir, tilde encoded", settings: "CGIPROXY_STRIP_PREFIX=auto\n",
@@ -111,18 +111,18 @@ var shapes = []shape{
 	{
 		public: "/secure", folder: "site/secure", exchangeCase: exchangeCase{name: "https in front", settings: "CGIPROXY_STRIP_PREFIX=auto\n",
 			request: "GET {site}/a HTTP/1.1\r\nX-Test-TLS: 1\r\nHost: ex.org\r\nConnection: close\r\n\r\n", line: "GET /a HTTP/1.1",
-			fields: []string{"X-Forwarded-Proto: https", "X-Forwarded-Host: ex.org"},
-			answer: "HTTP/1.1 302 Found\r\nLocation: http://{app}/next\r\nContent-Length: 0\r\n\r\n", status: "302 Found", gets: []string{"Location: https://ex.org{site}/next"}},
+			fields:   []string{"X-Forwarded-Proto: https", "X-Forwarded-Host: ex.org"},
+			response: "HTTP/1.1 302 Found\r\nLocation: http://{app}/next\r\nContent-Length: 0\r\n\r\n", status: "302 Found", gets: []string{"Location: https://ex.org{site}/next"}},
 	},
 	{
 		public: "/fronted", folder: "site/fronted", exchangeCase: exchangeCase{name: "a trusted proxy in front", settings: "CGIPROXY_STRIP_PREFIX=auto\nCGIPROXY_TRUSTED_PROXIES=127.0.0.1\n",
 			request: "GET {site}/a HTTP/1.1\r\nX-Forwarded-For: 6.6.6.6, 203.0.113.9\r\nX-Forwarded-Host: ex.org:8443\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Prefix: /outer\r\n{}", line: "GET /a HTTP/1.1",
-			fields: []string{"X-Forwarded-For: 203.0.113.9, 127.0.0.1", "X-Forwarded-Proto: https", "X-Forwarded-Host: ex.org:8443", "X-Forwarded-Port: 8443", "X-Forwarded-Prefix: /outer{site}"},
-			answer: "HTTP/1.1 302 Found\r\nLocation: http://{app}/next\r\nContent-Length: 0\r\n\r\n", status: "302 Found", gets: []string{"Location: https://ex.org:8443/outer{site}/next"}},
+			fields:   []string{"X-Forwarded-For: 203.0.113.9, 127.0.0.1", "X-Forwarded-Proto: https", "X-Forwarded-Host: ex.org:8443", "X-Forwarded-Port: 8443", "X-Forwarded-Prefix: /outer{site}"},
+			response: "HTTP/1.1 302 Found\r\nLocation: http://{app}/next\r\nContent-Length: 0\r\n\r\n", status: "302 Found", gets: []string{"Location: https://ex.org:8443/outer{site}/next"}},
 	},
 }
 
-// movedBack is what a visitor must get of movedAnswer where a prefix is
+// movedBack is what a client must get of movedResponse where a prefix is
 // stripped.
 var movedBack = []string{
 	"Location: {site}/next?a=b", "Content-Location: http://{host}{site}/here", "Refresh: 3; url={site}/later",

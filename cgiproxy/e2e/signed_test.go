@@ -197,9 +197,9 @@ func sendDirectly(t *testing.T, app string, r received, want string) {
 func checkSigned(t *testing.T, addr, request, want string) {
 	t.Helper()
 	got := visit(t, addr, request)
-	answer := fmt.Sprintf("%d %s", got.StatusCode, strings.TrimSpace(got.body))
-	if answer != want || got.err != nil {
-		t.Errorf("%.1000q:\n got %.300q %v\nwant %q", request, answer, got.err, want)
+	response := fmt.Sprintf("%d %s", got.StatusCode, strings.TrimSpace(got.body))
+	if response != want || got.err != nil {
+		t.Errorf("%.1000q:\n got %.300q %v\nwant %q", request, response, got.err, want)
 	}
 }
 
@@ -232,7 +232,7 @@ func main() {
 import http.server
 
 class App(http.server.BaseHTTPRequestHandler):
-    def answer(self):
+    def respond(self):
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         # self.path would have one slash in place of two.
         ok = signed(self.command, self.requestline.split()[1], self.headers)
@@ -240,7 +240,7 @@ class App(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         text = "user=" + self.headers.get("X-Forwarded-User", "") if ok else "refused"
         self.wfile.write(text.encode("latin-1"))
-    do_GET = do_POST = answer
+    do_GET = do_POST = respond
 
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), App)
 print("listening on http://127.0.0.1:%d" % server.server_port, flush=True)

@@ -21,8 +21,8 @@ import (
 // two apps could read in two ways is a fault, and so is what comes after a
 // request that says it is the last.
 type strictApp struct {
-	addr   string
-	answer func(conn net.Conn, r received, number int)
+	addr    string
+	respond func(conn net.Conn, r received, number int)
 
 	mu       sync.Mutex
 	requests []received // the number of each is its place, from 1
@@ -30,11 +30,11 @@ type strictApp struct {
 	closing  sync.WaitGroup // connections that have had their last request
 }
 
-// newStrictApp starts an app that gives each whole request to answer, with its
+// newStrictApp starts an app that gives each whole request to respond, with its
 // number. A connection is kept for more requests if proxy.cgi keeps it.
-func newStrictApp(t *testing.T, answer func(conn net.Conn, r received, number int)) *strictApp {
+func newStrictApp(t *testing.T, respond func(conn net.Conn, r received, number int)) *strictApp {
 	t.Helper()
-	a := &strictApp{answer: answer}
+	a := &strictApp{respond: respond}
 	a.addr = newApp(t, a.serve)
 	return a
 }
@@ -61,7 +61,7 @@ func (a *strictApp) serve(conn net.Conn) {
 		if r.err != nil {
 			return
 		}
-		a.answer(conn, r, number)
+		a.respond(conn, r, number)
 		if !last {
 			continue
 		}
@@ -108,8 +108,8 @@ func (a *strictApp) check(t *testing.T) {
 	a.faults = nil
 }
 
-// isCut reports whether a request's body ended early: its connection was closed,
-// so that nobody takes it for whole.
+// isCut reports whether a request's body ended early: its connection was
+// closed, so that nobody takes it for whole.
 func isCut(r received) bool {
 	return r.header != nil && (errors.Is(r.err, io.EOF) || errors.Is(r.err, io.ErrUnexpectedEOF) || errors.Is(r.err, syscall.ECONNRESET))
 }

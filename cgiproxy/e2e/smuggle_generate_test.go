@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// A pair is what a visitor sends on one connection: a request of which it is
+// A pair is what a client sends on one connection: a request of which it is
 // doubtful where it ends, and a plain one behind it. A third, for a file that
 // the web server has itself, closes the connection.
 type pair struct {

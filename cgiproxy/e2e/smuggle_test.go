@@ -20,7 +20,7 @@ import (
 )
 
 var (
-	pairs    = flag.Int("pairs", 160, "how many pairs of requests TestSmuggleAnswers makes from -seed, and TestSmuggleRequests four times as many")
+	pairs    = flag.Int("pairs", 160, "how many pairs of requests TestSmuggleResponses makes from -seed, and TestSmuggleRequests four times as many")
 	onlyPair = flag.Int("pair", -1, "the one pair that they make, -1 for all")
 )
 
@@ -96,15 +96,15 @@ func TestSmuggleRequests(t *testing.T) {
 	}
 }
 
-// A pairVisit is what became of a pair for the visitor.
+// A pairVisit is what became of a pair for the client.
 type pairVisit struct {
-	pair    *pair
-	answers []string // status lines
-	numbers []int    // that the app gave, of those answers that are the app's
-	err     error    // what ended the connection before an answer that is the last
+	pair      *pair
+	responses []string // status lines
+	numbers   []int    // that the app gave, of those responses that are the app's
+	err       error    // what ended the connection before a response that is the last
 }
 
-// send sends the pair and collects the answers until the connection ends.
+// send sends the pair and collects the responses until the connection ends.
 func (v *pairVisit) send(addr string) {
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -122,28 +122,28 @@ func (v *pairVisit) send(addr string) {
 	r := bufio.NewReader(conn)
 	for last := false; !last; {
 		var m message
-		if m, last, v.err = nextAnswer(r, "GET"); v.err != nil {
+		if m, last, v.err = nextResponse(r, "GET"); v.err != nil {
 			return
 		}
-		v.answers = append(v.answers, m.start)
+		v.responses = append(v.responses, m.start)
 		if number, err := strconv.Atoi(m.value("X-Number")); err == nil {
 			v.numbers = append(v.numbers, number)
 		}
 	}
 	if surplus, _ := io.ReadAll(r); len(surplus) > 0 {
-		v.err = fmt.Errorf("behind the last answer: %.200q", surplus)
+		v.err = fmt.Errorf("behind the last response: %.200q", surplus)
 	}
 }
 
-// nextAnswer is readAnswer where there may be something else, or the end.
-func nextAnswer(r *bufio.Reader, method string) (message, bool, error) {
+// nextResponse is readResponse where there may be something else, or the end.
+func nextResponse(r *bufio.Reader, method string) (message, bool, error) {
 	start, err := r.Peek(len("HTTP/"))
 	if string(start) == "HTTP/" {
-		return readAnswer(r, method)
+		return readResponse(r, method)
 	}
 	if len(start) > 0 {
 		start, _ = r.Peek(r.Buffered())
-		err = fmt.Errorf("in place of an answer: %.200q", start)
+		err = fmt.Errorf("in place of a response: %.200q", start)
 	}
 	return message{}, true, err
 }
@@ -198,17 +198,17 @@ func (v *pairVisit) check(t *testing.T, kind webserver.Kind, index int, arrivals
 	}
 	err := v.judgeOrder(arrivals)
 	// fcgiwrap ends the script's input as if the body were whole. proxy.cgi looks
-	// for the visitor, but one who left before it started was never there.
+	// for the client, but one that left before it started was never there.
 	left := v.pair.hungry && kind == nginx
 	if err == nil && len(arrivals) > 0 && arrivals[0].name == "first" && !left {
 		err = v.judgeFirst(arrivals)
 	}
 	if err == nil {
-		err = v.judgeAnswers(arrivals)
+		err = v.judgeResponses(arrivals)
 	}
 	if err != nil {
-		t.Errorf("pair %[1]d: %[2]v\n\nThe visitor sent:\n%.1500[3]q\n%.3000[4]q\nThe app got:\n%.1000[5]q\nThe visitor got:\n%[6]q %[7]v\nTo repeat it: go test ./cgiproxy/e2e -run '%[8]s' -seed=%[9]d -pair=%[1]d",
-			index, err, v.pair.head, v.pair.rest, fmt.Sprint(arrivals), v.answers, v.err, t.Name(), *seed)
+		t.Errorf("pair %[1]d: %[2]v\n\nThe client sent:\n%.1500[3]q\n%.3000[4]q\nThe app got:\n%.1000[5]q\nThe client got:\n%[6]q %[7]v\nTo repeat it: go test ./cgiproxy/e2e -run '%[8]s' -seed=%[9]d -pair=%[1]d",
+			index, err, v.pair.head, v.pair.rest, fmt.Sprint(arrivals), v.responses, v.err, t.Name(), *seed)
 	}
 }
 
@@ -251,17 +251,17 @@ func (v *pairVisit) judgeFirst(arrivals []arrival) error {
 	return fmt.Errorf("the first request has a body that nobody sent: %.300q", arrivals[0].body)
 }
 
-// judgeAnswers wants no answer but to the requests that the app got, and one to
-// each. A server that closes a connection on which there is something to read
-// loses answers on their way (RFC 9112, section 9.6).
-func (v *pairVisit) judgeAnswers(arrivals []arrival) error {
+// judgeResponses wants no response but to the requests that the app got, and
+// one to each. A server that closes a connection on which there is something to
+// read loses responses on their way (RFC 9112, section 9.6).
+func (v *pairVisit) judgeResponses(arrivals []arrival) error {
 	var numbers []int
 	for _, a := range arrivals {
 		numbers = append(numbers, a.number)
 	}
 	for i, number := range v.numbers {
 		if !slices.Contains(numbers, number) || slices.Contains(v.numbers[:i], number) {
-			return fmt.Errorf("the visitor got the answer to request %d, which is not his, or got it twice", number)
+			return fmt.Errorf("the client got the response to request %d, which is not its own, or got it twice", number)
 		}
 	}
 	orderly := !v.pair.hungry && (v.err == nil || v.err == io.EOF)

@@ -13,7 +13,7 @@ import (
 	"proxy.cgi/cgiproxy/e2e/webserver"
 )
 
-// TestEventStream has an app that sends an event only when the visitor has got
+// TestEventStream has an app that sends an event only when the client has got
 // the one before: a server that holds one back would hold up both for ever.
 // For comparison the same stream goes through Apache's own mod_proxy.
 func TestEventStream(t *testing.T) {
@@ -100,17 +100,17 @@ func followStream(t *testing.T, addr, path, accept string, got chan<- bool) time
 // thirty is an upload of 30 MB.
 const thirty = 30 << 20
 
-// TestEarlyAnswer has apps that refuse an upload of 30 MB before they have
-// read it. The visitor must get the whole answer, however long.
-func TestEarlyAnswer(t *testing.T) {
+// TestEarlyResponse has apps that refuse an upload of 30 MB before they have
+// read it. The client must get the whole response, however long.
+func TestEarlyResponse(t *testing.T) {
 	long := strings.Repeat("no\n", 100_000)
 	refuse := func(conn net.Conn, body string) {
 		fmt.Fprintf(conn, "HTTP/1.1 413 Content Too Large\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", len(body), body)
 	}
 	for _, kind := range webserver.CGI {
 		for name, c := range map[string]struct {
-			answer func(net.Conn)
-			page   string
+			respond func(net.Conn)
+			page    string
 		}{
 			"and closes":               {func(conn net.Conn) { refuse(conn, "no\n") }, "no\n"},
 			"at length, and lingers":   {func(conn net.Conn) { refuse(conn, long); conn.(*net.TCPConn).CloseWrite(); io.Copy(io.Discard, conn) }, long},
@@ -119,7 +119,7 @@ func TestEarlyAnswer(t *testing.T) {
 		} {
 			t.Run(fmt.Sprintf("%s/%s", kind, name), func(t *testing.T) {
 				t.Parallel()
-				app := newDeafApp(t, c.answer)
+				app := newDeafApp(t, c.respond)
 				s := newSite(t, kind, "CGIPROXY_UPSTREAM="+app+"\n")
 				upload := strings.Repeat("u", thirty)
 				got := visit(t, s.Addr, fmt.Sprintf("PUT %s/up HTTP/1.1\r\nHost: %s\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", s.folder, s.Addr, thirty, upload))
@@ -132,7 +132,7 @@ func TestEarlyAnswer(t *testing.T) {
 }
 
 // newDeafApp starts an app that answers when it has read the header.
-func newDeafApp(t *testing.T, answer func(net.Conn)) (addr string) {
+func newDeafApp(t *testing.T, respond func(net.Conn)) (addr string) {
 	t.Helper()
 	return newApp(t, func(conn net.Conn) {
 		header := bufio.NewReaderSize(conn, 4096)
@@ -141,6 +141,6 @@ func newDeafApp(t *testing.T, answer func(net.Conn)) (addr string) {
 				break
 			}
 		}
-		answer(conn)
+		respond(conn)
 	})
 }

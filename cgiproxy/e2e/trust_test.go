@@ -10,8 +10,8 @@ import (
 	"proxy.cgi/cgiproxy/e2e/webserver"
 )
 
-// A trustCase is a request by which a visitor tries to pass for somebody else,
-// or to have the app see another request than the one he sent. Its fields are
+// A trustCase is a request by which a client tries to pass for another,
+// or to have the app see another request than the one it sent. Its fields are
 // all that the app gets beside those that each request has.
 type trustCase struct {
 	exchangeCase
@@ -27,7 +27,7 @@ var trusts = []struct {
 }{
 	{"nobody trusted", "", trustKinds, slices.Concat(nameCases, variableCases, queryCases, authorityCases, hostCases, byteCases, lengthCases, codingCases)},
 	{"others trusted", "CGIPROXY_TRUSTED_PROXIES=10.0.0.0/8,::1\n", trustKinds, nameCases},
-	{"visitor trusted", "CGIPROXY_TRUSTED_PROXIES=127.0.0.0/8\n", trustKinds, claimCases},
+	{"client trusted", "CGIPROXY_TRUSTED_PROXIES=127.0.0.0/8\n", trustKinds, claimCases},
 	{"all names passed on", "", []webserver.Kind{goCGI, demo}, passedCases},
 }
 
@@ -93,15 +93,15 @@ func (c trustCase) run(t *testing.T, s site, app *strictApp) {
 		c.checkRequest(t, requests[0], fill)
 		c.checkFields(t, requests[0], fill)
 	}
-	c.checkAnswer(t, s.Kind, got, fill)
+	c.checkResponse(t, s.Kind, got, fill)
 	app.check(t)
 	if t.Failed() {
 		t.Logf("%.300q was answered %s %v %.300q", c.request, got.Status, got.Header, got.body)
 	}
 }
 
-// filler returns exchangeCase.fill with some names more: {port} is the server's,
-// and {fold} what it puts in place of a line end within a field.
+// filler returns exchangeCase.fill with some names more: {port} is the
+// server's, and {fold} what it puts in place of a line end within a field.
 func (c trustCase) filler(s site, app *strictApp) func(string) string {
 	_, port, _ := net.SplitHostPort(s.Addr)
 	fold := " "
@@ -157,7 +157,7 @@ func byAll(status string) map[webserver.Kind]string {
 	return and(on(status, apaches...), status, notApache...)
 }
 
-// forged returns the fields by which an app would know the visitor, the site
+// forged returns the fields by which an app would know the client, the site
 // and who vouches for both, each name spelled anew.
 func forged(spell func(name string) string) string {
 	var b strings.Builder
@@ -193,7 +193,7 @@ func (c trustCase) but(refused map[webserver.Kind]string) trustCase {
 	return c
 }
 
-// nameCases: fields that only proxy.cgi may set, however the visitor spells
+// nameCases: fields that only proxy.cgi may set, however the client spells
 // them. CGI has one name for many spellings (RFC 3875, section 4.1.18), and
 // lighttpd takes any other byte for a hyphen.
 var nameCases = []trustCase{
@@ -268,7 +268,7 @@ var queryCases = func() (cases []trustCase) {
 var claimCases = []trustCase{
 	trustGet("chain", "X-Forwarded-For: 6.6.6.6, 203.0.113.9, 127.0.0.2\r\n", "X-Forwarded-For: 203.0.113.9, 127.0.0.2, 127.0.0.1"),
 	trustGet("chain with what is no address", "X-Forwarded-For: 6.6.6.6,\tunknown, 127.0.0.2\r\n", "X-Forwarded-For: 127.0.0.2, 127.0.0.1"),
-	trustGet("chain that claims a trusted visitor", "X-Forwarded-For: 127.0.0.3, 203.0.113.9\r\n", "X-Forwarded-For: 203.0.113.9, 127.0.0.1"),
+	trustGet("chain that claims a trusted client", "X-Forwarded-For: 127.0.0.3, 203.0.113.9\r\n", "X-Forwarded-For: 203.0.113.9, 127.0.0.1"),
 	trustGet("others' claims", "Forwarded: for=6.6.6.6\r\nX-Forwarded-User: root\r\nX-Forwarded-Server: evil\r\nX-Proxy-Signature: t=1,v1=00\r\n"),
 	trustGet("claims that cannot be", "X-Forwarded-Host: a/b\r\nX-Forwarded-Proto: javascript\r\nX-Forwarded-Port: -1\r\nX-Forwarded-Prefix: //evil.example\r\n"),
 	trustGet("claims", "X-Forwarded-Host: www.example:8443\r\nX-Forwarded-Proto: HTTPS\r\nX-Forwarded-Prefix: /front/\r\n",

@@ -91,7 +91,7 @@ func TestUpstreams(t *testing.T) {
 	}
 }
 
-// TestHTTP2 has visitors that speak HTTP/2 with the web server: a body of
+// TestHTTP2 has clients that speak HTTP/2 with the web server: a body of
 // unknown length then comes without Transfer-Encoding.
 func TestHTTP2(t *testing.T) {
 	t.Parallel()

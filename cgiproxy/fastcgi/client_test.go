@@ -115,10 +115,10 @@ type response struct {
 	status []byte // of END_REQUEST; nil where the connection has been closed
 }
 
-func (c *client) answer() (answer response) {
+func (c *client) response() (response response) {
 	c.t.Helper()
 	var out, stderr strings.Builder
-	for answer.status == nil {
+	for response.status == nil {
 		header := make([]byte, headerLength)
 		if _, err := io.ReadFull(c, header); err != nil {
 			break
@@ -134,14 +134,14 @@ func (c *client) answer() (answer response) {
 		case typeStderr:
 			stderr.Write(content)
 		case typeEndRequest:
-			answer.status = content
+			response.status = content
 		default:
 			c.t.Fatalf("record of type %d", header[1])
 		}
 	}
-	answer.stderr = stderr.String()
+	response.stderr = stderr.String()
 	if out.Len() > 0 {
-		answer.CGIResponse = testkit.ParseCGI(c.t, out.String())
+		response.CGIResponse = testkit.ParseCGI(c.t, out.String())
 	}
-	return answer
+	return response
 }

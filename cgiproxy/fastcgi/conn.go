@@ -176,7 +176,7 @@ func (c *conn) begin(id uint16, collected []byte) error {
 	return nil
 }
 
-// abort tells a request that its answer is not wanted any more.
+// abort tells a request that its response is not wanted any more.
 func (c *conn) abort(id uint16) {
 	c.listener.mu.Lock()
 	defer c.listener.mu.Unlock()
@@ -268,7 +268,7 @@ func (c *conn) endAll() {
 	}
 }
 
-// cut closes the connection in the middle of the answer: FastCGI has no other
+// cut closes the connection in the middle of the response: FastCGI has no other
 // way to say that it is not whole.
 func (r *request) cut() { r.conn.Close() }
 

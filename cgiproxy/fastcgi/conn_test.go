@@ -74,8 +74,8 @@ func TestFCGIConnLargestRecord(t *testing.T) {
 	record := newRecord(typeStdin, 1, bytes.Repeat([]byte("b"), 65535))
 	record[6] = 255
 	c.send(begin(false, visitVars("REQUEST_METHOD=POST", "CONTENT_LENGTH=65535")...), record, make([]byte, 255), stdin(""))
-	if answer := c.answer(); answer.status == nil || answer.Body != "ok" {
-		t.Errorf("got %+v", answer)
+	if response := c.response(); response.status == nil || response.Body != "ok" {
+		t.Errorf("got %+v", response)
 	}
 }
 
@@ -133,15 +133,15 @@ func TestFCGIConnIgnores(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := dial(t, l)
 			c.send(records, stdin(""))
-			answer := c.answer()
+			response := c.response()
 			if strings.HasPrefix(name, "a record") { // of a role that we do not play: FCGI_UNKNOWN_ROLE
-				if answer.status == nil || answer.status[4] != 3 {
-					t.Errorf("status %v of the other role, want 3", answer.status)
+				if response.status == nil || response.status[4] != 3 {
+					t.Errorf("status %v of the other role, want 3", response.status)
 				}
-				answer = c.answer()
+				response = c.response()
 			}
-			if answer.status == nil || answer.Body != "GET" {
-				t.Errorf("got %+v", answer)
+			if response.status == nil || response.Body != "GET" {
+				t.Errorf("got %+v", response)
 			}
 		})
 	}
@@ -163,8 +163,8 @@ func TestFCGIConnRefuses(t *testing.T) {
 					break // closed already
 				}
 			}
-			if answer := c.answer(); answer.status != nil || answer.Status != "" {
-				t.Errorf("got an answer: %+v", answer)
+			if response := c.response(); response.status != nil || response.Status != "" {
+				t.Errorf("got a response: %+v", response)
 			}
 		})
 	}
@@ -247,8 +247,8 @@ func TestFastCGIReason(t *testing.T) {
 		{"299", "299 Successful"}, {"499+", "499 Client Error"}, {"599", "599 Server Error"},
 	} {
 		c.send(begin(true, visitVars("REQUEST_URI=/"+tt.of)...), stdin(""))
-		if answer := c.answer(); answer.Status != "Status: "+tt.want || answer.Body != "Status: 299 \r\n" {
-			t.Errorf("%s: got %+v, want %s", tt.of, answer, tt.want)
+		if response := c.response(); response.Status != "Status: "+tt.want || response.Body != "Status: 299 \r\n" {
+			t.Errorf("%s: got %+v, want %s", tt.of, response, tt.want)
 		}
 	}
 }

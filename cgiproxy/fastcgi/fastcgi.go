@@ -18,9 +18,9 @@ import (
 	"proxy.cgi/cgiproxy"
 )
 
-// IsListening reports whether descriptor 0 is a listening socket, as a web server
-// hands it to a FastCGI program. net.FileListener takes a connected one, too,
-// and then fails to accept.
+// IsListening reports whether descriptor 0 is a listening socket, as a web
+// server hands it to a FastCGI program. net.FileListener takes a connected one,
+// too, and then fails to accept.
 func IsListening() bool {
 	listening, err := unix.GetsockoptInt(0, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
 	return err == nil && listening == 1
@@ -28,7 +28,8 @@ func IsListening() bool {
 
 const (
 	// finishTime bounds the requests under way when the process is told to end,
-	// or finds that it has been replaced.
+	// or finds that it has been replaced. It is a choice: long enough for a page,
+	// not for every download or event stream.
 	finishTime = 30 * time.Second
 
 	// lateFinishTime bounds those that have come after that. Clients wait for

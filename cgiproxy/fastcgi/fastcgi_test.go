@@ -54,11 +54,11 @@ func TestFastCGIOddRequests(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			c := dial(t, l)
 			c.send(begin(false, visitVars(tt.vars...)...), stdin(""))
-			answer := c.answer()
-			if answer.Status != "Status: "+tt.status || answer.Body != tt.body && tt.body != "*" || answer.status == nil {
-				t.Errorf("got %+v, want %s %q", answer, tt.status, tt.body)
+			response := c.response()
+			if response.Status != "Status: "+tt.status || response.Body != tt.body && tt.body != "*" || response.status == nil {
+				t.Errorf("got %+v, want %s %q", response, tt.status, tt.body)
 			}
-			testkit.WantText(t, answer.stderr, "proxy.cgi: ", tt.line)
+			testkit.WantText(t, response.stderr, "proxy.cgi: ", tt.line)
 		})
 	}
 }
@@ -69,8 +69,8 @@ func TestFastCGIKeepConn(t *testing.T) {
 	c := dial(t, l)
 	for _, target := range []string{"/1", "/2", "/3"} {
 		c.send(begin(true, visitVars("REQUEST_URI="+target)...), stdin(""))
-		if answer := c.answer(); answer.Body != "GET "+target+" HTTP/1.1" || answer.status == nil {
-			t.Fatalf("%s: got %+v", target, answer)
+		if response := c.response(); response.Body != "GET "+target+" HTTP/1.1" || response.status == nil {
+			t.Fatalf("%s: got %+v", target, response)
 		}
 	}
 	l.mu.Lock()
@@ -80,8 +80,8 @@ func TestFastCGIKeepConn(t *testing.T) {
 		t.Errorf("%d requests are kept after their end", left)
 	}
 	c.send(begin(false, visitVars("REQUEST_URI=/last")...), stdin(""))
-	if answer := c.answer(); answer.Body != "GET /last HTTP/1.1" {
-		t.Fatalf("got %+v", answer)
+	if response := c.response(); response.Body != "GET /last HTTP/1.1" {
+		t.Fatalf("got %+v", response)
 	}
 	if n, err := c.Read(make([]byte, 1)); err != io.EOF {
 		t.Errorf("after the last request: %d bytes, %v; want the end of the connection", n, err)
@@ -154,8 +154,8 @@ func TestPanic(t *testing.T) {
 	sites.sites = nil // its next use is a panic
 	c := dial(t, l)
 	c.send(begin(false, visitVars()...), stdin(""))
-	if answer := c.answer(); answer.status != nil {
-		t.Errorf("got %+v, want the end of the connection", answer)
+	if response := c.response(); response.status != nil {
+		t.Errorf("got %+v, want the end of the connection", response)
 	}
 	testkit.WantText(t, logged.String(), "proxy.cgi: error: ", "panic: ", "please report it")
 	if strings.Count(logged.String(), "\n") != 1 {
@@ -164,13 +164,13 @@ func TestPanic(t *testing.T) {
 	sites.sites = map[string]*cgiproxy.Site{}
 	c = dial(t, l)
 	c.send(begin(false, visitVars()...), stdin(""))
-	if answer := c.answer(); answer.Body != "GET / HTTP/1.1" {
-		t.Errorf("another request got %+v", answer)
+	if response := c.response(); response.Body != "GET / HTTP/1.1" {
+		t.Errorf("another request got %+v", response)
 	}
 }
 
-// A cut answer has no END_REQUEST.
-func TestFastCGICutAnswer(t *testing.T) {
+// A cut response has no END_REQUEST.
+func TestFastCGICutResponse(t *testing.T) {
 	app := testkit.StartApp(t, func(conn net.Conn) {
 		testkit.ReadHead(conn)
 		io.WriteString(conn, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n")
@@ -178,11 +178,11 @@ func TestFastCGICutAnswer(t *testing.T) {
 	l, _ := serve(t, app.Upstream())
 	c := dial(t, l)
 	c.send(begin(true, visitVars()...), stdin(""))
-	answer := c.answer()
-	if answer.Body != "hi" || answer.status != nil {
-		t.Errorf("got %+v, want a part of the answer and no end", answer)
+	response := c.response()
+	if response.Body != "hi" || response.status != nil {
+		t.Errorf("got %+v, want a part of the response and no end", response)
 	}
-	testkit.WantText(t, answer.stderr, "cut short")
+	testkit.WantText(t, response.stderr, "cut short")
 }
 
 // A listener that is told to stop answers what is under way, and closes what
@@ -200,15 +200,15 @@ func TestFastCGIStop(t *testing.T) {
 	l, _ := serve(t, app.Upstream())
 	kept, slow := dial(t, l), dial(t, l)
 	kept.send(begin(true, visitVars()...), stdin(""))
-	if answer := kept.answer(); answer.Body != "ok" {
-		t.Fatalf("got %+v", answer)
+	if response := kept.response(); response.Body != "ok" {
+		t.Fatalf("got %+v", response)
 	}
 	slow.send(begin(true, visitVars("REQUEST_URI=/slow")...), stdin(""))
 	<-asked
 
 	kept.send(begin(true, visitVars()...), stdin(""))
-	if answer := kept.answer(); answer.Body != "ok" {
-		t.Errorf("got %+v", answer)
+	if response := kept.response(); response.Body != "ok" {
+		t.Errorf("got %+v", response)
 	}
 	start := time.Now()
 	l.awaitCurrent(100 * time.Millisecond)
@@ -229,8 +229,8 @@ func TestFastCGIStop(t *testing.T) {
 		t.Errorf("finish returned after %v, with a request under way", took)
 	}
 	close(goOn)
-	if answer := slow.answer(); answer.Body != "ok" || answer.status == nil {
-		t.Errorf("the request under way got %+v", answer)
+	if response := slow.response(); response.Body != "ok" || response.status == nil {
+		t.Errorf("the request under way got %+v", response)
 	}
 	start = time.Now()
 	l.awaitAll(10 * time.Second)
@@ -264,8 +264,8 @@ func TestFastCGISettle(t *testing.T) {
 		t.Errorf("settled after %v, want the time of the old request", took)
 	}
 	close(goOn["/new"])
-	if answer := late.answer(); answer.Body != "ok" {
-		t.Errorf("the late request got %+v", answer)
+	if response := late.response(); response.Body != "ok" {
+		t.Errorf("the late request got %+v", response)
 	}
 }
 

@@ -32,7 +32,7 @@ func newRecord(kind byte, id uint16, content []byte) []byte {
 
 // decodeParams returns name-value pairs (FastCGI specification, section 3.4) as
 // NAME=value strings. nginx before 1.23 sends a field that is repeated as often
-// as the visitor did: it becomes one (RFC 9110, section 5.3).
+// as the client did: it becomes one (RFC 9110, section 5.3).
 func decodeParams(b []byte) (vars []string, err error) {
 	malformed := errors.New("fastcgi: malformed parameters")
 	length := func() int {

@@ -91,8 +91,8 @@ func sameFile(a, b os.FileInfo) bool {
 	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
 }
 
-// tryRun runs the file's version command. A script that is no proxy.cgi may well
-// end with status 0, so it has to answer as one does.
+// tryRun runs the file's version command. A script that is no proxy.cgi may
+// well end with status 0, so it has to answer as one does.
 func tryRun(path string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()

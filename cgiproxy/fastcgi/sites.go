@@ -12,7 +12,8 @@ import (
 	"proxy.cgi/cgiproxy/settings"
 )
 
-// maxSites is far more sets of settings than one FastCGI process meets.
+// maxSites is a choice: far more sets of settings than one FastCGI process
+// meets, and a bound to its memory where each request brings another one.
 const maxSites = 100
 
 // A siteCache keeps the sites of a FastCGI process, which gets SetEnv with each
@@ -27,7 +28,8 @@ type siteCache struct {
 }
 
 // newSites returns an empty cache. environ is the environment of the process:
-// lighttpd's bin-environment and mod_fcgid's FcgidInitialEnv put settings there.
+// lighttpd's bin-environment and mod_fcgid's FcgidInitialEnv put settings
+// there.
 func newSites(folder string, environ []string) *siteCache {
 	c := &siteCache{folder: folder, sites: map[string]*cgiproxy.Site{}}
 	for _, v := range environ {
@@ -38,7 +40,8 @@ func newSites(folder string, environ []string) *siteCache {
 	return c
 }
 
-// withProcessSettings returns env with the settings of the process that it has not.
+// withProcessSettings returns env with the settings of the process that it has
+// not.
 func (c *siteCache) withProcessSettings(env cgiproxy.Environ) cgiproxy.Environ {
 	if len(c.processSettings) == 0 {
 		return env
@@ -61,7 +64,7 @@ func (c *siteCache) site(env cgiproxy.Environ) *cgiproxy.Site {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	file, _ := os.Stat(filepath.Join(c.folder, settings.File))
-	same := sameFile(file, c.file) && (file == nil || file.Mode() == c.file.Mode()) // others may write to it now
+	same := sameFile(file, c.file) && (file == nil || file.Mode() == c.file.Mode()) // chmod keeps the time, and may let others write to it
 	if !same || len(c.sites) >= maxSites {
 		c.file = file
 		c.clear()

@@ -145,8 +145,8 @@ func TestSitesParallel(t *testing.T) {
 	wait.Wait()
 }
 
-// In FastCGI a file that has been refused is looked at again, for chmod does not
-// change its time.
+// In FastCGI a file that has been refused is looked at again, for chmod does
+// not change its time.
 func TestSitesMended(t *testing.T) {
 	folder := t.TempDir()
 	file := testkit.WriteFile(t, folder, ".htcgiproxy", "UPSTREAM=6543\n")

@@ -9,8 +9,8 @@ type responseWriter struct {
 	started, sent bool
 }
 
-// WriteStatus implements cgiproxy.ResponseWriter. The library has reason phrases
-// of its own, and none for a status that it does not know.
+// WriteStatus implements cgiproxy.ResponseWriter. The library has reason
+// phrases of its own, and none for a status that it does not know.
 func (w *responseWriter) WriteStatus(code int, reason string) {
 	w.started = true
 	if http.StatusText(code) == "" {

@@ -11,9 +11,9 @@ import (
 // A Config holds the settings of one site. The README's table is generated
 // from its tags: desc says what a setting does, example how it is written.
 //
-// The names are whole, for with a prefix of its own envconfig would also take a
-// name without it. Nor may it split words: it takes a regular expression to
-// each field of each request for that.
+// Each tag is the whole name: given the prefix, envconfig would also take a
+// variable without it. No tag says split_words, for which envconfig applies
+// regular expressions to the field's name each time that settings are loaded.
 type Config struct {
 	Upstream       Upstream      `envconfig:"CGIPROXY_UPSTREAM" example:"6543" desc:"(required) where the app listens: ~6543~, ~host:port~, ~[::1]:6543~, ~http(s)://host[:port][/base]~ or ~unix:/path/app.sock~"`
 	StripPrefix    string        `envconfig:"CGIPROXY_STRIP_PREFIX" example:"auto" desc:"public path prefix taken away before forwarding; ~auto~ is the folder proxy.cgi is in. Redirects, Content-Location, Refresh and cookie paths get it back"`

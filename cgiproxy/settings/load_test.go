@@ -38,7 +38,7 @@ func TestSettingsOrder(t *testing.T) {
 		{"empty is none", map[string]string{plain: "", redirected: ""}, "CGIPROXY_UPSTREAM=", "4", "127.0.0.1:4"},
 		{"empty in the environment", map[string]string{plain: "", redirected: "2"}, "", "", "127.0.0.1:2"},
 		{"empty everywhere", map[string]string{plain: "", redirected: ""}, "CGIPROXY_UPSTREAM=\nUPSTREAM=''", "", ""},
-		{"a name that a visitor can forge", map[string]string{"HTTP_CGIPROXY_UPSTREAM": "5", "HTTP_UPSTREAM": "5", "REDIRECT_HTTP_CGIPROXY_UPSTREAM": "5"}, "", "", ""},
+		{"a name that a client can forge", map[string]string{"HTTP_CGIPROXY_UPSTREAM": "5", "HTTP_UPSTREAM": "5", "REDIRECT_HTTP_CGIPROXY_UPSTREAM": "5"}, "", "", ""},
 		{"no prefix in the environment", map[string]string{"UPSTREAM": "5", "REDIRECT_UPSTREAM": "5"}, "", "", ""},
 		{"lower case", map[string]string{"cgiproxy_upstream": "5"}, "", "", ""},
 	}

@@ -56,7 +56,7 @@ func openOwn(name string) (*os.File, fs.FileInfo, error) {
 }
 
 // checkAuthor refuses a file that others can have written: the app that a
-// .htcgiproxy names gets all that visitors send. Its folder's owner may have
+// .htcgiproxy names gets all that clients send. Its folder's owner may have
 // written it, who can put another file in its place anyway: without suEXEC he
 // and the user that scripts run as are two.
 func checkAuthor(name string, info fs.FileInfo) error {

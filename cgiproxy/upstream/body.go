@@ -33,8 +33,8 @@ func (x *exchange) readResponse() (*http.Response, error) {
 	return resp, nil
 }
 
-// closedWithoutResponse reports whether the app closed the connection without a
-// word.
+// closedWithoutResponse reports whether the app closed the connection before it
+// sent a byte.
 func (x *exchange) closedWithoutResponse() bool {
 	return x.source.read == 0 && x.cause() == nil && !errors.Is(x.source.err, os.ErrDeadlineExceeded)
 }
@@ -72,15 +72,15 @@ func (r connReader) Read(p []byte) (int, error) {
 		x.conn.SetReadDeadline(time.Now().Add(x.cfg.IdleTimeout))
 	}
 	if x.pool != nil && x.source.read > 0 {
-		quickAck(x.conn) // the rest may wait for it
+		quickAck(x.conn) // the app may send the rest only then
 	}
 	n, err := x.conn.Read(p)
 	x.deliveringSince.Store(time.Now().UnixNano())
 	return n, err
 }
 
-// A Body is the body of a response. What it returns as io.EOF is the end of a
-// whole one.
+// A Body is the body of a response. Read returns io.EOF only where the body is
+// whole.
 type Body struct {
 	content io.Reader
 	x       *exchange
@@ -140,8 +140,9 @@ func (b *Body) Close() error {
 	return nil
 }
 
-// reusable reports whether nothing is left on the connection. A chunked body
-// with a trailer is not waited for.
+// reusable reports whether nothing is left on the connection. After the last
+// chunk it must have an empty trailer section (RFC 9112, section 7.1.2) that is
+// here already: to wait for it, or for a longer one, would delay the response.
 func (b *Body) reusable() bool {
 	if !b.whole || b.last {
 		return false

@@ -15,7 +15,8 @@ import (
 	"proxy.cgi/cgiproxy/settings"
 )
 
-// retryPause is the time between two attempts to connect.
+// retryPause is the time between two attempts to connect. It is a choice: so
+// much longer than needed does a client wait for an app that has come back.
 const retryPause = 100 * time.Millisecond
 
 // connect connects to the app. A refused connection is tried again for

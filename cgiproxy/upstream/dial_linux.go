@@ -71,14 +71,15 @@ func connectWithin(fd int, to unix.Sockaddr, timeout time.Duration) error {
 			return err
 		}
 	}
-	_, err = unix.FcntlInt(uintptr(fd), unix.F_SETFL, unix.O_NONBLOCK) // a new socket has no other flag to keep
+	_, err = unix.FcntlInt(uintptr(fd), unix.F_SETFL, unix.O_NONBLOCK) // F_SETFL sets all flags, and a new socket has no other
 	return err
 }
 
-// connectedToItself reports whether the kernel has given a socket the port for
-// its own that it was to connect to. It does so, now and then, with the ports
-// of net.ipv4.ip_local_port_range that nobody listens on, and the socket is
-// then connected to itself (RFC 9293, section 3.5, simultaneous open).
+// connectedToItself reports whether both ends of a connection are the socket
+// itself. The kernel takes a socket's own port from
+// net.ipv4.ip_local_port_range and now and then chooses the one to connect to,
+// if nobody listens there: that makes a connection, too (RFC 9293, section 3.5,
+// simultaneous open).
 func connectedToItself(fd int, to unix.Sockaddr) bool {
 	from, err := unix.Getsockname(fd)
 	if err != nil {
@@ -95,11 +96,29 @@ func connectedToItself(fd int, to unix.Sockaddr) bool {
 	return false
 }
 
-// A localConn is a socket as a file, which the scheduler polls all the same.
+// A localConn is a socket as a file: the Go scheduler waits for it as for any
+// net.Conn, and it has the deadlines of one.
 type localConn struct{ *os.File }
 
-func (localConn) LocalAddr() net.Addr  { return &net.UnixAddr{Net: "unix"} }
-func (localConn) RemoteAddr() net.Addr { return &net.UnixAddr{Net: "unix"} }
+// LocalAddr implements net.Conn.
+func (c localConn) LocalAddr() net.Addr { return c.address(unix.Getsockname) }
+
+// RemoteAddr implements net.Conn.
+func (c localConn) RemoteAddr() net.Addr { return c.address(unix.Getpeername) }
+
+// address asks the kernel each time, for hardly anybody asks us. That of a
+// closed socket is empty.
+func (c localConn) address(end func(fd int) (unix.Sockaddr, error)) net.Addr {
+	var at unix.Sockaddr
+	_ = descriptor.Control(c, func(fd int) { at, _ = end(fd) })
+	if tcp, ok := socketAddress(at); ok {
+		return net.TCPAddrFromAddrPort(tcp)
+	}
+	if local, ok := at.(*unix.SockaddrUnix); ok {
+		return &net.UnixAddr{Name: local.Name, Net: "unix"}
+	}
+	return &net.UnixAddr{}
+}
 
 // quickAck acknowledges what has come at once (tcp(7)). Many apps send header
 // and body by two writes without TCP_NODELAY: on a connection that has had

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"reflect"
 	"testing"
 	"time"
@@ -16,9 +17,9 @@ import (
 	"proxy.cgi/cgiproxy/internal/testkit"
 )
 
-// An app that sends its answer in two writes must not wait for the
+// An app that sends its response in two writes must not wait for the
 // acknowledgement of the first. The system delays that by 40 ms once a
-// connection has had some requests and answers, each time: so the fastest of
+// connection has had some requests and responses, each time: so the fastest of
 // the later requests tells, however busy the machine is.
 func TestQuickAck(t *testing.T) {
 	app := testkit.StartApp(t, func(conn net.Conn) {
@@ -44,6 +45,49 @@ func TestQuickAck(t *testing.T) {
 	}
 	if fastest > 30*time.Millisecond {
 		t.Errorf("the fastest of ten requests took %v: the app waited for an acknowledgement", fastest)
+	}
+}
+
+// A connection has the addresses that the kernel gives it, and none once it is
+// closed.
+func TestLocalConnAddresses(t *testing.T) {
+	for _, tt := range []struct{ name, network, address string }{
+		{"IPv4", "tcp", "127.0.0.1:0"},
+		{"IPv6", "tcp", "[::1]:0"},
+		{"unix", "unix", filepath.Join(t.TempDir(), "app.sock")},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			l, err := net.Listen(tt.network, tt.address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			conn, ok, err := dialLocal(tt.network, l.Addr().String(), 0)
+			if err != nil || !ok {
+				t.Fatalf("dialLocal: %v, %v", ok, err)
+			}
+			defer conn.Close()
+			accepted, err := l.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer accepted.Close()
+			for _, end := range []struct{ got, want net.Addr }{
+				{conn.RemoteAddr(), accepted.LocalAddr()},
+				{conn.LocalAddr(), accepted.RemoteAddr()},
+			} {
+				if end.got.Network() != end.want.Network() || tt.network == "tcp" && end.got.String() != end.want.String() {
+					t.Errorf("got %s %s, want %s %s", end.got.Network(), end.got, end.want.Network(), end.want)
+				}
+			}
+			if got := conn.RemoteAddr().String(); got != l.Addr().String() {
+				t.Errorf("the app is at %s, want %s", got, l.Addr())
+			}
+			conn.Close()
+			if got := conn.RemoteAddr(); got.Network() != "" || got.String() != "" {
+				t.Errorf("a closed connection is at %s %s", got.Network(), got)
+			}
+		})
 	}
 }
 

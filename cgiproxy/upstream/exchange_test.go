@@ -111,7 +111,7 @@ func TestExchangeCutUpload(t *testing.T) {
 			})
 			_, err := roundTrip(t.Context(), t, configure(t, append(tt.settings, app.Upstream())...), tt.vars, strings.NewReader(tt.body))
 			if err == nil {
-				t.Fatal("got an answer to half a request")
+				t.Fatal("got a response to half a request")
 			}
 			wantFailure(t, err, tt.status)
 			if sent := <-got; !strings.HasPrefix(tt.longest, sent) {
@@ -119,7 +119,7 @@ func TestExchangeCutUpload(t *testing.T) {
 			}
 		})
 	}
-	t.Run("chunked, the visitor is gone", func(t *testing.T) {
+	t.Run("chunked, the client is gone", func(t *testing.T) {
 		got := make(chan string, 1)
 		app := testkit.StartApp(t, func(conn net.Conn) {
 			testkit.ReadHead(conn)
@@ -129,7 +129,7 @@ func TestExchangeCutUpload(t *testing.T) {
 		cut := io.MultiReader(strings.NewReader("hello"), iotest.ErrReader(io.ErrUnexpectedEOF))
 		_, err := roundTrip(t.Context(), t, configure(t, app.Upstream()), []string{"HTTP_TRANSFER_ENCODING=chunked"}, cut)
 		if err == nil {
-			t.Fatal("got an answer to half a request")
+			t.Fatal("got a response to half a request")
 		}
 		wantFailure(t, err, 400)
 		if sent := <-got; strings.HasSuffix(sent, "0\r\n\r\n") {
@@ -138,9 +138,9 @@ func TestExchangeCutUpload(t *testing.T) {
 	})
 }
 
-// An app may answer before it has read the body. The answer must not wait for
+// An app may answer before it has read the body. The response must not wait for
 // the rest of the upload, and the app gets the rest.
-func TestExchangeEarlyAnswer(t *testing.T) {
+func TestExchangeEarlyResponse(t *testing.T) {
 	got := make(chan string, 1)
 	app := testkit.StartApp(t, func(conn net.Conn) {
 		testkit.ReadHead(conn)
@@ -148,7 +148,7 @@ func TestExchangeEarlyAnswer(t *testing.T) {
 		body, _ := io.ReadAll(conn)
 		got <- string(body)
 	})
-	stdin, visitor := io.Pipe()
+	stdin, client := io.Pipe()
 	resp, err := roundTrip(t.Context(), t, configure(t, app.Upstream()), []string{"CONTENT_LENGTH=10"}, stdin)
 	if err != nil {
 		t.Fatal(err)
@@ -156,7 +156,7 @@ func TestExchangeEarlyAnswer(t *testing.T) {
 	if body, err := io.ReadAll(resp.Body); err != nil || string(body) != "hi" {
 		t.Errorf("got body %q, error %v", body, err)
 	}
-	go io.WriteString(visitor, "0123456789")
+	go io.WriteString(client, "0123456789")
 	resp.Body.Close()
 	if body := <-got; body != "0123456789" {
 		t.Errorf("the app got %q of the upload, want all of it", body)
@@ -164,8 +164,8 @@ func TestExchangeEarlyAnswer(t *testing.T) {
 }
 
 // An app that has answered and closes in the middle of the upload: 401 and 413
-// of many apps. The visitor's body is read to its end all the same, for the
-// web server sends all of it before it reads the answer.
+// of many apps. The client's body is read to its end all the same, for the
+// web server sends all of it before it reads the response.
 func TestExchangeClosedInUpload(t *testing.T) {
 	for _, network := range []string{"tcp", "unix"} {
 		t.Run(network, func(t *testing.T) {
@@ -194,7 +194,7 @@ func TestExchangeClosedInUpload(t *testing.T) {
 	}
 }
 
-// An app that answers and neither reads nor closes must not hold the answer.
+// An app that answers and neither reads nor closes must not hold the response.
 func TestExchangeNeverRead(t *testing.T) {
 	release := make(chan struct{})
 	defer close(release)
@@ -217,9 +217,9 @@ func TestExchangeNeverRead(t *testing.T) {
 	}
 }
 
-func TestExchangeBadAnswer(t *testing.T) {
+func TestExchangeBadResponse(t *testing.T) {
 	for _, tt := range []struct {
-		name, answer, log string
+		name, response, log string
 	}{
 		{"closed at once", "", "closed the connection"},
 		{"closed in the header", "HTTP/1.1 200 OK\r\nX: y", "closed the connection"},
@@ -231,11 +231,11 @@ func TestExchangeBadAnswer(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			app := testkit.StartApp(t, func(conn net.Conn) {
 				testkit.ReadHead(conn)
-				io.WriteString(conn, tt.answer)
+				io.WriteString(conn, tt.response)
 			})
 			_, err := roundTrip(t.Context(), t, configure(t, app.Upstream()), nil, nil)
 			if err == nil {
-				t.Fatalf("%q passes for an answer", tt.answer)
+				t.Fatalf("%q passes for a response", tt.response)
 			}
 			wantFailure(t, err, 502)
 			testkit.WantText(t, explained(err), tt.log)

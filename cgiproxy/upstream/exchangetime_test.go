@@ -14,10 +14,10 @@ import (
 
 func TestExchangeTimeouts(t *testing.T) {
 	tests := []struct {
-		name   string
-		vars   []string
-		answer string
-		log    string
+		name     string
+		vars     []string
+		response string
+		log      string
 	}{
 		{"nothing", nil, "", "HEADER_TIMEOUT"},
 		{"half a header", nil, "HTTP/1.1 200 OK\r\nX: y\r\n", "HEADER_TIMEOUT"},
@@ -31,12 +31,12 @@ func TestExchangeTimeouts(t *testing.T) {
 			defer close(release)
 			app := testkit.StartApp(t, func(conn net.Conn) {
 				testkit.ReadHead(conn)
-				io.WriteString(conn, tt.answer)
+				io.WriteString(conn, tt.response)
 				<-release
 			})
 			_, err := roundTrip(t.Context(), t, configure(t, app.Upstream(), "HEADER_TIMEOUT=30ms"), tt.vars, strings.NewReader(strings.Repeat("x", 16<<20)))
 			if err == nil {
-				t.Fatal("got an answer that the app did not give")
+				t.Fatal("got a response that the app did not give")
 			}
 			wantFailure(t, err, 504)
 			testkit.WantText(t, explained(err), tt.log)
@@ -44,19 +44,19 @@ func TestExchangeTimeouts(t *testing.T) {
 	}
 }
 
-// The time for the header does not run while the visitor still uploads.
+// The time for the header does not run while the client still uploads.
 func TestExchangeSlowUpload(t *testing.T) {
 	app := testkit.StartApp(t, func(conn net.Conn) {
 		testkit.ReadHead(conn)
 		io.ReadFull(conn, make([]byte, 2))
 		io.WriteString(conn, testkit.NoBody)
 	})
-	stdin, visitor := io.Pipe()
+	stdin, client := io.Pipe()
 	const limit = 150 * time.Millisecond
 	go func() {
-		io.WriteString(visitor, "a")
+		io.WriteString(client, "a")
 		time.Sleep(limit * 3 / 2)
-		io.WriteString(visitor, "b")
+		io.WriteString(client, "b")
 	}()
 	resp, err := roundTrip(t.Context(), t, configure(t, app.Upstream(), "HEADER_TIMEOUT="+limit.String()), []string{"CONTENT_LENGTH=2"}, stdin)
 	if err != nil {
@@ -66,7 +66,7 @@ func TestExchangeSlowUpload(t *testing.T) {
 }
 
 // It ends with the header: an upload that ends later does not start it again.
-func TestExchangeSlowAnswer(t *testing.T) {
+func TestExchangeSlowResponse(t *testing.T) {
 	const limit = 50 * time.Millisecond
 	app := testkit.StartApp(t, func(conn net.Conn) {
 		testkit.ReadHead(conn)
@@ -75,13 +75,13 @@ func TestExchangeSlowAnswer(t *testing.T) {
 		time.Sleep(3 * limit)
 		io.WriteString(conn, "i")
 	})
-	stdin, visitor := io.Pipe()
+	stdin, client := io.Pipe()
 	resp, err := roundTrip(t.Context(), t, configure(t, app.Upstream(), "HEADER_TIMEOUT="+limit.String()), []string{"CONTENT_LENGTH=5"}, stdin)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	go io.WriteString(visitor, "hello")
+	go io.WriteString(client, "hello")
 	if body, err := io.ReadAll(resp.Body); err != nil || string(body) != "hi" {
 		t.Errorf("got body %q, error %v, want all of it", body, err)
 	}
@@ -101,7 +101,7 @@ func TestExchangeIdle(t *testing.T) {
 		}
 		_, err = io.ReadAll(resp.Body)
 		if err == nil {
-			t.Errorf("%q passes for a whole answer", start)
+			t.Errorf("%q passes for a whole response", start)
 		} else {
 			wantFailure(t, err, 504)
 			testkit.WantText(t, explained(err), "IDLE_TIMEOUT")
@@ -132,15 +132,15 @@ func TestExchangeNotIdle(t *testing.T) {
 	}
 }
 
-// The visitor leaves: the app sees the end of its connection, also while both
+// The client leaves: the app sees the end of its connection, also while both
 // sides are silent.
 func TestExchangeCancelled(t *testing.T) {
 	for _, tt := range []struct {
-		name   string
-		vars   []string
-		answer string
+		name     string
+		vars     []string
+		response string
 	}{
-		{"before the answer", nil, ""},
+		{"before the response", nil, ""},
 		{"in the header", nil, "HTTP/1.1 200 OK\r\n"},
 		{"in the body", nil, "HTTP/1.1 200 OK\r\n\r\ndata: 1\n\n"},
 		{"in the upload", []string{"CONTENT_LENGTH=10"}, ""},
@@ -150,13 +150,13 @@ func TestExchangeCancelled(t *testing.T) {
 			reached, closed := make(chan struct{}), make(chan struct{})
 			app := testkit.StartApp(t, func(conn net.Conn) {
 				testkit.ReadHead(conn)
-				io.WriteString(conn, tt.answer)
+				io.WriteString(conn, tt.response)
 				close(reached)
 				io.Copy(io.Discard, conn)
 				close(closed)
 			})
-			stdin, visitor := io.Pipe() // silent
-			defer visitor.Close()
+			stdin, client := io.Pipe() // silent
+			defer client.Close()
 			go func() {
 				<-reached
 				leave()
@@ -174,7 +174,7 @@ func TestExchangeCancelled(t *testing.T) {
 	}
 }
 
-// Closing the answer ends the connection also where more would come.
+// Closing the response ends the connection also where more would come.
 func TestExchangeClosed(t *testing.T) {
 	closed := make(chan struct{})
 	app := testkit.StartApp(t, func(conn net.Conn) {

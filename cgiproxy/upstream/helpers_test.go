@@ -41,8 +41,8 @@ func newRequest(cfg *settings.Config, vars ...string) *http.Request {
 	return req
 }
 
-// roundTrip sends a request made of CGI variables, with the body, as the gateway
-// does.
+// roundTrip sends a request made of CGI variables, with the body, as the
+// gateway does.
 func roundTrip(ctx context.Context, t *testing.T, cfg *settings.Config, vars []string, body io.Reader) (*http.Response, error) {
 	t.Helper()
 	req := newRequest(cfg, vars...)

@@ -27,8 +27,8 @@ func checkOwner(conn net.Conn) error {
 	return nil
 }
 
-// An ownerError is a listener that is not ours, or one of which nobody knows
-// whose it is.
+// An ownerError says that the app's listener belongs to another user, or that
+// the system does not tell whose it is.
 type ownerError struct{ err error }
 
 func (e *ownerError) Error() string { return e.err.Error() }

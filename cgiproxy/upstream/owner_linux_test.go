@@ -70,7 +70,7 @@ func TestRequireOwner(t *testing.T) {
 					t.Errorf("the stranger got %d bytes", got)
 				}
 				if err == nil {
-					t.Fatal("got an answer of a stranger")
+					t.Fatal("got a response of a stranger")
 				}
 				wantFailure(t, err, 502)
 				testkit.WantText(t, explained(err), "connect ", "belongs to user 65534 and not to ours, user 0", "CGIPROXY_REQUIRE_OWNER")

@@ -9,8 +9,13 @@ import (
 )
 
 const (
-	maxIdle  = 64              // connections
-	idleTime = 4 * time.Second // Node.js closes them after 5
+	// maxIdle is a choice. It bounds the descriptors of the app and of proxy.cgi
+	// that idle connections take; those beyond it are closed after their response.
+	maxIdle = 64
+
+	// idleTime is below the 5 s after which Node.js closes idle connections, so
+	// that few requests meet one that is being closed (RFC 9112, section 9.5).
+	idleTime = 4 * time.Second
 )
 
 // A pool keeps connections to the app between requests. The zero value is an

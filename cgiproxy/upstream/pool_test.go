@@ -21,10 +21,10 @@ type countingApp struct {
 	conns, requests atomic.Int64
 }
 
-// newCountingApp answers the n-th request of a connection with answers[n-1],
+// newCountingApp answers the n-th request of a connection with responses[n-1],
 // closes the connection where there is none, and repeats the last one where
 // forever is set. A request's body is read where it has a length.
-func newCountingApp(t *testing.T, forever bool, answers ...string) *countingApp {
+func newCountingApp(t *testing.T, forever bool, responses ...string) *countingApp {
 	t.Helper()
 	a := &countingApp{}
 	a.App = testkit.StartApp(t, func(conn net.Conn) {
@@ -38,10 +38,10 @@ func newCountingApp(t *testing.T, forever bool, answers ...string) *countingApp 
 			if strings.Contains(head, "Content-Length: 4\r\n") {
 				io.CopyN(io.Discard, conn, 4)
 			}
-			if i >= len(answers) && !forever {
+			if i >= len(responses) && !forever {
 				return
 			}
-			io.WriteString(conn, answers[min(i, len(answers)-1)])
+			io.WriteString(conn, responses[min(i, len(responses)-1)])
 			if strings.Contains(head, "Connection: close\r\n") {
 				return
 			}
@@ -50,7 +50,7 @@ func newCountingApp(t *testing.T, forever bool, answers ...string) *countingApp 
 	return a
 }
 
-// ask sends a request through the pool and returns the answer's body.
+// ask sends a request through the pool and returns the response's body.
 func ask(t *testing.T, c *Transport, vars ...string) (string, error) {
 	t.Helper()
 	req := newRequest(c.Config, vars...)
@@ -72,14 +72,14 @@ func pooled(t *testing.T, a *testkit.App) *Transport {
 	return keeping(t, a.Upstream(), "HEADER_TIMEOUT=5s")
 }
 
-// A connection is used again after exactly those answers that leave nothing on
-// it.
+// A connection is used again after exactly those responses that leave nothing
+// on it.
 func TestPoolReuse(t *testing.T) {
 	const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 	tests := []struct {
-		name, answer string
-		vars         []string
-		conns        int64 // for three requests
+		name, response string
+		vars           []string
+		conns          int64 // for three requests
 	}{
 		{"length", ok, nil, 1},
 		{"204", "HTTP/1.1 204 No Content\r\n\r\n", nil, 3},
@@ -99,7 +99,7 @@ func TestPoolReuse(t *testing.T) {
 		{"HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", []string{"REQUEST_METHOD=HEAD"}, 3},
 		{"HEAD without a length", "HTTP/1.1 200 OK\r\n\r\n", []string{"REQUEST_METHOD=HEAD"}, 3},
 		{"HEAD with length 0", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", []string{"REQUEST_METHOD=HEAD"}, 1},
-		{"HEAD of a chunked answer", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", []string{"REQUEST_METHOD=HEAD"}, 3},
+		{"HEAD of a chunked response", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", []string{"REQUEST_METHOD=HEAD"}, 3},
 		{"HEAD with both", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n", []string{"REQUEST_METHOD=HEAD"}, 3},
 		{"HEAD with a body all the same", ok, []string{"REQUEST_METHOD=HEAD"}, 3},
 		{"OPTIONS", ok, []string{"REQUEST_METHOD=OPTIONS"}, 1},
@@ -111,7 +111,7 @@ func TestPoolReuse(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			app := newCountingApp(t, true, tt.answer)
+			app := newCountingApp(t, true, tt.response)
 			c := pooled(t, app.App)
 			for range 3 {
 				if body, err := ask(t, c, tt.vars...); err != nil || strings.Contains(body, "evil") {

@@ -12,7 +12,7 @@ import (
 	"proxy.cgi/cgiproxy/internal/testkit"
 )
 
-// A connection that the app closes meanwhile is none of the visitor's concern,
+// A connection that the app closes meanwhile is none of the client's concern,
 // whether that is seen before the request is sent or after it.
 func TestPoolStale(t *testing.T) {
 	const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -30,7 +30,7 @@ func TestPoolStale(t *testing.T) {
 		}
 	})
 	t.Run("closed when asked again", func(t *testing.T) {
-		app := newCountingApp(t, false, ok) // one answer a connection
+		app := newCountingApp(t, false, ok) // one response a connection
 		c := pooled(t, app.App)
 		for range 5 {
 			if body, err := ask(t, c); err != nil || body != "ok" {
@@ -55,7 +55,7 @@ func TestPoolStale(t *testing.T) {
 }
 
 // fillPool puts n connections into the pool that have had a request each.
-func fillPool(t *testing.T, c *Transport, n int, answer string) {
+func fillPool(t *testing.T, c *Transport, n int, response string) {
 	t.Helper()
 	for range n {
 		conn, err := c.connect(t.Context())
@@ -63,7 +63,7 @@ func fillPool(t *testing.T, c *Transport, n int, answer string) {
 			t.Fatal(err)
 		}
 		fmt.Fprint(conn, "GET / HTTP/1.1\r\n\r\n")
-		if _, err := io.CopyN(io.Discard, conn, int64(len(answer))); err != nil {
+		if _, err := io.CopyN(io.Discard, conn, int64(len(response))); err != nil {
 			t.Fatal(err)
 		}
 		c.idle.put(conn)
@@ -99,7 +99,7 @@ func TestPoolRepeatsOnce(t *testing.T) {
 // Where the app has said something, or may still, nothing is sent again.
 func TestPoolNotAgain(t *testing.T) {
 	const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-	t.Run("part of an answer", func(t *testing.T) {
+	t.Run("part of a response", func(t *testing.T) {
 		app := newCountingApp(t, false, ok, "HTTP/1.1 200 OK\r\nConnection: close\r\n")
 		c := pooled(t, app.App)
 		c.Config.HeaderTimeout = 100 * time.Millisecond

@@ -13,6 +13,8 @@ import (
 	"proxy.cgi/cgiproxy/syntax"
 )
 
+// Both limits are a choice. They bound the memory that an app can take, and are
+// far above what web servers accept from a script.
 const (
 	maxHeader = 1 << 20 // bytes of all header sections of one response, 1xx included
 	maxLines  = 1000    // field lines of one header section

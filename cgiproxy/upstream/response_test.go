@@ -13,8 +13,8 @@ import (
 	"proxy.cgi/cgiproxy/internal/testkit"
 )
 
-// parseResponse reads the response that r holds. The error is that of the header
-// or, where there is a response, of the body.
+// parseResponse reads the response that r holds. The error is that of the
+// header or, where there is a response, of the body.
 func parseResponse(r io.Reader, method string) (resp *http.Response, body string, err error) {
 	source := &source{r: r}
 	resp, err = readHeader(bufio.NewReader(source), source, method)
@@ -50,10 +50,10 @@ func TestResponseMalformed(t *testing.T) {
 		t.Run(tt.Name, func(t *testing.T) {
 			resp, _, err := parseResponse(strings.NewReader(tt.Text), "GET")
 			if resp != nil {
-				t.Fatalf("%.200q is the answer %q with %.200q, want an error", tt.Text, resp.Status, resp.Header)
+				t.Fatalf("%.200q is the response %q with %.200q, want an error", tt.Text, resp.Status, resp.Header)
 			}
 			if err == nil {
-				t.Fatalf("%.200q: neither an answer nor an error", tt.Text)
+				t.Fatalf("%.200q: neither a response nor an error", tt.Text)
 			}
 			if errors.Is(err, io.EOF) {
 				t.Errorf("%.200q: the error is %v, which says that all is well", tt.Text, err)
@@ -70,7 +70,7 @@ func TestResponseCut(t *testing.T) {
 				t.Fatalf("%q: %v, want the header", tt.Text, err)
 			}
 			if err == nil {
-				t.Errorf("%q passes for a whole answer", tt.Text)
+				t.Errorf("%q passes for a whole response", tt.Text)
 			}
 			if body != tt.Body {
 				t.Errorf("%q: body %q, want what has come, %q", tt.Text, body, tt.Body)
@@ -130,7 +130,7 @@ func TestResponseHeaderEndless(t *testing.T) {
 			source := &endless{text: tt.repeated}
 			resp, _, err := parseResponse(io.MultiReader(strings.NewReader(tt.start), source), "GET")
 			if resp != nil || err == nil {
-				t.Fatalf("got answer %v, error %v, want an error", resp, err)
+				t.Fatalf("got response %v, error %v, want an error", resp, err)
 			}
 			testkit.WantText(t, explained(err), "header of over 1048576 bytes")
 			if want := maxHeader + 8<<10; source.read > want { // a buffer more
@@ -157,14 +157,14 @@ func TestResponseHeaderLargest(t *testing.T) {
 		{"a byte more", -1, "b", true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			var answer bytes.Buffer
-			answer.WriteString(start)
-			answer.Write(bytes.Repeat([]byte("x"), maxHeader-tt.below-len(start)-len(end)))
-			answer.WriteString(end + tt.body)
-			resp, body, err := parseResponse(&answer, "GET")
+			var response bytes.Buffer
+			response.WriteString(start)
+			response.Write(bytes.Repeat([]byte("x"), maxHeader-tt.below-len(start)-len(end)))
+			response.WriteString(end + tt.body)
+			resp, body, err := parseResponse(&response, "GET")
 			if tt.wantsFailure {
 				if resp != nil || err == nil {
-					t.Fatalf("got answer %v, error %v, want an error", resp, err)
+					t.Fatalf("got response %v, error %v, want an error", resp, err)
 				}
 				return
 			}

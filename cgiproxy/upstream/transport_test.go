@@ -49,7 +49,7 @@ func TestConnectFails(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := roundTrip(t.Context(), t, configure(t, tt.settings...), nil, nil)
 			if err == nil {
-				t.Fatal("got an answer from nowhere")
+				t.Fatal("got a response from nowhere")
 			}
 			wantFailure(t, err, tt.status)
 			testkit.WantText(t, explained(err), tt.log)
@@ -93,7 +93,7 @@ func TestConnectRetryEnds(t *testing.T) {
 	_, err := roundTrip(t.Context(), t, configure(t, "UPSTREAM=unix:"+missing, "CONNECT_RETRY=250ms"), nil, nil)
 	took := time.Since(start)
 	if err == nil {
-		t.Fatal("got an answer from nowhere")
+		t.Fatal("got a response from nowhere")
 	}
 	wantFailure(t, err, 502)
 	if took < retryPause || took > 5*time.Second {
@@ -146,7 +146,7 @@ func TestTLS(t *testing.T) {
 			resp, err := roundTrip(t.Context(), t, configure(t, settings...), []string{"REQUEST_URI=/a"}, nil)
 			if tt.status != 0 {
 				if err == nil {
-					t.Fatalf("got an answer, want status %d", tt.status)
+					t.Fatalf("got a response, want status %d", tt.status)
 				}
 				wantFailure(t, err, tt.status)
 				testkit.WantText(t, explained(err), tt.log)
@@ -157,7 +157,7 @@ func TestTLS(t *testing.T) {
 			}
 			defer resp.Body.Close()
 			if body, err := io.ReadAll(resp.Body); err != nil || string(body) != "example.com /base/a" {
-				t.Errorf("got %q, error %v, want the visitor's Host and the target", body, err)
+				t.Errorf("got %q, error %v, want the client's Host and the target", body, err)
 			}
 		})
 	}

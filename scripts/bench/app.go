@@ -124,8 +124,8 @@ func (appHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// page is of the size of a small page or a JSON answer, and ends so that a cut
-// one does not look whole.
+// page is of the size of a small page or a JSON response, and ends so that a
+// cut one does not look whole.
 var page = strings.Repeat("<p>A page of some four thousand bytes.</p>\n", 96) + pageEnd
 
 const (

@@ -55,7 +55,7 @@ func TestYardsticks(t *testing.T) {
 	}
 	for _, p := range fast {
 		t.Run(p.name, func(t *testing.T) {
-			head, body, err := readAnswer(strings.NewReader(askFastCGI(t, p, request{target: "/page"})))
+			head, body, err := readResponse(strings.NewReader(askFastCGI(t, p, request{target: "/page"})))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -66,7 +66,7 @@ func TestYardsticks(t *testing.T) {
 	}
 }
 
-// A wrong answer of any kind is noticed.
+// A wrong response of any kind is noticed.
 func TestChecks(t *testing.T) {
 	const head = "Status: 200 OK\r\nX: y\r\n\r\n"
 	whole, err := io.ReadAll(&pattern{length: 1000 * kib})
@@ -76,9 +76,9 @@ func TestChecks(t *testing.T) {
 	moved := append(append([]byte{}, whole[kib:]...), whole[:kib]...)
 	digests := patternDigest(1000 * kib)
 	tests := []struct {
-		name, answer string
-		check        func(io.Reader) error
-		ok           bool
+		name, response string
+		check          func(io.Reader) error
+		ok             bool
 	}{
 		{"page", head + page, wantBody(page), true},
 		{"page cut", head + page[:len(page)-1], wantBody(page), false},
@@ -92,7 +92,7 @@ func TestChecks(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if err := tt.check(strings.NewReader(tt.answer)); (err == nil) != tt.ok {
+			if err := tt.check(strings.NewReader(tt.response)); (err == nil) != tt.ok {
 				t.Errorf("got %v, want no error: %t", err, tt.ok)
 			}
 		})

@@ -1,6 +1,6 @@
 package main
 
-// Growing crowds: one site, more and more visitors at once.
+// Growing crowds: one site, more and more clients at once.
 
 import "fmt"
 

@@ -17,9 +17,9 @@ const (
 	streamPause  = 10 * time.Millisecond
 )
 
-// A stream is what one visitor saw of an event stream.
+// A stream is what one client saw of an event stream.
 type stream struct {
-	first  float64   // milliseconds until the first byte of the answer
+	first  float64   // milliseconds until the first byte of the response
 	delays []float64 // milliseconds of each event on its way
 }
 

@@ -23,7 +23,7 @@ const (
 )
 
 // askFastCGI starts the program as mod_fcgid does, with a listening socket as
-// descriptor 0, and returns its answer to one request.
+// descriptor 0, and returns its response to one request.
 func askFastCGI(t *testing.T, p *program, r request) string {
 	t.Helper()
 	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(t.TempDir(), "socket"), Net: "unix"})
@@ -63,11 +63,11 @@ func askFastCGI(t *testing.T, p *program, r request) string {
 	if _, err := conn.Write(out.Bytes()); err != nil {
 		t.Fatal(err)
 	}
-	answer, err := readRecords(conn)
+	response, err := readRecords(conn)
 	if err != nil {
-		t.Fatalf("after %q: %v", answer, err)
+		t.Fatalf("after %q: %v", response, err)
 	}
-	return answer
+	return response
 }
 
 func record(out *bytes.Buffer, kind byte, content []byte) {

@@ -1,6 +1,6 @@
 package main
 
-// How cost grows: with the body's size, the number of fields and of visitors.
+// How cost grows: with the body's size, the number of fields and of clients.
 
 import (
 	"fmt"
@@ -95,7 +95,7 @@ func (b *bench) reportBodies(times map[bodyKey]float64, peaks map[bodyKey]int64)
 	}
 }
 
-// fieldCounts are numbers of fields of both the request and the answer. Under
+// fieldCounts are numbers of fields of both the request and the response. Under
 // suEXEC some 250 variables is all there can be.
 var fieldCounts = []int{1, 10, 50, 100, 200}
 

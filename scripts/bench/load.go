@@ -24,7 +24,7 @@ var (
 	wrkFailure = regexp.MustCompile(`(?m)^\s*(Socket errors|Non-2xx).*`)
 )
 
-// A crowd is how the visitors come.
+// A crowd is how the clients come.
 //
 // Budgets are for requests with a connection each. Before Apache reads the next
 // request from one that is kept, it looks whether the CGI process is gone, and

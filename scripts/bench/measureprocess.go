@@ -41,7 +41,7 @@ func (b *bench) measureProcess() error {
 	return nil
 }
 
-// wantPage returns the check of the program's answer.
+// wantPage returns the check of the program's response.
 func (p *program) wantPage() func(io.Reader) error {
 	if !p.asks {
 		return wantBody("hello\n")

@@ -54,7 +54,7 @@ func (g *gauge) look(pid int) {
 }
 
 // A snapshot is one process looked at twice: while it waits for the app, and
-// when it has the answer and cannot write it.
+// when it has the response and cannot write it.
 type snapshot struct{ peak, threads int64 }
 
 const (
@@ -73,7 +73,7 @@ func (p *program) snapshot() (snapshot, error) {
 	_, threads := procStatus(c.process.Pid)
 	time.Sleep(settleTime)
 	peak, _ := procStatus(c.process.Pid)
-	_, _, readErr := readAnswer(skipFiller(c.stdout))
+	_, _, readErr := readResponse(skipFiller(c.stdout))
 	if _, err := c.wait(); err != nil || readErr != nil || peak == 0 {
 		return snapshot{}, fmt.Errorf("%s: no look at it: %v, %v", p.name, readErr, err)
 	}

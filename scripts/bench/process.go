@@ -119,7 +119,8 @@ func (c *child) wait() (usage, error) {
 	return u, nil
 }
 
-// run runs the program for one request. consume gets the answer, header first.
+// run runs the program for one request. consume gets the response, header
+// first.
 func (p *program) run(ctx context.Context, r request, consume func(io.Reader) error) (usage, error) {
 	u, err := p.runOnce(ctx, r, consume)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"proxy.cgi/cgiproxy/e2e/webserver"
 )
 
-// The ways an answer comes.
+// The ways a response comes.
 const (
 	viaCGI   = "mod_cgid"
 	viaFCGI  = "mod_fcgid"
@@ -27,7 +27,7 @@ type target struct {
 	name, via  string
 	url        string // of its folder, with a slash
 	executable string // as /proc shows it, "" for Apache itself
-	asks       bool   // the app; else the answer is its own
+	asks       bool   // the app; else the response is its own
 }
 
 // A site is the running Apache.
@@ -64,7 +64,7 @@ FcgidInitialEnv UPSTREAM %[1]s
 
 const fcgidModule = "/usr/lib/apache2/modules/mod_fcgid.so"
 
-// openSite starts Apache and asks each way once for its answer.
+// openSite starts Apache and asks each way once for its response.
 func openSite(b *bench) (*site, error) {
 	config := fmt.Sprintf(siteConfig, b.app.addr)
 	_, noFCGI := os.Stat(fcgidModule)
@@ -96,7 +96,7 @@ func openSite(b *bench) (*site, error) {
 }
 
 // add gives a program its folder, and takes it into the comparison if its
-// answer is right.
+// response is right.
 func (s *site) add(b *bench, p *program, via string) error {
 	if p == nil {
 		return nil // skipped by name already
@@ -190,7 +190,7 @@ func (t *target) check() error {
 		want = page
 	}
 	if err == nil && (resp.StatusCode != http.StatusOK || string(body) != want) {
-		err = fmt.Errorf("answer %s, %.80q", resp.Status, body)
+		err = fmt.Errorf("response %s, %.80q", resp.Status, body)
 	}
 	return err
 }

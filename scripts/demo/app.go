@@ -1,7 +1,7 @@
 package main
 
 // The demo app. It answers at any path it knows by the first segment, and tells
-// in each answer what of the request has reached it.
+// in each response what of the request has reached it.
 
 import (
 	"bytes"

@@ -66,7 +66,7 @@ func start(t *testing.T) string {
 	return "http://" + d.public.Addr().String()
 }
 
-// client shows answers as they are: nothing unpacked, no redirect followed.
+// client shows responses as they are: nothing unpacked, no redirect followed.
 var client = &http.Client{
 	Transport:     &http.Transport{DisableCompression: true, DisableKeepAlives: true},
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -167,7 +167,7 @@ func TestUpload(t *testing.T) {
 	}
 }
 
-func TestAnswers(t *testing.T) {
+func TestResponses(t *testing.T) {
 	base := start(t)
 	tests := []struct {
 		name, method, target, status, field string
@@ -219,7 +219,7 @@ func TestEventsAreNotHeldBack(t *testing.T) {
 	}
 }
 
-func TestAppLearnsThatTheVisitorLeft(t *testing.T) {
+func TestAppLearnsThatTheClientLeft(t *testing.T) {
 	base := start(t)
 	res := do(t, base, "GET", "/hold?test", nil, nil)
 	io.ReadFull(res.Body, make([]byte, 1))
@@ -250,7 +250,7 @@ func TestOpenErrors(t *testing.T) {
 	}
 }
 
-// After Ctrl-C, or SIGTERM, nothing is left: not even a proxy.cgi whose visitor
+// After Ctrl-C, or SIGTERM, nothing is left: not even a proxy.cgi whose client
 // and app are both silent.
 func TestSignal(t *testing.T) {
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {

@@ -32,7 +32,7 @@ func (l lighttpd) setup(s *Server, o Options) ([]command, error) {
 
 // config leaves out server.errorlog: the log is then stderr, which
 // programs share. It sets stream-response-body, or lighttpd would hold back an
-// answer until it is whole. Request bodies it holds back, as it does unless
+// response until it is whole. Request bodies it holds back, as it does unless
 // stream-request-body is set: programs then get a length for chunked ones.
 func (l lighttpd) config(s *Server, o Options) string {
 	script, programs := "proxy.cgi", `cgi.assign = (".cgi" => "")`

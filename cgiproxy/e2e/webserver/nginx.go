@@ -26,7 +26,7 @@ func nginxFcgiwrap(s *Server, o Options) ([]command, error) {
 	if err != nil {
 		return nil, err
 	}
-	// NO_BUFFERING is for fcgiwrap, which holds back an answer as well.
+	// NO_BUFFERING is for fcgiwrap, which holds back a response as well.
 	pass := "fastcgi_param NO_BUFFERING 1;\n\t\t\tfastcgi_pass unix:" + s.path("fcgiwrap.sock") + ";"
 	server, err := startNginx(s, "", nginxLocations(o.Folders, "proxy.cgi", pass), o)
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 // Stop ends what the server started, also what has left its session, and says
 // so.
 func TestStop(t *testing.T) {
-	// The answer has its end, and a process id, once the session is left.
+	// The response has its end, and a process id, once the session is left.
 	const daemon = `#!/bin/sh
 printf 'Content-Type: text/plain\r\n\r\n'
 setsid sh -c 'echo $$; exec sleep 1000 >/dev/null 2>&1' </dev/null &

@@ -79,8 +79,8 @@ static void send_request(int app) {
 	}
 }
 
-/* copy_answer writes "Status:" over the end of "HTTP/1.1"; the rest stays. */
-static void copy_answer(int app) {
+/* copy_response writes "Status:" over the end of "HTTP/1.1"; the rest stays. */
+static void copy_response(int app) {
 	ssize_t n;
 	for (used = 0; used < sizeof buf && !memchr(buf, ' ', used); used += n)
 		if ((n = read(app, buf + used, sizeof buf - used)) <= 0) exit(1);
@@ -95,6 +95,6 @@ static void copy_answer(int app) {
 int main(void) {
 	int app = dial(getenv("UPSTREAM"));
 	send_request(app);
-	copy_answer(app);
+	copy_response(app);
 	return 0;
 }

@@ -1,5 +1,5 @@
 <?php
-// A CGI reverse proxy in PHP: curl, body and answer streamed.
+// A CGI reverse proxy in PHP: curl, body and response streamed.
 $headers = ['Expect:', 'X-Forwarded-For: ' . $_SERVER['REMOTE_ADDR']];
 foreach (getallheaders() as $name => $value) {
     if (strcasecmp($name, 'Connection') !== 0 && $value !== '') {

@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# A CGI reverse proxy in Perl: HTTP::Tiny, body and answer streamed.
+# A CGI reverse proxy in Perl: HTTP::Tiny, body and response streamed.
 use strict;
 use warnings;
 use HTTP::Tiny;
@@ -17,11 +17,11 @@ binmode STDIN;
 binmode STDOUT;
 my $started;
 sub start {
-    my ($answer) = @_;
+    my ($response) = @_;
     return if $started++;
-    print "Status: $answer->{status} $answer->{reason}\r\n";
-    for my $name (grep { !/^(?:connection|transfer-encoding)$/ } keys %{ $answer->{headers} }) {
-        my $value = $answer->{headers}{$name};
+    print "Status: $response->{status} $response->{reason}\r\n";
+    for my $name (grep { !/^(?:connection|transfer-encoding)$/ } keys %{ $response->{headers} }) {
+        my $value = $response->{headers}{$name};
         print "$name: $_\r\n" for ref $value ? @$value : $value;
     }
     print "\r\n";
@@ -29,7 +29,7 @@ sub start {
 
 my %options = (headers => \%headers, data_callback => sub { start($_[1]); print $_[0] });
 $options{content} = sub { read STDIN, my $piece, 65536; $piece } if $ENV{CONTENT_LENGTH};
-my $answer = HTTP::Tiny->new(max_redirect => 0, keep_alive => 0)
+my $response = HTTP::Tiny->new(max_redirect => 0, keep_alive => 0)
     ->request($ENV{REQUEST_METHOD}, "http://$ENV{UPSTREAM}$ENV{REQUEST_URI}", \%options);
-start($answer);
-print $answer->{content} // '';    # of other than 2xx, which are not streamed
+start($response);
+print $response->{content} // '';    # of other than 2xx, which are not streamed

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A CGI reverse proxy in Python: http.client, body and answer streamed."""
+"""A CGI reverse proxy in Python: http.client, body and response streamed."""
 import http.client
 import os
 import shutil
@@ -16,12 +16,12 @@ body = sys.stdin.buffer if env.get("CONTENT_LENGTH") else None
 
 app = http.client.HTTPConnection(env["UPSTREAM"], timeout=60)
 app.request(env["REQUEST_METHOD"], env["REQUEST_URI"], body, headers)
-answer = app.getresponse()
+response = app.getresponse()
 
 out = sys.stdout.buffer
-out.write(f"Status: {answer.status} {answer.reason}\r\n".encode("latin-1"))
-for name, value in answer.getheaders():
+out.write(f"Status: {response.status} {response.reason}\r\n".encode("latin-1"))
+for name, value in response.getheaders():
     if name.lower() not in ("connection", "transfer-encoding"):
         out.write(f"{name}: {value}\r\n".encode("latin-1"))
 out.write(b"\r\n")
-shutil.copyfileobj(answer, out)
+shutil.copyfileobj(response, out)

@@ -3,10 +3,11 @@
 // "RewriteRule ^ proxy.cgi [L]".
 //
 // It is not built on net/http/cgi.Handler, which cannot be put right from the
-// outside: it hides the exit status, so that a cut answer looks whole; it waits
-// to write before it notices that the visitor left; it refuses chunked bodies
-// and header lines of 1 KiB; it parses and rewrites REQUEST_URI; it holds back
-// what io.Copy has not filled a buffer with; and it loses the reason phrase.
+// outside: it hides the exit status, so that a cut response looks whole; it
+// waits to write before it notices that the client left; it refuses chunked
+// bodies and header lines of 1 KiB; it parses and rewrites REQUEST_URI; it
+// holds back what io.Copy has not filled a buffer with; and it loses the reason
+// phrase.
 package cgihost
 
 import (
@@ -74,7 +75,7 @@ func Serve(ctx context.Context, l net.Listener, s Script) error {
 }
 
 // ServeHTTP runs the program for one request. The program's own reason phrase
-// reaches the visitor only under [Serve].
+// reaches the client only under [Serve].
 func (s Script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	stderr := s.Stderr
 	if stderr == nil {
@@ -86,17 +87,17 @@ func (s Script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		path = s.Path
 	}
 	// net/http would otherwise read the rest of the body before the first byte
-	// of an answer goes out, and hold up an early 413.
+	// of a response goes out, and hold up an early 413.
 	http.NewResponseController(w).EnableFullDuplex()
 
-	// The context ends when the visitor leaves, also while both sides are silent.
+	// The context ends when the client leaves, also while both sides are silent.
 	cmd := exec.CommandContext(r.Context(), path)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = killAfter
 	cmd.Dir = filepath.Dir(path)
 	cmd.Env = environ(r, path, s.Env)
 	cmd.Stderr = stderr
-	out := &answer{w: w, r: r}
+	out := &response{w: w, r: r}
 	cmd.Stdout = out
 	stdin, err := cmd.StdinPipe() // as cmd.Stdin, Wait would wait for an unread body
 	if err == nil {
@@ -111,7 +112,7 @@ func (s Script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case r.Context().Err() != nil:
-		panic(http.ErrAbortHandler) // the visitor left, or the server is ending
+		panic(http.ErrAbortHandler) // the client left, or the server is ending
 	case !out.begun:
 		if err == nil {
 			err = errors.New("exit status 0")
@@ -119,7 +120,7 @@ func (s Script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		logger.Printf("%s: end of script output before headers: %v", path, err)
 		http.Error(w, "500 internal server error", http.StatusInternalServerError)
 	case err != nil:
-		// The answer was cut short. Returning would end the chunked body as if
+		// The response was cut short. Returning would end the chunked body as if
 		// it were whole; cut the connection instead, so that it shows.
 		logger.Printf("%s: answer cut short: %v", path, err)
 		panic(http.ErrAbortHandler)

@@ -74,7 +74,7 @@ func serve(t *testing.T) (addr string, end func()) {
 	return l.Addr().String(), end
 }
 
-// exchange sends the request as it is and reads one answer.
+// exchange sends the request as it is and reads one response.
 func exchange(t *testing.T, addr, request string) (*http.Response, net.Conn) {
 	t.Helper()
 	c, err := net.DialTimeout("tcp", addr, 5*time.Second)
@@ -105,7 +105,7 @@ func TestEnvironment(t *testing.T) {
 		{"host", "GET /" + host + "\r\n", "HTTP_HOST=example.org:81", ""},
 		{"server name", "GET /" + host + "\r\n", "SERVER_NAME=example.org", ""},
 		{"script", "GET /" + host + "\r\n", "SCRIPT_NAME=/" + filepath.Base(exe), ""},
-		{"visitor", "GET /" + host + "\r\n", "REMOTE_ADDR=127.0.0.1", "HTTPS="},
+		{"client", "GET /" + host + "\r\n", "REMOTE_ADDR=127.0.0.1", "HTTPS="},
 		{"extra", "GET /" + host + "\r\n", "EXTRA=yes", "SECRET_OF_THE_PARENT="},
 		{"repeated field", "GET /" + host + "X-A: 1\r\nX-A: 2\r\n\r\n", "HTTP_X_A=1, 2", ""},
 		{"underscore", "GET /" + host + "X_A: 1\r\n\r\n", "REQUEST_METHOD=GET", "HTTP_X_A="},
@@ -133,7 +133,7 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
-func TestAnswer(t *testing.T) {
+func TestResponse(t *testing.T) {
 	addr, _ := serve(t)
 	const tail = " HTTP/1.1\r\nHost: example.org\r\n"
 	tests := []struct {
@@ -144,7 +144,7 @@ func TestAnswer(t *testing.T) {
 		{"exit status 1 cuts the connection", "GET /cut" + tail + "\r\n", "200 OK", false},
 		{"no output", "GET /nothing" + tail + "\r\n", "500 Internal Server Error", true},
 		{"status that is no number", "GET /broken" + tail + "\r\n", "500 Internal Server Error", true},
-		{"answer before the body has come", "POST /unread" + tail + "Content-Length: 9999999\r\n\r\nabc", "413 Content Too Large", true},
+		{"response before the body has come", "POST /unread" + tail + "Content-Length: 9999999\r\n\r\nabc", "413 Content Too Large", true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -159,10 +159,10 @@ func TestAnswer(t *testing.T) {
 	}
 }
 
-// A program that neither reads nor writes must end when its visitor leaves, and
+// A program that neither reads nor writes must end when its client leaves, and
 // when the server ends.
 func TestNothingIsLeft(t *testing.T) {
-	for _, who := range []string{"visitor", "server"} {
+	for _, who := range []string{"client", "server"} {
 		t.Run(who, func(t *testing.T) {
 			addr, end := serve(t)
 			res, conn := exchange(t, addr, "GET /silent HTTP/1.1\r\nHost: example.org\r\n\r\n")
@@ -173,7 +173,7 @@ func TestNothingIsLeft(t *testing.T) {
 			}
 			var pid int
 			fmt.Sscan(line, &pid)
-			if who == "visitor" {
+			if who == "client" {
 				conn.Close()
 			} else {
 				end()

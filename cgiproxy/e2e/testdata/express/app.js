@@ -20,7 +20,7 @@ app.use(session({
 app.get('/', (req, res) => res.send('home'));
 app.get('/login', (req, res) => res.send('who are you?'));
 
-// Back to where the visitor was, with a session of its own against fixation.
+// Back to where the client was, with a session of its own against fixation.
 app.post('/login', express.urlencoded(), (req, res, next) => {
   const { user } = req.body;
   req.session.regenerate((err) => {
@@ -50,7 +50,7 @@ app.post('/upload', multer().single('file'), (req, res) => {
 
 app.get('/file', (req, res) => res.sendFile('package-lock.json', { root: __dirname }));
 
-// What is posted goes to all who listen; the answer says how many they are.
+// What is posted goes to all who listen; the response says how many they are.
 const events = new EventEmitter();
 app.get('/events', (req, res) => {
   const send = (text) => res.write(`data: ${text}\n\n`);

@@ -29,17 +29,17 @@ func main() {
 		writeAll(fd, buf[:n])
 		left -= n
 	}
-	copyAnswer(fd)
+	copyResponse(fd)
 }
 
-// copyAnswer makes the status line a Status field, and copies the rest.
-func copyAnswer(fd int) {
+// copyResponse makes the status line a Status field, and copies the rest.
+func copyResponse(fd int) {
 	out := append(make([]byte, 0, len(buf)+8), "Status: "...)
 	const version = len("HTTP/1.1 ")
 	for first := true; ; first = false {
 		n, err := syscall.Read(fd, buf[:])
 		if err != nil || first && n < version {
-			fail("no answer")
+			fail("no response")
 		}
 		if n == 0 {
 			return

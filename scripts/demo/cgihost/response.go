@@ -16,42 +16,42 @@ import (
 	"sync/atomic"
 )
 
-// maxHead bounds the header of a program's answer, in bytes.
+// maxHead bounds the header of a program's response, in bytes.
 const maxHead = 1 << 20
 
-// An answer is the standard output of the program. It takes the header until
+// A response is the standard output of the program. It takes the header until
 // the blank line, then passes on every piece of the body at once.
-type answer struct {
+type response struct {
 	w     http.ResponseWriter
 	r     *http.Request
 	head  []byte
 	begun bool // the header is complete and was sent
 }
 
-func (a *answer) Write(p []byte) (int, error) {
+func (resp *response) Write(p []byte) (int, error) {
 	body := p
-	if !a.begun {
-		a.head = append(a.head, p...)
-		end := headEnd(a.head)
+	if !resp.begun {
+		resp.head = append(resp.head, p...)
+		end := headEnd(resp.head)
 		if end < 0 {
-			if len(a.head) > maxHead {
+			if len(resp.head) > maxHead {
 				return 0, fmt.Errorf("header of the answer: more than %d bytes", maxHead)
 			}
 			return len(p), nil
 		}
-		if err := a.begin(a.head[:end]); err != nil {
+		if err := resp.begin(resp.head[:end]); err != nil {
 			return 0, err
 		}
-		body = a.head[end:]
+		body = resp.head[end:]
 	}
 	if len(body) > 0 {
-		_, err := a.w.Write(body)
+		_, err := resp.w.Write(body)
 		if err != nil && !errors.Is(err, http.ErrBodyNotAllowed) { // of a HEAD, 204 or 304
 			return 0, err
 		}
 	}
 	// net/http collects 4 KiB before it writes; a live stream has smaller pieces.
-	http.NewResponseController(a.w).Flush()
+	http.NewResponseController(resp.w).Flush()
 	return len(p), nil
 }
 
@@ -68,8 +68,8 @@ func headEnd(b []byte) int {
 }
 
 // begin sends the header. There is no internal redirect for a Location without
-// a Status (RFC 3875, section 6.2.2): it goes to the visitor as it is.
-func (a *answer) begin(head []byte) error {
+// a Status (RFC 3875, section 6.2.2): it goes to the client as it is.
+func (resp *response) begin(head []byte) error {
 	fields, err := textproto.NewReader(bufio.NewReader(bytes.NewReader(head))).ReadMIMEHeader()
 	if err != nil {
 		return fmt.Errorf("header of the answer: %w", err)
@@ -83,7 +83,7 @@ func (a *answer) begin(head []byte) error {
 	} else if fields.Get("Location") != "" {
 		code = http.StatusFound
 	}
-	header := a.w.Header()
+	header := resp.w.Header()
 	header["Content-Type"] = nil // or net/http guesses one where the program gave none
 	for name, values := range fields {
 		switch name {
@@ -92,11 +92,11 @@ func (a *answer) begin(head []byte) error {
 			header[name] = values
 		}
 	}
-	if c, ok := a.r.Context().Value(statusKey{}).(*statusConn); ok && status != "" {
+	if c, ok := resp.r.Context().Value(statusKey{}).(*statusConn); ok && status != "" {
 		c.status.Store(&status)
 	}
-	a.w.WriteHeader(code)
-	a.begun = true
+	resp.w.WriteHeader(code)
+	resp.begun = true
 	return nil
 }
 

@@ -1,6 +1,6 @@
 package main
 
-// The answers that tend to break behind a bad proxy, one handler each.
+// The responses that tend to break behind a bad proxy, one handler each.
 
 import (
 	"bytes"
@@ -26,7 +26,7 @@ func events(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// pause waits, and reports whether the visitor is still there.
+// pause waits, and reports whether the client is still there.
 func pause(r *http.Request, d time.Duration) bool {
 	select {
 	case <-time.After(d):
@@ -36,7 +36,7 @@ func pause(r *http.Request, d time.Duration) bool {
 	}
 }
 
-// slow lets the visitor wait for the header.
+// slow lets the client wait for the header.
 func slow(w http.ResponseWriter, r *http.Request) {
 	if pause(r, 3*time.Second) {
 		io.WriteString(w, "at last")
@@ -129,15 +129,15 @@ func websocket(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// departures notes which visitors have left.
-type departures struct{ seen sync.Map } // query -> chan struct{}, filled when the visitor left
+// departures notes which clients have left.
+type departures struct{ seen sync.Map } // query -> chan struct{}, filled when the client left
 
 func (d *departures) of(r *http.Request) chan struct{} {
 	gone, _ := d.seen.LoadOrStore(r.URL.RawQuery, make(chan struct{}, 1))
 	return gone.(chan struct{})
 }
 
-// hold begins an answer and then is silent until the visitor leaves.
+// hold begins a response and then is silent until the client leaves.
 func (d *departures) hold(w http.ResponseWriter, r *http.Request) {
 	io.WriteString(w, "waiting")
 	http.NewResponseController(w).Flush()
@@ -151,7 +151,7 @@ func (d *departures) hold(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// held tells within five seconds whether the visitor of hold has left.
+// held tells within five seconds whether the client of hold has left.
 func (d *departures) held(w http.ResponseWriter, r *http.Request) {
 	defer d.seen.Delete(r.URL.RawQuery)
 	select {

@@ -12,11 +12,11 @@ import (
 	"time"
 )
 
-// A caller is a visitor who looks at his answer in two steps.
+// A caller is a client that looks at its response in two steps.
 type caller struct {
 	net.Conn
 	r    *bufio.Reader
-	left bool // he has closed the connection
+	left bool // it has closed the connection
 	got  visited
 }
 
@@ -32,8 +32,8 @@ func call(t *testing.T, addr, raw string) *caller {
 	return &caller{Conn: conn, r: bufio.NewReader(conn)}
 }
 
-// part returns the first n bytes of the answer's body, without a look at the
-// answer where that is 0.
+// part returns the first n bytes of the response's body, without a look at the
+// response where that is 0.
 func (c *caller) part(n int) (string, error) {
 	if n == 0 {
 		return "", nil
@@ -47,8 +47,8 @@ func (c *caller) part(n int) (string, error) {
 	return string(part[:n]), c.got.err
 }
 
-// view sends the rest of the request, reads the rest of the answer and returns
-// what it looks like: "200", "200 cut", or "nothing" for no answer.
+// view sends the rest of the request, reads the rest of the response and
+// returns what it looks like: "200", "200 cut", or "nothing" for no response.
 func (c *caller) view(rest string) string {
 	if c.left {
 		return ""

@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// readAnswer reads a whole CGI answer.
-func readAnswer(r io.Reader) (head, body string, err error) {
+// readResponse reads a whole CGI response.
+func readResponse(r io.Reader) (head, body string, err error) {
 	text, err := io.ReadAll(r)
 	if err != nil {
 		return "", "", err
@@ -24,21 +24,21 @@ func readAnswer(r io.Reader) (head, body string, err error) {
 	return head, body, nil
 }
 
-// wantBody returns a check of a small answer's body.
+// wantBody returns a check of a small response's body.
 func wantBody(want string) func(io.Reader) error {
 	return func(r io.Reader) error {
-		head, body, err := readAnswer(r)
+		head, body, err := readResponse(r)
 		if err != nil {
 			return err
 		}
 		if body != want || strings.Contains(head, "\nStatus: 5") || strings.HasPrefix(head, "Status: 5") {
-			return fmt.Errorf("wrong answer: %.300q, %.100q", head, body)
+			return fmt.Errorf("wrong response: %.300q, %.100q", head, body)
 		}
 		return nil
 	}
 }
 
-// wantDigest returns a check of a large answer's body.
+// wantDigest returns a check of a large response's body.
 func wantDigest(want string) func(io.Reader) error {
 	return func(r io.Reader) error {
 		buffered := bufio.NewReaderSize(r, transferBuffer)
@@ -59,7 +59,7 @@ func wantDigest(want string) func(io.Reader) error {
 	}
 }
 
-// skipFiller drops what fill put before the answer.
+// skipFiller drops what fill put before the response.
 func skipFiller(r io.Reader) io.Reader {
 	buffered := bufio.NewReaderSize(r, 64*kib)
 	for {
