@@ -122,6 +122,11 @@ func splitTarget(raw string) (path, query string, err error) {
 	if !strings.HasPrefix(path, "/") { // an absolute-form without a path
 		path = "/" + path
 	}
+	if strings.Contains(path, "#") {
+		// nginx and lighttpd, and Apache told to be lenient, decide by what is
+		// before it: "/open#/../admin" is "/open" for them.
+		return "", "", badRequest("path %q has a number sign", path)
+	}
 	return path, query, nil
 }
 
@@ -141,11 +146,11 @@ func cutAbsoluteForm(raw string) (rest, authority string, ok bool) {
 
 // removeDotSegments resolves "." and "..", also encoded, as the web server did
 // before it decided that the client may have this path: the app must not be
-// asked for another one. Apache, lighttpd and nginx merge slashes first, so
-// ".." takes away empty segments too; a path without dot segments keeps them.
+// asked for another one. A path without dot segments keeps its empty segments.
 //
 // An encoded slash next to a dot segment is 400, for Apache takes it as part of
-// a name and the others as a separator.
+// a name and the others as a separator; and so is ".." behind an empty segment:
+// servers merge slashes first, unless they are told not to.
 func removeDotSegments(path string) (string, error) {
 	if !strings.Contains(path, ".") && !containsFold(path, "%2e") {
 		return path, nil
@@ -161,8 +166,8 @@ func removeDotSegments(path string) (string, error) {
 			kept = append(kept, segment)
 			continue
 		case dots == "..":
-			for len(kept) > 0 && kept[len(kept)-1] == "" {
-				kept = kept[:len(kept)-1]
+			if len(kept) > 0 && kept[len(kept)-1] == "" {
+				return "", badRequest("path %q has a dot segment next to an empty one", path)
 			}
 			if len(kept) > 0 {
 				if containsFold(kept[len(kept)-1], "%2f") {
@@ -206,19 +211,28 @@ func hidesDotSegment(segment string) bool {
 
 // removeScriptName takes the script's name out of a URL that names it:
 // /sub/proxy.cgi/x is /sub/x for the app, as in the article that started this.
+// Where pages are for proxy.fcgi and uploads for proxy.cgi beside it, the URL
+// may name the one and reach the other.
 func removeScriptName(path string, env Environ) string {
+	script := env["SCRIPT_NAME"]
 	if _, name := env.scriptFolder(); name == "" {
 		return path
 	}
-	script, rest, ok := cutPathPrefix(path, env["SCRIPT_NAME"])
-	if !ok {
-		return path
+	other := strings.TrimSuffix(script, ".fcgi") + ".cgi"
+	if strings.HasSuffix(script, ".cgi") {
+		other = strings.TrimSuffix(script, ".cgi") + ".fcgi"
 	}
-	folder := script[:strings.LastIndexByte(script, '/')]
-	if rest == "" {
-		rest = "/"
+	for _, script := range [...]string{script, other} {
+		named, rest, ok := cutPathPrefix(path, script)
+		if !ok {
+			continue
+		}
+		if rest == "" {
+			rest = "/"
+		}
+		return named[:strings.LastIndexByte(named, '/')] + rest
 	}
-	return folder + rest
+	return path
 }
 
 // cutPathPrefix splits a path after the segments of prefix, which is decoded.

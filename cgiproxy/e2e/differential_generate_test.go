@@ -119,7 +119,7 @@ func (g generator) path() string {
 			}
 		}
 		if dots {
-			b.WriteString("/x/" + g.oneOf(".", "..", "%2e", ".%2E", "y/./../..", "/.."))
+			b.WriteString("/x/" + g.oneOf(".", "..", "%2e", ".%2E", "y/./../.."))
 		}
 	}
 	if b.Len() == 0 || g.chance(20) {

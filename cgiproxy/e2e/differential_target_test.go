@@ -56,6 +56,17 @@ func dropScriptName(x *crossing) {
 // scriptNamed matches the start of a path that has the script's name in front.
 var scriptNamed = regexp.MustCompile(`^(/*)/proxy\.cgi(?:/|([ ?]))`)
 
+// undecodable matches a path that Apache may refuse to rewrite (AH10508), or
+// that is another one once it is decoded twice.
+var undecodable = regexp.MustCompile(`(?i)^[^? ]*%(3f|25)`)
+
+func refuseNamed(x *crossing) {
+	target := x.request.target()
+	if scriptNamed.MatchString(target) && undecodable.MatchString(target) && x.got.request.start == "" && strings.HasPrefix(x.got.response.status(), "4") {
+		x.want = x.got
+	}
+}
+
 func canonicalise(x *crossing) {
 	want, got := x.want.request.target(), x.got.request.target()
 	switch {

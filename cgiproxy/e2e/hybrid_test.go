@@ -77,6 +77,7 @@ func TestHybrid(t *testing.T) {
 		{"chunked upload of 5 MiB", "PUT /x", "Transfer-Encoding: chunked\r\n", chunked, fmt.Sprintf("PUT /x %d <nil> cgi", len(five))},
 		{"event stream", "GET /sub/events", "Accept: text/event-stream\r\n", "", "GET /sub/events 0 <nil> cgi"},
 		{"static file", "GET /sub/style.css", "", "", "static"},
+		{"script named", "GET /sub/proxy.cgi/x", "", "", "GET /sub/x 0 <nil> fastcgi"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := visit(t, s.Addr, c.request+" HTTP/1.1\r\nHost: "+s.Addr+"\r\nConnection: close\r\n"+c.fields+"\r\n"+c.body)

@@ -47,6 +47,11 @@ var refusedCases = []struct{ name, request, status, asks string }{
 	{"HEAD", "HEAD {site}/admin/x HTTP/1.1\r\n" + badLogin, "401", ""},
 	{"right password", "GET {site}/admin/x HTTP/1.1\r\n" + login, "200", "GET {site}/admin/x me"},
 	{"right password, POST", "POST {site}/admin/x HTTP/1.1\r\nContent-Length: 5\r\n" + login, "200", "POST {site}/admin/x me"},
+	{"wrong password, script named", "GET {site}/{script}/admin/x HTTP/1.1\r\n" + badLogin, "401", ""},
+	{"no password, script named", "GET {site}//{script}//admin/x HTTP/1.1\r\n", "401", ""},
+	{"right password, script named", "GET {site}/{script}/admin/x HTTP/1.1\r\n" + login, "200", "GET {site}/admin/x me"},
+	{"a rule that forbids, script named", "GET {site}/{script}/forbidden/x HTTP/1.1\r\n", "403", ""},
+	{"an address that is not let in, script named", "GET {site}/{script}/inside?x HTTP/1.1\r\n", "403", ""},
 	{"a rule that forbids", "GET {site}/forbidden/x HTTP/1.1\r\n", "403", ""},
 	{"a rule that forbids, POST", "POST {site}/forbidden/x HTTP/1.1\r\nContent-Length: 5\r\n", "403", ""},
 	{"an address that is not let in", "GET {site}/inside?x HTTP/1.1\r\n", "403", ""},
@@ -118,7 +123,7 @@ func testRefused(t *testing.T, s site, rules string) {
 	protect(t, s, folder+"admin", "me", "pw")
 	for _, c := range refusedCases {
 		t.Run(c.name, func(t *testing.T) {
-			request := strings.ReplaceAll(c.request, "{site}", s.folder) + "Host: " + s.Addr + "\r\nConnection: close\r\n\r\n"
+			request := strings.NewReplacer("{site}", s.folder, "{script}", scriptName(s.Kind)).Replace(c.request) + "Host: " + s.Addr + "\r\nConnection: close\r\n\r\n"
 			if strings.HasPrefix(c.request, "POST") {
 				request += "12345"
 			}

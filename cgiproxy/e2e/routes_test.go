@@ -72,9 +72,12 @@ var anyRoutes = []route{
 	{"GET /.htaccess", ""},
 	{"GET /.htcgiproxy", ""},
 	{"GET /assets/.htpasswd", ""},
-	{"GET /{script}/a", ""},
-	{"GET /{script}/.env", ""},
-	{"GET /proxy%2Ecgi//admin", ""},
+	{"GET /{script}", "GET {site}/"},
+	{"POST /{script}/", "POST {site}/"},
+	{"GET /{script}/a%20b//c%2Fd?e", "GET {site}/a%20b//c%2Fd?e"},
+	{"GET /{script}/.env", "GET {site}/.env"},
+	{"GET /{script}/.htaccess", ""},
+	{"GET /{script}/assets", "GET {site}/assets"},
 	{"GET /error_log", ""},
 }
 
