@@ -77,7 +77,9 @@ func setForwarded(h http.Header, env Environ, from peer, prefix string) publicUR
 		set("Port", port)
 	}
 	set("Prefix", public.prefix)
-	set("User", syntax.CleanValue(env["REMOTE_USER"]))
+	if user := env["REMOTE_USER"]; syntax.CleanValue(user) == user { // else it would be another name
+		set("User", user)
+	}
 	return public
 }
 

@@ -30,7 +30,9 @@ func TestForwarded(t *testing.T) {
 
 		{"user", []string{"REMOTE_USER=me"}, nil, "For=198.51.100.7 " + plain + " User=me"},
 		{"user after a rewrite", []string{"REDIRECT_REMOTE_USER=me"}, nil, "For=198.51.100.7 " + plain + " User=me"},
-		{"user with control bytes", []string{"REMOTE_USER=me\r\nX: y"}, nil, "For=198.51.100.7 " + plain + " User=me  X: y"},
+		{"user with control bytes is none", []string{"REMOTE_USER=me\r\nX: y"}, nil, "For=198.51.100.7 " + plain},
+		{"user with a blank behind is none", []string{"REMOTE_USER=admin "}, nil, "For=198.51.100.7 " + plain},
+		{"user with a blank within", []string{"REMOTE_USER=ad min"}, nil, "For=198.51.100.7 " + plain + " User=ad min"},
 		{"user, 8-bit", []string{"REMOTE_USER=ren\xc3\xa9"}, nil, "For=198.51.100.7 " + plain + " User=ren\xc3\xa9"},
 		{"prefix", []string{"REQUEST_URI=/my%20app/x"}, []string{"STRIP_PREFIX=/my app"}, "For=198.51.100.7 Host=example.com Port=80 Prefix=/my%20app Proto=http"},
 		{"prefix that is not in the URL", []string{"REQUEST_URI=/x"}, []string{"STRIP_PREFIX=/sub"}, "For=198.51.100.7 " + plain},

@@ -98,7 +98,7 @@ func literally(cfg *settings.Config, req *http.Request, response io.Reader) (*ht
 	conn := &literalConn{response: response}
 	plain := *cfg
 	plain.Upstream.Scheme = "http"
-	transport := &upstream.Transport{Config: &plain, Dial: func(context.Context, *settings.Config) (net.Conn, error) { return conn, nil }}
+	transport := &upstream.Transport{Config: &plain, Dial: func(_ context.Context, _, _ string) (net.Conn, error) { return conn, nil }}
 	resp, err := transport.RoundTrip(req)
 	return resp, conn, err
 }

@@ -33,8 +33,10 @@ func siteMark(folder string, u *settings.Upstream) string {
 		text = append(append(text, part...), 0)
 	}
 	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:8])
+	return hex.EncodeToString(sum[:markBytes])
 }
+
+const markBytes = 8
 
 // checkLoop reports an upstream that is this site itself.
 func (s *Site) checkLoop(env Environ) error {
@@ -55,22 +57,52 @@ func isOwnURL(env Environ, cfg *settings.Config) bool {
 	return isOwnName(name, env) && confirmsPort(env)
 }
 
-// isOwnName reports whether a name of the app is one of the web server.
+// isOwnName reports whether a name of the app is one of the web server. The
+// usual loopback addresses are one, for a server listens on any address as a
+// rule; 127.0.0.2 is another.
 func isOwnName(name string, env Environ) bool {
-	if settings.IsLoopback(name) || strings.EqualFold(name, env["SERVER_NAME"]) {
+	if strings.EqualFold(name, env["SERVER_NAME"]) {
 		return true
 	}
 	app, err1 := netip.ParseAddr(name)
 	own, err2 := netip.ParseAddr(strings.Trim(env["SERVER_ADDR"], "[]"))
-	return err1 == nil && err2 == nil && app.Unmap() == own.Unmap()
+	if err1 != nil || err2 != nil {
+		return false
+	}
+	app, own = app.Unmap(), own.Unmap()
+	return app == own || isUsualLoopback(app) && (isUsualLoopback(own) || !own.IsLoopback())
 }
 
-// setMark marks a request. Marks that came with it, of other sites, are kept
-// only from TRUSTED_PROXIES: a loop may lead through several sites, but what a
-// stranger claims is not passed on.
+func isUsualLoopback(addr netip.Addr) bool {
+	return addr == netip.IPv6Loopback() || addr == netip.AddrFrom4([4]byte{127, 0, 0, 1})
+}
+
+// setMark marks a request. A loop may lead through several sites, so the marks
+// that came with it are kept where the peer is believed, as long as they can be
+// marks: what a stranger claims is not passed on.
 func setMark(h http.Header, mark string, believed bool) {
-	if before := h.Get(loopField); before != "" && believed {
+	if before := h.Get(loopField); believed && areMarks(before) {
 		mark = before + ", " + mark
 	}
 	h[loopField] = []string{mark}
+}
+
+// maxMarks is more sites than anybody leads a request through on purpose.
+const maxMarks = 10
+
+func areMarks(s string) bool {
+	marks := strings.Split(s, ", ")
+	for _, mark := range marks {
+		if _, err := hex.DecodeString(mark); err != nil || len(mark) != 2*markBytes {
+			return false
+		}
+	}
+	return len(marks) < maxMarks
+}
+
+// isOwnMachine reports whether a request comes from this very machine, as one
+// does that a site here sends to another.
+func isOwnMachine(peer netip.Addr, env Environ) bool {
+	own, err := netip.ParseAddr(strings.Trim(env["SERVER_ADDR"], "[]"))
+	return peer.IsLoopback() || err == nil && peer.Unmap() == own.Unmap()
 }

@@ -30,6 +30,7 @@ func TestLoopByAddress(t *testing.T) {
 		{"name of the server", []string{"UPSTREAM=WWW.site.test:" + port}, "", true},
 		{"URL", []string{"UPSTREAM=http://www.site.test:" + port + "/"}, "", true},
 		{"SERVER_ADDR in brackets", []string{"UPSTREAM=" + port}, "SERVER_ADDR=[::ffff:127.0.0.1]", true},
+		{"another loopback address", []string{"UPSTREAM=127.0.0.2:" + port}, "", false},
 		{"another port", []string{"UPSTREAM=6543"}, "", false},
 		{"another address", []string{"UPSTREAM=192.0.2.81:" + port}, "", false},
 		{"another name", []string{"UPSTREAM=app.test:" + port}, "", false},

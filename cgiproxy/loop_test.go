@@ -38,6 +38,8 @@ func TestLoopMark(t *testing.T) {
 		{"the same folder with another app", load(folder, "UPSTREAM=6544"), mark, load(folder, "UPSTREAM=6544").mark},
 		{"another folder", load(t.TempDir(), "UPSTREAM=6543"), mark, "*"},
 		{"another site, which trusts this one", trusting, mark, mark + ", " + trusting.mark},
+		{"no marks, from one that is trusted", trusting, "evil", trusting.mark},
+		{"too many, from one that is trusted", trusting, strings.Repeat(mark+", ", maxMarks) + mark, trusting.mark},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -65,5 +67,14 @@ func TestLoopMark(t *testing.T) {
 	if err != nil || response.Status != "Status: 500 Internal Server Error" {
 		t.Errorf("got %q, error %v, want 500", response.Status, err)
 	}
+	t.Run("from this machine", func(t *testing.T) {
+		other := load(t.TempDir(), "UPSTREAM=6543")
+		for _, peer := range []string{"REMOTE_ADDR=127.0.0.1", "REMOTE_ADDR=192.0.2.80"} {
+			req, _, err := newRequest(visit("HTTP_X_PROXY_LOOP="+mark, peer), other.cfg, other.mark)
+			if got, want := req.Header.Get("X-Proxy-Loop"), mark+", "+other.mark; err != nil || got != want {
+				t.Errorf("%s: the app gets %q, error %v, want %q", peer, got, err, want)
+			}
+		}
+	})
 	testkit.WantText(t, logged, `500 CGIPROXY_UPSTREAM is "6543": leads back to this site itself`, "write for example CGIPROXY_UPSTREAM=6543 into "+folder)
 }

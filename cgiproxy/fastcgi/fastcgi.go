@@ -118,9 +118,22 @@ func serveRequest(sites *siteCache, w http.ResponseWriter, r *http.Request, l *l
 		Gone: func() bool { return request.ctx.Err() != nil },
 		Log:  request,
 	}
-	if err := cgiproxy.Serve(ctx, &responseWriter{ResponseWriter: w, request: request}, in, sites.site(request.env)); err != nil {
+	rw := &responseWriter{ResponseWriter: w, request: request}
+	switch err := cgiproxy.Serve(ctx, rw, in, sites.site(request.env)); {
+	case err == nil:
+	case rw.HasStarted():
 		request.cut() // with a proper end the web server would take the response for whole
+	default:
+		answerNobody(rw)
 	}
+}
+
+// answerNobody ends a request whose client has left before any response. For a
+// cut connection mod_fcgid would end the process and all its other requests,
+// and start the next ones more slowly.
+func answerNobody(w http.ResponseWriter) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusServiceUnavailable)
 }
 
 // growStack gives the goroutine, a new one for each request, the stack it will

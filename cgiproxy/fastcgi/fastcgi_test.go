@@ -185,6 +185,42 @@ func TestFastCGICutResponse(t *testing.T) {
 	testkit.WantText(t, response.stderr, "cut short")
 }
 
+// A client that leaves before any response costs the web server no connection:
+// mod_fcgid ends a process that cuts one.
+func TestFastCGIClientLeft(t *testing.T) {
+	server := testkit.Listen(t, "tcp", "127.0.0.1:0")
+	browser, err := net.Dial("tcp", server.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	accepted, err := server.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer accepted.Close()
+	app := testkit.StartApp(t, func(conn net.Conn) {
+		testkit.ReadHead(conn)
+		time.Sleep(firstLooks)
+		browser.Close()
+		io.Copy(io.Discard, conn)
+	})
+	l, _ := serve(t, app.Upstream())
+	c := dial(t, l)
+	port := func(a net.Addr) string { return strconv.Itoa(a.(*net.TCPAddr).Port) }
+	c.send(begin(true, append([]string{
+		"REMOTE_ADDR=127.0.0.1", "REMOTE_PORT=" + port(browser.LocalAddr()),
+		"SERVER_ADDR=127.0.0.1", "SERVER_PORT=" + port(server.Addr()),
+	}, visitVars()...)...), stdin(""))
+	response := c.response()
+	if response.status == nil {
+		t.Errorf("got %+v, want the proper end of a response", response)
+	}
+	testkit.WantText(t, response.Status+strings.Join(response.Values("Cache-Control"), ""), "503", "no-store")
+}
+
+// firstLooks is the time of the first two looks for the client.
+const firstLooks = 60 * time.Millisecond
+
 // A listener that is told to stop answers what is under way, and closes what
 // is kept for later.
 func TestFastCGIStop(t *testing.T) {

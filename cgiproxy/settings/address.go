@@ -15,14 +15,19 @@ import (
 type Upstream struct {
 	Network   string // "tcp" or "unix"
 	Address   string // host:port, or the socket's path
+	Second    string // host:port to try where nobody listens on Address, "" for none
 	Scheme    string // "http" or "https"
 	Authority string // the Host to send when the client's is not kept
 	Base      string // path before every target, "" or "/base"
 }
 
-// Decode implements envconfig.Decoder. The forms are a port on 127.0.0.1
+// Decode implements envconfig.Decoder. The forms are a port of this machine
 // ("6543"), "host:port", "[::1]:6543", "http(s)://host[:port][/base]" and
 // "unix:/path".
+//
+// A bare port and the name localhost are this machine's own loopback: 127.0.0.1,
+// and then ::1, on which alone an app listens that asks for "localhost" where
+// that is ::1 first (Node.js from 17 on).
 func (u *Upstream) Decode(value string) error {
 	value = strings.TrimSpace(value)
 	switch {
@@ -31,14 +36,24 @@ func (u *Upstream) Decode(value string) error {
 	case strings.Contains(value, "://"):
 		return u.decodeURL(value)
 	case syntax.IsPort(value):
-		value = "127.0.0.1:" + value
+		*u = Upstream{Network: "tcp", Scheme: "http", Authority: "127.0.0.1:" + value}
+		u.setAddress("localhost", value)
+		return nil
 	}
-	_, port, err := net.SplitHostPort(value)
+	host, port, err := net.SplitHostPort(value)
 	if err != nil || !syntax.IsHost(value) || !syntax.IsPort(port) {
 		return errors.New("neither a port, host:port, a URL nor unix:/path")
 	}
-	*u = Upstream{Network: "tcp", Address: value, Scheme: "http", Authority: value}
+	*u = Upstream{Network: "tcp", Scheme: "http", Authority: value}
+	u.setAddress(host, port)
 	return nil
+}
+
+func (u *Upstream) setAddress(host, port string) {
+	if strings.EqualFold(host, "localhost") {
+		host, u.Second = "127.0.0.1", "[::1]:"+port
+	}
+	u.Address = net.JoinHostPort(host, port)
 }
 
 func (u *Upstream) decodeUnix(path string) error {
@@ -71,11 +86,11 @@ func (u *Upstream) decodeURL(value string) error {
 	}
 	*u = Upstream{
 		Network:   "tcp",
-		Address:   net.JoinHostPort(p.Hostname(), port),
 		Scheme:    p.Scheme,
 		Authority: strings.TrimSuffix(p.Host, ":"),
 		Base:      strings.TrimRight(p.EscapedPath(), "/"),
 	}
+	u.setAddress(p.Hostname(), port)
 	return nil
 }
 

@@ -15,7 +15,7 @@ import (
 // variable without it. No tag says split_words, for which envconfig applies
 // regular expressions to the field's name each time that settings are loaded.
 type Config struct {
-	Upstream       Upstream      `envconfig:"CGIPROXY_UPSTREAM" example:"6543" desc:"(required) where the app listens: ~6543~, ~host:port~, ~[::1]:6543~, ~http(s)://host[:port][/base]~ or ~unix:/path/app.sock~"`
+	Upstream       Upstream      `envconfig:"CGIPROXY_UPSTREAM" example:"6543" desc:"(required) where the app listens: ~6543~ (this machine: 127.0.0.1, then ::1), ~host:port~, ~[::1]:6543~, ~http(s)://host[:port][/base]~ or ~unix:/path/app.sock~"`
 	StripPrefix    string        `envconfig:"CGIPROXY_STRIP_PREFIX" example:"auto" desc:"public path prefix taken away before forwarding; ~auto~ is the folder proxy.cgi is in. Redirects, Content-Location, Refresh and cookie paths get it back"`
 	UsePathInfo    bool          `envconfig:"CGIPROXY_USE_PATH_INFO" default:"false" example:"true" desc:"take the path from PATH_INFO (sites that rewrite on purpose) instead of REQUEST_URI"`
 	PreserveHost   bool          `envconfig:"CGIPROXY_PRESERVE_HOST" default:"true" example:"false" desc:"send the visitor's Host to the app"`

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"proxy.cgi/cgiproxy/settings"
+	"proxy.cgi/cgiproxy/syntax"
 )
 
 // retryPause is the time between two attempts to connect. It is a choice: so
@@ -43,36 +44,67 @@ func (t *Transport) connect(ctx context.Context) (net.Conn, error) {
 	}
 }
 
-// connectOnce connects within CONNECT_TIMEOUT, to a listener that is ours where
-// REQUIRE_OWNER demands it.
+// connectOnce connects to the first of the app's addresses that takes us.
 func (t *Transport) connectOnce(ctx context.Context) (net.Conn, error) {
-	cfg, dial := t.Config, t.Dial
-	if cfg.ConnectTimeout > 0 {
+	if t.Config.ConnectTimeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, cfg.ConnectTimeout)
+		ctx, cancel = context.WithTimeout(ctx, t.Config.ConnectTimeout)
 		defer cancel()
 	}
-	if dial == nil {
-		dial = Dial
-	}
-	conn, err := dial(ctx, cfg)
-	if err == nil && cfg.RequireOwner {
-		if err = checkOwner(conn); err != nil {
-			conn.Close()
+	conn, err := t.dial(ctx, t.Config.Upstream.Address)
+	if second := t.Config.Upstream.Second; second != "" && mayBeElsewhere(err) {
+		other, otherErr := t.dial(ctx, second)
+		switch {
+		case otherErr == nil:
+			conn, err = other, nil
+		case errors.Is(otherErr, syscall.ECONNREFUSED) && errors.Is(err, syscall.ECONNREFUSED):
+			err = &bothRefused{t.Config.Upstream.Address + " and " + second}
 		}
 	}
-	if err != nil || cfg.Upstream.Scheme != "https" {
+	if err != nil || t.Config.Upstream.Scheme != "https" {
 		return conn, err
 	}
-	return startTLS(ctx, conn, cfg)
+	return startTLS(ctx, conn, t.Config)
 }
 
-// Dial connects to where the app listens, until ctx ends or CONNECT_TIMEOUT has
-// passed.
-func Dial(ctx context.Context, cfg *settings.Config) (net.Conn, error) {
-	conn, ok, err := dialLocal(cfg.Upstream.Network, cfg.Upstream.Address, cfg.ConnectTimeout)
+// mayBeElsewhere reports whether the app may be at its other address: nobody
+// listens here, or somebody else.
+func mayBeElsewhere(err error) bool {
+	_, stranger := errors.AsType[*ownerError](err)
+	return stranger || errors.Is(err, syscall.ECONNREFUSED)
+}
+
+// bothRefused is ECONNREFUSED at two addresses.
+type bothRefused struct{ addresses string }
+
+func (e *bothRefused) Error() string { return syscall.ECONNREFUSED.Error() }
+func (e *bothRefused) Unwrap() error { return syscall.ECONNREFUSED }
+
+// dial connects to one address, to a listener that is ours where REQUIRE_OWNER
+// demands it.
+func (t *Transport) dial(ctx context.Context, address string) (net.Conn, error) {
+	dial := func(address string) (net.Conn, error) {
+		if t.Dial != nil {
+			return t.Dial(ctx, t.Config.Upstream.Network, address)
+		}
+		return Dial(ctx, t.Config.Upstream.Network, address)
+	}
+	if t.Config.RequireOwner {
+		return dialOwn(t.Config.Upstream.Network, address, dial)
+	}
+	return dial(address)
+}
+
+// Dial connects to an address until ctx ends. It is net.Dialer.DialContext, but
+// quicker where the address is one of this machine.
+func Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	timeout := time.Duration(0)
+	if deadline, ok := ctx.Deadline(); ok {
+		timeout = max(time.Until(deadline), time.Nanosecond)
+	}
+	conn, ok, err := dialLocal(network, address, timeout)
 	if !ok {
-		conn, err = new(net.Dialer).DialContext(ctx, cfg.Upstream.Network, cfg.Upstream.Address)
+		conn, err = new(net.Dialer).DialContext(ctx, network, address)
 	}
 	return conn, err
 }
@@ -101,10 +133,7 @@ func startTLS(ctx context.Context, conn net.Conn, cfg *settings.Config) (net.Con
 const maxTLSCA = 2 << 20
 
 func tlsConfig(cfg *settings.Config) (*tls.Config, error) {
-	host, _, err := net.SplitHostPort(cfg.Upstream.Address)
-	if err != nil {
-		return nil, err
-	}
+	host, _ := syntax.SplitHost("https", cfg.Upstream.Authority)
 	config := &tls.Config{ServerName: host, InsecureSkipVerify: cfg.TLSSkipVerify}
 	if cfg.TLSCA == "" {
 		return config, nil
@@ -128,6 +157,9 @@ func connectError(err error, cfg *settings.Config) error {
 		return err
 	}
 	at := "connect " + cfg.Upstream.String()
+	if both, ok := errors.AsType[*bothRefused](err); ok {
+		at = "connect " + both.addresses
+	}
 	if netErr, ok := errors.AsType[net.Error](err); ok && netErr.Timeout() || errors.Is(err, context.DeadlineExceeded) {
 		return &Error{
 			Err:     fmt.Errorf("%s: no connection within %v", at, cfg.ConnectTimeout),

@@ -12,20 +12,9 @@ import (
 	"proxy.cgi/cgiproxy/descriptor"
 )
 
-// checkOwner returns nil if the socket at the other end of conn is one that our
-// own user listens on. While the app is down any user of the machine can take
-// its port, and would get what clients send, passwords included. Nothing must
-// have been sent before.
-func checkOwner(conn net.Conn) error {
-	owner, err := listenerOwner(conn)
-	if err == nil && owner != os.Geteuid() {
-		err = fmt.Errorf("the listener belongs to user %d and not to ours, user %d", owner, os.Geteuid())
-	}
-	if err != nil {
-		return &ownerError{err}
-	}
-	return nil
-}
+// While the app is down any user of the machine can take its port, and would get
+// what clients send, passwords included. So with REQUIRE_OWNER nothing is sent
+// unless our own user listens there.
 
 // An ownerError says that the app's listener belongs to another user, or that
 // the system does not tell whose it is.
@@ -33,35 +22,98 @@ type ownerError struct{ err error }
 
 func (e *ownerError) Error() string { return e.err.Error() }
 
-func listenerOwner(conn net.Conn) (owner int, err error) {
-	controlErr := descriptor.Control(conn, func(fd int) { owner, err = socketOwner(fd) })
-	return owner, errors.Join(controlErr, err)
+// A listener is a socket that takes connections to an address. The zero value
+// is none.
+type listener struct {
+	uid   int
+	inode uint64 // 0 where it is not known, as for a unix socket
 }
 
-// socketOwner returns the user who listens at the other end of a connected
-// socket.
-func socketOwner(fd int) (int, error) {
-	peer, err := unix.Getpeername(fd)
+// dialOwn connects to a listener of our own user.
+//
+// A unix socket's connection knows who listened (SO_PEERCRED). With TCP only who
+// listens now can be asked: a stranger could take the connection, and then leave
+// the port to the app before we look. So the listener has to be the same before
+// and after.
+func dialOwn(network, address string, dial func(address string) (net.Conn, error)) (net.Conn, error) {
+	var err error
+	for range 3 { // an app that restarts changes it
+		before, _ := listenerAt(address)
+		var conn net.Conn
+		if conn, err = dial(address); err != nil {
+			return nil, err
+		}
+		var after listener
+		if after, err = listenerOf(conn); err == nil {
+			switch {
+			case after.uid != os.Geteuid():
+				err = fmt.Errorf("the listener belongs to user %d and not to ours, user %d", after.uid, os.Geteuid())
+			case network == "unix" || after == before:
+				return conn, nil
+			case before == (listener{}) && !isAddress(address):
+				address = conn.RemoteAddr().String() // of a name: now it can be asked
+				err = errListenerChanged
+			default:
+				err = errListenerChanged
+			}
+		}
+		conn.Close()
+		if err != errListenerChanged {
+			break
+		}
+	}
+	return nil, &ownerError{err}
+}
+
+var errListenerChanged = errors.New("the listener changed while we connected, so that nobody can tell whose it was")
+
+func isAddress(address string) bool {
+	_, err := netip.ParseAddrPort(address)
+	return err == nil
+}
+
+// listenerAt returns who listens at an IP address and port, the zero value where
+// nobody does, or where nobody can tell.
+func listenerAt(address string) (listener, error) {
+	at, err := netip.ParseAddrPort(address)
 	if err != nil {
-		return 0, err
+		return listener{}, err
+	}
+	return tcpListener(netip.AddrPortFrom(at.Addr().Unmap(), at.Port()))
+}
+
+// listenerOf returns who listens at the other end of a connection.
+func listenerOf(conn net.Conn) (l listener, err error) {
+	controlErr := descriptor.Control(conn, func(fd int) { l, err = socketListener(fd) })
+	return l, errors.Join(controlErr, err)
+}
+
+func socketListener(fd int) (listener, error) {
+	peer, err := unix.Getpeername(fd)
+	if err == unix.ENOTCONN { // reset by a listener that is gone
+		return listener{}, errListenerChanged
+	}
+	if err != nil {
+		return listener{}, err
 	}
 	if _, ok := peer.(*unix.SockaddrUnix); ok {
-		return unixListenerOwner(fd)
+		uid, err := unixListenerOwner(fd)
+		return listener{uid: uid}, err
 	}
 	remote, ok := socketAddress(peer)
 	if !ok {
-		return 0, errors.New("neither a unix nor a TCP socket")
+		return listener{}, errors.New("neither a unix nor a TCP socket")
 	}
 	own, err := unix.Getsockname(fd)
 	if err != nil {
-		return 0, err
+		return listener{}, err
 	}
 	// A connection within the machine has one address at both ends, unless it
 	// is to 127.0.0.2 or the like.
 	if local, _ := socketAddress(own); !remote.Addr().IsLoopback() && local.Addr() != remote.Addr() {
-		return 0, errors.New("the app is on another machine, where nobody can tell whose it is")
+		return listener{}, errors.New("the app is on another machine, where nobody can tell whose it is")
 	}
-	return tcpListenerOwner(remote)
+	return tcpListener(remote)
 }
 
 func socketAddress(sa unix.Sockaddr) (netip.AddrPort, bool) {

@@ -20,6 +20,6 @@ func unixListenerOwner(fd int) (int, error) {
 	return int(cred.Uid), nil
 }
 
-func tcpListenerOwner(netip.AddrPort) (int, error) {
-	return 0, errors.New("whose listener a TCP port is cannot be found out on this system: let the app listen on a unix socket")
+func tcpListener(netip.AddrPort) (listener, error) {
+	return listener{}, errors.New("whose listener a TCP port is cannot be found out on this system: let the app listen on a unix socket")
 }

@@ -23,27 +23,28 @@ func unixListenerOwner(fd int) (int, error) {
 	return int(cred.Uid), nil
 }
 
-// tcpListenerOwner returns the user of the socket that takes the connections to
-// an address of this machine (proc(5), /proc/net/tcp). Of several that share it
-// (SO_REUSEPORT) it returns another user before ours.
-func tcpListenerOwner(at netip.AddrPort) (owner int, err error) {
+// tcpListener returns the socket that takes the connections to an address of
+// this machine (proc(5), /proc/net/tcp). Of several that share it (SO_REUSEPORT)
+// it returns one of another user before ours, and of ours the first there is.
+func tcpListener(at netip.AddrPort) (l listener, err error) {
 	closest := 0
 	for _, table := range [...]string{"/proc/net/tcp", "/proc/net/tcp6"} {
-		err := eachListener(table, func(listens netip.AddrPort, uid int) {
+		err := eachListener(table, func(listens netip.AddrPort, found listener) {
 			c := closeness(listens, at)
-			if c > closest || c > 0 && c == closest && owner == os.Geteuid() {
-				closest, owner = c, uid
+			ours := found.uid == os.Geteuid()
+			if c > closest || c > 0 && c == closest && l.uid == os.Geteuid() && (!ours || found.inode < l.inode) {
+				closest, l = c, found
 			}
 		})
 		// Without IPv6 there is no such table, and nobody who listens there.
 		if err != nil && !(errors.Is(err, os.ErrNotExist) && table == "/proc/net/tcp6") {
-			return 0, fmt.Errorf("whose listener it is cannot be found out: %w", err)
+			return listener{}, fmt.Errorf("whose listener it is cannot be found out: %w", err)
 		}
 	}
 	if closest == 0 {
-		return 0, fmt.Errorf("whose listener it is cannot be found out: /proc/net/tcp shows none on %v", at)
+		return listener{}, fmt.Errorf("whose listener it is cannot be found out: /proc/net/tcp shows none on %v", at)
 	}
-	return owner, nil
+	return l, nil
 }
 
 // closeness is 0 for a listener that gets no connections to an address. Of
@@ -71,7 +72,7 @@ const listening = "0A"
 
 // eachListener calls f for each listener of a table. They come first there, and
 // the others may be many thousand.
-func eachListener(table string, f func(at netip.AddrPort, uid int)) error {
+func eachListener(table string, f func(at netip.AddrPort, l listener)) error {
 	file, err := os.Open(table)
 	if err != nil {
 		return err
@@ -80,8 +81,8 @@ func eachListener(table string, f func(at netip.AddrPort, uid int)) error {
 	lines := bufio.NewScanner(file)
 	lines.Scan() // the names of the columns
 	for lines.Scan() {
-		columns := strings.Fields(lines.Text()) // sl local_address rem_address st ... uid
-		if len(columns) < 8 {
+		columns := strings.Fields(lines.Text()) // sl local_address rem_address st ... uid timeout inode
+		if len(columns) < 10 {
 			return fmt.Errorf("%s: cannot read %.80q", table, lines.Text())
 		}
 		if columns[3] != listening {
@@ -89,10 +90,11 @@ func eachListener(table string, f func(at netip.AddrPort, uid int)) error {
 		}
 		at, err := parseProcAddress(columns[1])
 		uid, uidErr := strconv.Atoi(columns[7])
-		if err = errors.Join(err, uidErr); err != nil {
+		inode, inodeErr := strconv.ParseUint(columns[9], 10, 64)
+		if err = errors.Join(err, uidErr, inodeErr); err != nil {
 			return fmt.Errorf("%s: cannot read %.80q: %w", table, lines.Text(), err)
 		}
-		f(at, uid)
+		f(at, listener{uid, inode})
 	}
 	return lines.Err()
 }

@@ -156,18 +156,117 @@ func TestOwnerUnknown(t *testing.T) {
 	for _, table := range []struct{ name, text, want string }{
 		{"no such file", "", "no such file"},
 		{"another format", "x\n 0: 0100007F:198F\n", "cannot read"},
-		{"a bad address", "x\n 0: 0100007:198F 00000000:0000 0A 0:0 0:0 0 1000\n", "address"},
-		{"a bad user", "x\n 0: 0100007F:198F 00000000:0000 0A 0:0 0:0 0 me\n", "me"},
+		{"a bad address", "x\n 0: 0100007:198F 00000000:0000 0A 0:0 0:0 0 1000 0 1\n", "address"},
+		{"a bad user", "x\n 0: 0100007F:198F 00000000:0000 0A 0:0 0:0 0 me 0 1\n", "me"},
+		{"a bad inode", "x\n 0: 0100007F:198F 00000000:0000 0A 0:0 0:0 0 1000 0 x\n", "x"},
 	} {
 		t.Run(table.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "tcp")
 			if table.text != "" {
 				path = testkit.WriteFile(t, t.TempDir(), "tcp", table.text)
 			}
-			testkit.WantError(t, eachListener(path, func(netip.AddrPort, int) {}), table.want)
+			testkit.WantError(t, eachListener(path, func(netip.AddrPort, listener) {}), table.want)
 		})
 	}
-	if _, err := tcpListenerOwner(netip.MustParseAddrPort("127.0.0.1:1")); err == nil {
+	if _, err := tcpListener(netip.MustParseAddrPort("127.0.0.1:1")); err == nil {
 		t.Error("nobody listens on port 1, and yet it has an owner")
 	}
+}
+
+// A stranger may have taken the connection, and left the port to the app before
+// anybody could look who listens.
+func TestOwnerChanges(t *testing.T) {
+	mine := testkit.Listen(t, "tcp", "127.0.0.1:0")
+	address := mine.Addr().String()
+	mine.Close()
+	squatter := listenAs(t, stranger, "tcp", address)
+	dials := 0
+	conn, err := dialOwn("tcp", address, func(address string) (net.Conn, error) {
+		dials++
+		conn, err := net.Dial("tcp", address)
+		if dials == 1 {
+			taken, acceptErr := squatter.Accept()
+			if acceptErr != nil {
+				t.Fatal(acceptErr)
+			}
+			t.Cleanup(func() { taken.Close() })
+			squatter.Close()
+			mine = testkit.Listen(t, "tcp", address)
+		}
+		return conn, err
+	})
+	defer mine.Close()
+	if err != nil {
+		t.Fatalf("the app is there now, and yet: %v", err)
+	}
+	defer conn.Close()
+	got, err := mine.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer got.Close()
+	if dials != 2 || got.RemoteAddr().String() != conn.LocalAddr().String() {
+		t.Errorf("after %d connections the one from %v is used, want the second, which the app has from %v", dials, conn.LocalAddr(), got.RemoteAddr())
+	}
+}
+
+// A listener that is another one each time belongs to nobody.
+func TestOwnerUnsettled(t *testing.T) {
+	l := testkit.Listen(t, "tcp", "127.0.0.1:0")
+	address := l.Addr().String()
+	_, err := dialOwn("tcp", address, func(address string) (net.Conn, error) {
+		conn, err := net.Dial("tcp", address)
+		l.Close()
+		l = testkit.Listen(t, "tcp", address)
+		return conn, err
+	})
+	l.Close()
+	testkit.WantError(t, err, "the listener changed while we connected")
+}
+
+// A name is one of this machine's addresses.
+func TestOwnerOfName(t *testing.T) {
+	name, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := testkit.Listen(t, "tcp", ":0")
+	app := testkit.ServeApp(t, l, func(conn net.Conn) {
+		testkit.ReadHead(conn)
+		io.WriteString(conn, testkit.NoBody)
+	})
+	if _, err := net.LookupHost(name); err != nil {
+		t.Skipf("this machine does not know its own name: %v", err)
+	}
+	resp, err := roundTrip(t.Context(), t, configure(t, "UPSTREAM="+name+":"+portOf(t, app.Addr()), "REQUIRE_OWNER=true"), nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+}
+
+// While a stranger has the port on one loopback address, the app may be on the
+// other; while it is on neither, the stranger is what the owner has to know of.
+func TestOwnerLoopback(t *testing.T) {
+	squatter := listenAs(t, stranger, "tcp", "127.0.0.1:0")
+	defer squatter.Close()
+	port := portOf(t, squatter.Addr())
+	cfg := configure(t, "UPSTREAM="+port, "REQUIRE_OWNER=true")
+	_, err := roundTrip(t.Context(), t, cfg, nil, nil)
+	wantFailure(t, err, 502)
+	testkit.WantText(t, explained(err), "belongs to user 65534")
+
+	six, err := net.Listen("tcp", "[::1]:"+port)
+	if err != nil {
+		t.Skipf("no IPv6 here: %v", err)
+	}
+	testkit.ServeApp(t, six, func(conn net.Conn) {
+		testkit.ReadHead(conn)
+		io.WriteString(conn, testkit.NoBody)
+	})
+	resp, err := roundTrip(t.Context(), t, cfg, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
 }

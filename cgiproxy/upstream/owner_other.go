@@ -11,4 +11,4 @@ var errNoOwner = errors.New("whose listener it is cannot be found out on this sy
 
 func unixListenerOwner(int) (int, error) { return 0, errNoOwner }
 
-func tcpListenerOwner(netip.AddrPort) (int, error) { return 0, errNoOwner }
+func tcpListener(netip.AddrPort) (listener, error) { return listener{}, errNoOwner }

@@ -16,8 +16,9 @@ import (
 type Transport struct {
 	Config *settings.Config
 
-	// Dial connects to the app, without TLS. Nil is Dial of this package.
-	Dial func(ctx context.Context, cfg *settings.Config) (net.Conn, error)
+	// Dial connects to an address of the app, without TLS, until ctx ends. Nil is
+	// Dial of this package.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	// Keep keeps connections for the requests to come. A process that has only
 	// one request has no use for that.

@@ -162,3 +162,53 @@ func TestTLS(t *testing.T) {
 		})
 	}
 }
+
+// An app that asks for "localhost" may listen on ::1 alone.
+func TestConnectLoopback(t *testing.T) {
+	six, err := net.Listen("tcp", "[::1]:0")
+	if err != nil {
+		t.Skipf("no IPv6 here: %v", err)
+	}
+	serve := func(name string) func(net.Conn) {
+		return func(conn net.Conn) {
+			testkit.ReadHead(conn)
+			fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(name), name)
+		}
+	}
+	testkit.ServeApp(t, six, serve("six"))
+	_, sixPort, _ := net.SplitHostPort(six.Addr().String())
+	four := testkit.StartApp(t, serve("four"))
+	_, fourPort, _ := net.SplitHostPort(four.Addr().String())
+	gone := testkit.Listen(t, "tcp", "127.0.0.1:0")
+	gone.Close()
+	_, gonePort, _ := net.SplitHostPort(gone.Addr().String())
+	for _, tt := range []struct{ name, upstream, want, log string }{
+		{"port, app on ::1", sixPort, "six", ""},
+		{"localhost, app on ::1", "localhost:" + sixPort, "six", ""},
+		{"URL, app on ::1", "http://LOCALHOST:" + sixPort + "/", "six", ""},
+		{"address, app on ::1", "[::1]:" + sixPort, "six", ""},
+		{"127.0.0.1 written out, app on ::1", "127.0.0.1:" + sixPort, "", "connect 127.0.0.1:" + sixPort + ": connection refused: is the app running?"},
+		{"port, app on 127.0.0.1", fourPort, "four", ""},
+		{"localhost, app on 127.0.0.1", "localhost:" + fourPort, "four", ""},
+		{"::1 written out, app on 127.0.0.1", "[::1]:" + fourPort, "", "connect [::1]:" + fourPort + ": connection refused"},
+		{"port, no app", gonePort, "", "connect 127.0.0.1:" + gonePort + " and [::1]:" + gonePort + ": connection refused: is the app running?"},
+	} {
+		for _, owner := range []string{"false", "true"} {
+			t.Run(tt.name+", REQUIRE_OWNER="+owner, func(t *testing.T) {
+				resp, err := roundTrip(t.Context(), t, configure(t, "UPSTREAM="+tt.upstream, "REQUIRE_OWNER="+owner), nil, nil)
+				if tt.want == "" {
+					wantFailure(t, err, 502)
+					testkit.WantText(t, explained(err), tt.log)
+					return
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer resp.Body.Close()
+				if body, err := io.ReadAll(resp.Body); string(body) != tt.want || err != nil {
+					t.Errorf("got %q, error %v, want %q", body, err, tt.want)
+				}
+			})
+		}
+	}
+}
