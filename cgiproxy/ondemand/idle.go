@@ -1,0 +1,266 @@
+package ondemand
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// watchPeriod is how often the watcher wakes up. Tests have less.
+var watchPeriod = 30 * time.Second
+
+// A watcher is the parent of an app with IdleStop, "app watch". It stops the app
+// when it was not used for a while, and knows how it ended.
+type watcher struct {
+	folder   folder
+	idleStop time.Duration
+	log      string
+	command  string
+
+	pid      int    // of the shell
+	start    uint64 // when it did
+	status   exit   // of the shell, or of another if that is 0
+	children bool   // there are some: the app is one of them
+	exits    chan exit
+
+	program os.FileInfo // what this process runs
+	trial   trial       // of another
+
+	used     time.Time // when it was last seen in use
+	lastOpen int64     // when the file of the requests was last opened
+}
+
+// watch is "app watch IDLESTOP LOG COMMAND", and "app watch IDLESTOP LOG COMMAND
+// PID START" for one that takes over. Without arguments it shows that this
+// program runs.
+func watch(arguments []string) int {
+	if len(arguments) == 0 {
+		return 0
+	}
+	if len(arguments) != 3 && len(arguments) != 5 {
+		return 2
+	}
+	// It shall be small and sleep: one thread for Go code, no collection every
+	// two minutes (tick does it).
+	runtime.GOMAXPROCS(1)
+	debug.SetGCPercent(-1)
+	_ = adoptOrphans() // an app that goes into the background stays our child
+
+	w := &watcher{folder: ".cgiproxy", log: arguments[1], command: arguments[2], exits: make(chan exit, 1)}
+	w.idleStop, _ = time.ParseDuration(arguments[0])
+	w.used = time.Now()
+	if path, err := os.Executable(); err == nil {
+		w.program, _ = os.Stat(path)
+	}
+	if len(arguments) == 5 {
+		w.pid, _ = strconv.Atoi(arguments[3])
+		w.start, _ = strconv.ParseUint(arguments[4], 10, 64)
+	} else if err := w.run(); err != nil {
+		fmt.Fprintf(os.Stderr, "proxy.cgi: %v\n", err)
+		_, _ = os.NewFile(tellFD, "tell").Write(encodeError(err))
+		return 1
+	}
+	w.children = true
+	go w.reap()
+	return w.loop()
+}
+
+// run starts the command as a.spawn would without a watcher.
+func (w *watcher) run() error {
+	at("watcher")
+	closeOnExec(lockFD)
+	path, err := os.Executable()
+	if err != nil {
+		return cannotRun(err)
+	}
+	lock, tell := os.NewFile(lockFD, "lock"), os.NewFile(tellFD, "tell")
+	child, err := os.StartProcess(path, []string{os.Args[0], "app", "run", w.command}, &os.ProcAttr{
+		Files: []*os.File{os.Stdin, os.Stdout, os.Stderr, lock, tell},
+		Sys:   &syscall.SysProcAttr{Setsid: true},
+	})
+	if err != nil {
+		return cannotRun(err)
+	}
+	at("watcher has started")
+	lock.Close()
+	tell.Close()
+	w.pid = child.Pid
+	if p, err := readProcess(w.pid); err == nil {
+		w.start = p.start
+	}
+	return nil
+}
+
+// reap waits for all children, for none must stay a zombie, and ends with the
+// last.
+func (w *watcher) reap() {
+	for {
+		var status unix.WaitStatus
+		pid, err := unix.Wait4(-1, &status, 0, nil)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil: // ECHILD
+			close(w.exits)
+			return
+		}
+		code := exit(status.ExitStatus())
+		if status.Signaled() {
+			code = exit(128 + int(status.Signal()))
+		}
+		w.trial.Lock()
+		if pid == w.trial.pid {
+			w.trial.status <- code
+		} else if pid == w.pid || w.status == 0 {
+			w.status = code
+		}
+		w.trial.Unlock()
+	}
+}
+
+func (w *watcher) loop() int {
+	ticks := time.NewTicker(watchPeriod)
+	for n := 0; ; n++ {
+		select {
+		case <-w.exits:
+			w.exits, w.children = nil, false
+			if done, status := w.ended(); done {
+				return status
+			}
+		case <-ticks.C:
+			if w.tick() {
+				return 0
+			}
+			if n%100 == 99 {
+				runtime.GC()
+			}
+		}
+	}
+}
+
+// mine reports whether the state is still about the app of this watcher.
+func (w *watcher) mine(s *state) bool { return s.run.pid == w.pid && s.run.start == w.start }
+
+// ended is called when no child is left. It reports whether the watcher is done.
+func (w *watcher) ended() (done bool, status int) {
+	s, err := w.folder.read()
+	switch {
+	case err != nil || !w.mine(s) && !(s.phase == starting && s.run.pid == 0):
+		return true, 0
+	case s.phase == starting:
+		// Who starts it takes our end for that of the command. One that ends with
+		// 0 may have had another process start the app: ours are none of it.
+		return w.status != 0, int(w.status)
+	case s.phase != running:
+		return true, 0 // it was ended
+	case s.run.alive():
+		return false, 0
+	}
+	a := App{Dir: "."}
+	lock, err := a.waitLock(context.Background())
+	if err != nil {
+		return true, 1
+	}
+	defer lock.Close()
+	if s, err = w.folder.read(); err == nil && w.mine(s) && s.phase == running {
+		s.phase, s.exit = stopped, fmt.Sprintf("ended by itself with %v", w.status)
+		_ = w.folder.write(s)
+	}
+	return true, 0
+}
+
+// tick looks after the app. It reports whether the watcher is done.
+func (w *watcher) tick() bool {
+	s, err := w.folder.read()
+	switch {
+	case err != nil || s.phase == starting && s.run.pid == 0:
+		return false
+	case !w.mine(s):
+		return true
+	}
+	trimLog(w.log)
+	if s.phase != running {
+		w.used = time.Now()
+		return s.phase != starting && !w.children
+	}
+	if !w.children && !s.run.alive() {
+		return true
+	}
+	w.takeOver()
+	now := time.Now()
+	switch used, err := w.wasUsed(); {
+	case err != nil:
+		return false
+	case used:
+		w.used = now
+	case now.Sub(w.used) >= w.idleStop:
+		return w.stop()
+	}
+	return false
+}
+
+// wasUsed reports whether there was a request since the last call, or is one. A
+// time that is not the same says so, whatever clock it comes from; a request
+// that lasts opened the file long ago, but holds its lock.
+func (w *watcher) wasUsed() (bool, error) {
+	name, err := w.folder.findUse()
+	if err != nil {
+		return false, err
+	}
+	fd, err := unix.Open(w.folder.file(name), unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return false, err
+	}
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return false, err
+	}
+	opened := st.Mtim.Nano()
+	used := opened != w.lastOpen || unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) != nil
+	w.lastOpen = opened
+	return used, nil
+}
+
+// stop ends the app if no request is under way or comes meanwhile. It reports
+// whether it has.
+func (w *watcher) stop() bool {
+	lock, err := w.folder.lock()
+	if err != nil {
+		return false
+	}
+	defer lock.Close()
+	s, err := w.folder.read()
+	if err != nil || !w.mine(s) || s.phase != running {
+		return false
+	}
+	name, err := w.folder.findUse()
+	if err != nil {
+		return false
+	}
+	gate, err := w.folder.closeGate()
+	if err != nil {
+		return false
+	}
+	defer w.folder.openGate(name)
+	defer gate.Close()
+	empty, err := gate.empty()
+	if info, statErr := gate.Stat(); err != nil || statErr != nil || !empty || info.ModTime().UnixNano() != w.lastOpen {
+		return false
+	}
+	at("idle")
+	why := fmt.Sprintf("stopped after %v without a request", w.idleStop)
+	if err := w.folder.stop(context.Background(), s, why); err != nil {
+		fmt.Fprintf(os.Stderr, "proxy.cgi: %v\n", err)
+		return false
+	}
+	fmt.Fprintf(os.Stderr, "proxy.cgi: %s\n", why)
+	return true
+}
