@@ -43,9 +43,13 @@ type DialFunc = func(ctx context.Context, network, address string) (net.Conn, er
 
 const (
 	defaultTimeout = 30 * time.Second
-	drainLimit     = 10 * time.Second // a stop waits that long for requests under way
-	killLimit      = 10 * time.Second // and that long after SIGTERM, before SIGKILL
-	comeBack       = 2 * time.Second  // an app that reloads itself does not listen for a moment
+	comeBack       = 2 * time.Second // an app that reloads itself does not listen for a moment
+)
+
+// Only tests change them.
+var (
+	drainLimit = 10 * time.Second // a stop waits that long for requests under way
+	killLimit  = 10 * time.Second // and that long after SIGTERM, before SIGKILL
 )
 
 // Enter is called before a request's connection to the app is looked for. It
