@@ -188,7 +188,11 @@ func (w *watcher) tick() bool {
 	trimLog(w.log)
 	if s.phase != running {
 		w.used = time.Now()
-		return s.phase != starting && !w.children
+		if s.phase == starting {
+			w.helpStarter()
+			return false
+		}
+		return !w.children
 	}
 	if !w.children && !s.run.alive() {
 		return true
@@ -204,6 +208,21 @@ func (w *watcher) tick() bool {
 		return w.stop()
 	}
 	return false
+}
+
+// helpStarter writes down that the app listens where who started it was ended
+// before he could.
+func (w *watcher) helpStarter() {
+	lock, err := w.folder.lock()
+	if err != nil {
+		return
+	}
+	defer lock.Close()
+	s, err := w.folder.read()
+	if err == nil && w.mine(s) && s.phase == starting && s.run.listens() {
+		s.phase, s.failures, s.next = running, 0, time.Time{}
+		_ = w.folder.write(s)
+	}
 }
 
 // wasUsed reports whether there was a request since the last call, or is one. A

@@ -80,6 +80,16 @@ func (r *run) listening() []process {
 	return nil
 }
 
+// listens reports whether one of our processes does at the address of a run.
+func (r *run) listens() bool {
+	for _, l := range listeners(ownSince(r.start)) {
+		if l.at(r.network, r.addresses) {
+			return true
+		}
+	}
+	return false
+}
+
 // A listener is a socket of one of our processes that takes connections.
 type listener struct {
 	process          process

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strconv"
 	"syscall"
-	"time"
 )
 
 // replaceable reports whether a new app can listen beside the old one.
@@ -17,8 +17,10 @@ func (a *App) replaceable(s *state) bool {
 // replace starts a new app while requests go to the old one.
 func (a *App) replace(ctx context.Context, lock *os.File, s *state) error {
 	if s.phase == running {
-		if s.old.pid != 0 && time.Since(s.run.began) > drainLimit+2*killLimit {
-			_ = s.old.end(ctx, killLimit) // who should have ended it has been ended
+		if s.old.alive() { // who should have ended it may have been ended
+			if use, err := a.folder().findUse(); err == nil && use != "" {
+				_ = a.retireWhenFree(&s.old, use)
+			}
 		}
 		s.old = s.run
 	}
@@ -41,25 +43,23 @@ func (a *App) replace(ctx context.Context, lock *os.File, s *state) error {
 	return err
 }
 
-// retire lets requests find another file, and starts "app retire", which ends
-// the old app when the file they had is free. This process may not live as long.
+// retire has the old app ended when no request is under way that may go to it,
+// and lets requests find another file. It starts "app retire" for the first, as
+// this process may not live as long; and first, as a request that finds the new
+// file has no reason to look whether this was done.
 func (a *App) retire(s *state) error {
 	f, name := a.folder(), a.nameNow()
 	found, err := f.findUse()
+	if err == nil && found == "" {
+		found, err = name, f.openGate(name)
+	}
 	if err != nil {
 		return err
 	}
-	if found == "" {
-		found = name
-		if err := f.openGate(name); err != nil {
-			return err
-		}
+	if err := a.retireWhenFree(&s.old, found); err != nil {
+		return err
 	}
-	held, err := os.OpenFile(f.file(found), os.O_RDWR|syscall.O_NOFOLLOW, 0)
-	if err != nil {
-		return noState(err)
-	}
-	defer held.Close()
+	at("retire spawned")
 	next, err := os.OpenFile(f.file("next"), os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return noState(err)
@@ -68,16 +68,23 @@ func (a *App) retire(s *state) error {
 	if err := os.Rename(f.file("next"), f.file(name)); err != nil {
 		return noState(err)
 	}
-	at("requests go to the new app")
-	if found != name {
-		if err := os.Remove(f.file(found)); err != nil {
-			return noState(err)
-		}
+	at("requests find another file")
+	if found == name {
+		return nil
 	}
-	return a.spawnRetire(held)
+	if err := os.Remove(f.file(found)); err != nil {
+		return noState(err)
+	}
+	return nil
 }
 
-func (a *App) spawnRetire(held *os.File) error {
+// retireWhenFree starts "app retire" for a run and the file of its requests.
+func (a *App) retireWhenFree(old *run, use string) error {
+	held, err := os.OpenFile(a.folder().file(use), os.O_RDWR|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		return noState(err)
+	}
+	defer held.Close()
 	path, err := a.executable()
 	if err != nil {
 		return cannotRun(err)
@@ -88,31 +95,31 @@ func (a *App) spawnRetire(held *os.File) error {
 	}
 	defer log.Close()
 	closeOnExec(3)
-	process, err := os.StartProcess(path, []string{"proxy.cgi", "app", "retire"}, &os.ProcAttr{
+	arguments := []string{"proxy.cgi", "app", "retire", strconv.Itoa(old.pid), strconv.FormatUint(old.start, 10), old.network}
+	process, err := os.StartProcess(path, append(arguments, old.addresses...), &os.ProcAttr{
 		Dir:   a.Dir,
+		Env:   []string{},
 		Files: []*os.File{nil, log, log, held},
 		Sys:   &syscall.SysProcAttr{Setsid: true},
 	})
 	if err != nil {
 		return cannotRun(err)
 	}
-	at("retire spawned")
-	go process.Wait()
+	go process.Wait() // in FastCGI it must not stay a zombie
 	return nil
 }
 
-// retireOld is "app retire".
-func retireOld(held *os.File) int {
-	f, ctx := folder(".cgiproxy"), context.Background()
-	s, err := f.read()
-	if err != nil || s.old.pid == 0 {
-		return 1
-	}
-	old := s.old
-	gate := closedGate{held}
+// retireOld is "app retire PID START NETWORK ADDRESS...".
+func retireOld(arguments []string) int {
+	old := run{network: arguments[2], addresses: arguments[3:]}
+	old.pid, _ = strconv.Atoi(arguments[0])
+	old.start, _ = strconv.ParseUint(arguments[1], 10, 64)
+	ctx, gate := context.Background(), closedGate{os.NewFile(3, "use")}
+	at("retire")
 	if drained, _ := gate.drain(ctx); !drained {
 		fmt.Fprintf(os.Stderr, "proxy.cgi: the old app is ended while requests are under way that last longer than %v\n", drainLimit)
 	}
+	at("retire drained")
 	if err := old.end(ctx, killLimit); err != nil {
 		fmt.Fprintf(os.Stderr, "proxy.cgi: %v\n", err)
 		return 1
@@ -123,9 +130,10 @@ func retireOld(held *os.File) int {
 		return 1
 	}
 	defer lock.Close()
-	if s, err = f.read(); err == nil && s.old.pid == old.pid && s.old.start == old.start {
+	s, err := a.folder().read()
+	if err == nil && s.old.pid == old.pid && s.old.start == old.start {
 		s.old = run{}
-		err = f.write(s)
+		err = a.folder().write(s)
 	}
 	if err != nil {
 		return 1

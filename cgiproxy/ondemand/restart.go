@@ -119,8 +119,9 @@ func (a *App) settle(ctx context.Context, now look, arrived time.Time) error {
 		return err
 	}
 	other := s.settings != "" && s.settings != now.settings || changed(s.stamps, now.stamps)
-	asked := other || s.phase == stopping || now.always && s.run.began.Before(arrived)
-	if asked && s.run.alive() {
+	halfway := s.phase == stopping || s.phase == starting && s.old.pid != 0 // of a process that was ended
+	asked := other || halfway || now.always && s.run.began.Before(arrived)
+	if asked && (s.run.alive() || s.old.alive()) {
 		if a.replaceable(s) {
 			err = a.replace(ctx, lock, s)
 		} else {
@@ -131,6 +132,11 @@ func (a *App) settle(ctx context.Context, now look, arrived time.Time) error {
 		}
 		if err != nil {
 			a.warn(fmt.Sprintf("the app is not restarted, the old one goes on: %v", err))
+		}
+	}
+	if !asked && s.phase == running && s.old.pid != 0 { // of a process that was ended
+		if err := a.retire(s); err != nil {
+			a.warn(err.Error())
 		}
 	}
 	if other {

@@ -23,8 +23,8 @@ func RunStarter(arguments []string) int {
 		return runCommand(arguments[1])
 	case len(arguments) > 0 && arguments[0] == "watch":
 		return watch(arguments[1:])
-	case len(arguments) == 1 && arguments[0] == "retire":
-		return retireOld(os.NewFile(3, "use"))
+	case len(arguments) > 4 && arguments[0] == "retire":
+		return retireOld(arguments[1:])
 	}
 	return 2
 }

@@ -30,10 +30,10 @@ func (a *App) bring(ctx context.Context, dial DialFunc, lock *os.File, hurry boo
 	}
 	at("looked again")
 	if s.run.alive() {
-		switch s.phase {
-		case starting:
+		switch late := time.Since(s.run.began) > a.timeout(); {
+		case s.phase == starting && !late:
 			return a.ready(ctx, dial, s, nil) // who started it was ended
-		case running:
+		case s.phase == starting, s.phase == running:
 			if conn, err := a.comesBack(ctx, dial, s); err == nil || ctx.Err() != nil {
 				return conn, err
 			}

@@ -52,6 +52,9 @@ func (a *App) Status() (Status, error) {
 	case err == nil:
 		conn.Close()
 		st.Running, st.Listener = true, "ours"
+		if st.Phase == starting {
+			st.Phase = running // who started it was ended before it could say so
+		}
 		if a.Owner == nil {
 			st.Listener = "somebody's"
 		}
