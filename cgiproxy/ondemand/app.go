@@ -50,6 +50,7 @@ const (
 var (
 	drainLimit = 10 * time.Second // a stop waits that long for requests under way
 	killLimit  = 10 * time.Second // and that long after SIGTERM, before SIGKILL
+	retireTime = time.Minute      // until then an old app has ended (Auto)
 )
 
 // Enter is called before a request's connection to the app is looked for. It
@@ -85,9 +86,12 @@ func (a *App) Enter(ctx context.Context) (leave func(), err error) {
 // Dial connects to the app. If nobody listens it starts the app, or waits for
 // who is starting it. Its errors are *Error, ctx's and dial's.
 func (a *App) Dial(ctx context.Context, dial DialFunc) (net.Conn, error) {
-	network, addresses, err := a.Address()
+	s, network, addresses, err := a.serving()
 	if err != nil {
 		return nil, err
+	}
+	if s.overdue() {
+		a.remind()
 	}
 	patience := a.patience()
 	for {
@@ -108,7 +112,7 @@ func (a *App) Dial(ctx context.Context, dial DialFunc) (net.Conn, error) {
 			return nil, err
 		}
 		if a.Auto {
-			network, addresses, _ = a.Address()
+			network, addresses, _ = a.Address() // of the one that is being started
 		}
 	}
 }
@@ -116,15 +120,20 @@ func (a *App) Dial(ctx context.Context, dial DialFunc) (net.Conn, error) {
 // Address returns where the app is to be reached, most likely first. With Auto
 // it reads the state, and there is none where the app was never started.
 func (a *App) Address() (network string, addresses []string, err error) {
+	_, network, addresses, err = a.serving()
+	return network, addresses, err
+}
+
+// serving is Address with the state, where that was read.
+func (a *App) serving() (s *state, network string, addresses []string, err error) {
 	if !a.Auto {
-		return a.network(), a.Addresses, nil
+		return nil, a.network(), a.Addresses, nil
 	}
-	s, err := a.folder().read()
-	if err != nil {
-		return "", nil, err
+	if s, err = a.folder().readAnyBoot(); err != nil {
+		return nil, "", nil, err
 	}
 	run := s.serving()
-	return run.network, run.addresses, nil
+	return s, run.network, run.addresses, nil
 }
 
 // connect returns a connection to a listener that is the owner's.

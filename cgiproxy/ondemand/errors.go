@@ -85,14 +85,11 @@ func cannotRun(err error) *Error {
 // 128 and more is a signal.
 type exit int
 
-func exitOf(state *os.ProcessState) exit {
-	if status, ok := state.Sys().(interface {
-		Signaled() bool
-		Signal() unix.Signal
-	}); ok && status.Signaled() {
+func exitStatus(status unix.WaitStatus) exit {
+	if status.Signaled() {
 		return exit(128 + int(status.Signal()))
 	}
-	return exit(state.ExitCode())
+	return exit(status.ExitStatus())
 }
 
 func (e exit) String() string {

@@ -17,21 +17,19 @@ import (
 var watchPeriod = 30 * time.Second
 
 // A watcher is the parent of an app with IdleStop, "app watch". It stops the app
-// when it was not used for a while, and knows how it ended.
+// when it was not used for a while, and knows how it ended. It sleeps in one
+// system call: goroutines and timers would be threads.
 type watcher struct {
 	folder   folder
 	idleStop time.Duration
 	log      string
 	command  string
 
-	pid      int    // of the shell
-	start    uint64 // when it did
-	status   exit   // of the shell, or of another if that is 0
-	children bool   // there are some: the app is one of them
-	exits    chan exit
-
-	program os.FileInfo // what this process runs
-	trial   trial       // of another
+	pid      int         // of the shell
+	start    uint64      // when it did
+	status   exit        // of the shell, or of another if that is 0
+	children bool        // there are some: the app is one of them
+	program  os.FileInfo // what this process runs
 
 	used     time.Time // when it was last seen in use
 	lastOpen int64     // when the file of the requests was last opened
@@ -47,13 +45,11 @@ func watch(arguments []string) int {
 	if len(arguments) != 3 && len(arguments) != 5 {
 		return 2
 	}
-	// It shall be small and sleep: one thread for Go code, no collection every
-	// two minutes (tick does it).
-	runtime.GOMAXPROCS(1)
+	// The runtime shall not wake up every two minutes to collect; tick does.
 	debug.SetGCPercent(-1)
 	_ = adoptOrphans() // an app that goes into the background stays our child
 
-	w := &watcher{folder: ".cgiproxy", log: arguments[1], command: arguments[2], exits: make(chan exit, 1)}
+	w := &watcher{folder: ".cgiproxy", log: arguments[1], command: arguments[2], children: true}
 	w.idleStop, _ = time.ParseDuration(arguments[0])
 	w.used = time.Now()
 	if path, err := os.Executable(); err == nil {
@@ -67,10 +63,12 @@ func watch(arguments []string) int {
 		_, _ = os.NewFile(tellFD, "tell").Write(encodeError(err))
 		return 1
 	}
-	w.children = true
-	go w.reap()
 	return w.loop()
 }
+
+// oneThread is for the runtime of a watcher, and not for its app: the first in
+// its environment, where a.environment has PATH.
+const oneThread = "GOMAXPROCS=1"
 
 // run starts the command as a.spawn would without a watcher.
 func (w *watcher) run() error {
@@ -80,8 +78,13 @@ func (w *watcher) run() error {
 	if err != nil {
 		return cannotRun(err)
 	}
+	environ := os.Environ()
+	if environ[0] == oneThread {
+		environ = environ[1:]
+	}
 	lock, tell := os.NewFile(lockFD, "lock"), os.NewFile(tellFD, "tell")
 	child, err := os.StartProcess(path, []string{os.Args[0], "app", "run", w.command}, &os.ProcAttr{
+		Env:   environ,
 		Files: []*os.File{os.Stdin, os.Stdout, os.Stderr, lock, tell},
 		Sys:   &syscall.SysProcAttr{Setsid: true},
 	})
@@ -95,52 +98,55 @@ func (w *watcher) run() error {
 	if p, err := readProcess(w.pid); err == nil {
 		w.start = p.start
 	}
-	return nil
+	return child.Release()
 }
 
-// reap waits for all children, for none must stay a zombie, and ends with the
-// last.
-func (w *watcher) reap() {
+// loop looks at the children, and once in a while at the rest, until the app is
+// gone or there is no need of a watcher.
+func (w *watcher) loop() int {
+	ticked := time.Now()
+	for n := 0; ; {
+		if w.children && !w.reap() {
+			w.children = false
+			if done, status := w.ended(); done {
+				return status
+			}
+		}
+		if time.Since(ticked) >= watchPeriod {
+			ticked = time.Now()
+			if w.tick() {
+				return 0
+			}
+			if n++; n%100 == 0 {
+				runtime.GC()
+			}
+		}
+		pause := watchPeriod - time.Since(ticked)
+		if s, err := w.folder.readAnyBoot(); err == nil && s.phase == starting {
+			pause = min(pause, 50*time.Millisecond) // who starts it waits for what we say
+		}
+		// The end of a child interrupts it (SIGCHLD). One that comes just before
+		// is seen a period later.
+		_, _ = unix.Poll(nil, int(max(pause, 0).Milliseconds())+1) // less than 0 is for ever
+	}
+}
+
+// reap takes note of children that have ended, for none must stay a zombie. It
+// reports whether there are others.
+func (w *watcher) reap() bool {
 	for {
 		var status unix.WaitStatus
-		pid, err := unix.Wait4(-1, &status, 0, nil)
+		pid, err := unix.Wait4(-1, &status, unix.WNOHANG, nil)
 		switch {
 		case err == unix.EINTR:
 			continue
 		case err != nil: // ECHILD
-			close(w.exits)
-			return
+			return false
+		case pid == 0:
+			return true
 		}
-		code := exit(status.ExitStatus())
-		if status.Signaled() {
-			code = exit(128 + int(status.Signal()))
-		}
-		w.trial.Lock()
-		if pid == w.trial.pid {
-			w.trial.status <- code
-		} else if pid == w.pid || w.status == 0 {
-			w.status = code
-		}
-		w.trial.Unlock()
-	}
-}
-
-func (w *watcher) loop() int {
-	ticks := time.NewTicker(watchPeriod)
-	for n := 0; ; n++ {
-		select {
-		case <-w.exits:
-			w.exits, w.children = nil, false
-			if done, status := w.ended(); done {
-				return status
-			}
-		case <-ticks.C:
-			if w.tick() {
-				return 0
-			}
-			if n%100 == 99 {
-				runtime.GC()
-			}
+		if pid == w.pid || w.status == 0 {
+			w.status = exitStatus(status)
 		}
 	}
 }

@@ -57,7 +57,7 @@ var seen = map[string]int{}
 // shorten reads limits that a test has set for all processes of its app.
 func shorten() {
 	for name, limit := range map[string]*time.Duration{
-		"watch-period": &watchPeriod, "drain-limit": &drainLimit, "kill-limit": &killLimit,
+		"watch-period": &watchPeriod, "drain-limit": &drainLimit, "kill-limit": &killLimit, "retire-time": &retireTime,
 	} {
 		if text, err := os.ReadFile(name); err == nil {
 			*limit, _ = time.ParseDuration(string(text))

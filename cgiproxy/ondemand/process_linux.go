@@ -12,13 +12,13 @@ import (
 
 // bootID tells this boot of the machine from others (random(4)).
 func bootID() string {
-	id, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	id, _ := readFile("/proc/sys/kernel/random/boot_id")
 	return strings.TrimSpace(string(id))
 }
 
 // readProcess reads /proc/PID/stat (proc_pid_stat(5)), uid excepted.
 func readProcess(pid int) (process, error) {
-	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	text, err := readFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
 		return process{}, err
 	}
@@ -67,7 +67,7 @@ func ownProcesses() []process {
 }
 
 func effectiveUser(pid int) int {
-	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+	text, err := readFile("/proc/" + strconv.Itoa(pid) + "/status")
 	if err != nil {
 		return -1
 	}

@@ -43,12 +43,17 @@ func (a *App) ready(ctx context.Context, dial DialFunc, s *state, c *child) (net
 		// A command that ends with 0 may have put the app into the background,
 		// and while anything of its session is left, so may any.
 		if ended && status != 0 && !s.run.alive() {
-			return nil, a.failed(s, &Error{
+			e := &Error{
 				Kind:   Failed,
 				Cause:  fmt.Errorf("the app's command ended with %v before the app listened", status),
 				Remedy: status.remedy(),
 				Output: lastLines(a.log(), logBefore),
-			})
+			}
+			if s.run.pid == 0 {
+				e.Cause = fmt.Errorf("what was to run the app's command ended with %v", status)
+				e.Remedy = "is the limit of processes or memory reached (ulimit -u, RLimitNPROC)? see the app's log"
+			}
+			return nil, a.failed(s, e)
 		}
 		if waitErr := patience.wait(ctx); waitErr != nil && ctx.Err() == nil {
 			return nil, a.timedOut(ctx, s, logBefore)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"syscall"
+	"time"
 )
 
 // replaceable reports whether a new app can listen beside the old one.
@@ -107,6 +108,35 @@ func (a *App) retireWhenFree(old *run, use string) error {
 	}
 	go process.Wait() // in FastCGI it must not stay a zombie
 	return nil
+}
+
+// overdue reports whether an old app should have ended long ago: "app retire"
+// was ended itself.
+func (s *state) overdue() bool {
+	return s != nil && s.old.pid != 0 && s.phase == running &&
+		time.Since(s.run.began) > retireTime && time.Since(s.old.began) > retireTime
+}
+
+// remind starts "app retire" again, once in a while.
+func (a *App) remind() {
+	f := a.folder()
+	lock, err := f.lock()
+	if err != nil {
+		return
+	}
+	defer lock.Close()
+	s, err := f.read()
+	if err != nil || !s.overdue() {
+		return
+	}
+	s.old.began = time.Now()
+	use, err := f.findUse()
+	if err != nil || use == "" || f.write(s) != nil {
+		return
+	}
+	if err := a.retireWhenFree(&s.old, use); err != nil {
+		a.warn(err.Error())
+	}
 }
 
 // retireOld is "app retire PID START NETWORK ADDRESS...".

@@ -89,7 +89,10 @@ func TestWhatRestarts(t *testing.T) {
 		{"another file appears", func(s *site, _ string) { s.write("other.txt", "") }, true},
 		{"another command", func(s *site, _ string) { s.Command += " -delay 1ms" }, true},
 		{"another environment", func(s *site, _ string) { s.Env = []string{"A=1"} }, true},
-		{"the app is killed", func(s *site, _ string) { _, _ = s.get(ctx, "/exit") }, true},
+		{"the app is killed", func(s *site, _ string) {
+			_, _ = s.get(ctx, "/exit")
+			eventually(s.t, "the app is gone", func() bool { return len(s.apps()) == 0 })
+		}, true},
 		{"restart at the shell", func(s *site, _ string) { _ = s.Restart(ctx) }, true},
 		{"stop at the shell", func(s *site, _ string) { _ = s.Stop(ctx) }, true},
 		{"start at the shell", func(s *site, _ string) { _ = s.Start(ctx) }, false},

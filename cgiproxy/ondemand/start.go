@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"syscall"
 	"time"
@@ -72,6 +73,9 @@ func (a *App) comesBack(ctx context.Context, dial DialFunc, s *state) (net.Conn,
 // command runs, all that is needed to go on is in the state, so that whoever
 // takes the lock after us does.
 func (a *App) start(ctx context.Context, dial DialFunc, lock *os.File, s *state) (net.Conn, error) {
+	if a.Command == "" || !filepath.IsAbs(a.Dir) {
+		return nil, cannotRun(errors.New("no command, or a folder that is not absolute"))
+	}
 	f, now := a.folder(), a.look()
 	run, err := a.place()
 	if err != nil {
@@ -171,9 +175,13 @@ func (a *App) spawn(lock *os.File, s *state) (*child, error) {
 	defer tell.Close()
 	c := &child{exited: make(chan exit, 1), told: told, log: logSize(log)}
 	closeOnExec(3)
+	environ := a.environment(&s.run)
+	if a.IdleStop > 0 {
+		environ = append([]string{oneThread}, environ...)
+	}
 	process, err := os.StartProcess(path, a.arguments(), &os.ProcAttr{
 		Dir:   a.Dir,
-		Env:   a.environment(&s.run),
+		Env:   environ,
 		Files: []*os.File{null, log, log, lock, tell},
 		Sys:   &syscall.SysProcAttr{Setsid: true},
 	})
@@ -184,7 +192,7 @@ func (a *App) spawn(lock *os.File, s *state) (*child, error) {
 	// In FastCGI we may outlive it, and it must not stay a zombie.
 	go func() {
 		if state, err := process.Wait(); err == nil {
-			c.exited <- exitOf(state)
+			c.exited <- exitStatus(unix.WaitStatus(state.Sys().(syscall.WaitStatus)))
 		}
 	}()
 	return c, nil

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // A state is what is known of an app. It is written under the lock only.
@@ -124,12 +126,20 @@ func (f field) parse(text string) (err error) {
 	return err
 }
 
-// read returns the state. One that cannot be understood, as a machine that lost
-// power may leave it, is as good as none; so is one of another boot, as to what
-// runs.
+// read returns the state. One of another boot is as good as none as to what runs.
 func (f folder) read() (*state, error) {
+	s, err := f.readAnyBoot()
+	if err == nil && s.boot != bootID() {
+		s.run, s.old = run{}, run{}
+	}
+	return s, err
+}
+
+// readAnyBoot is read for three system calls. One that cannot be understood, as
+// a machine that lost power may leave it, is as good as none.
+func (f folder) readAnyBoot() (*state, error) {
 	s := new(state)
-	text, err := os.ReadFile(f.file("state"))
+	text, err := readFile(f.file("state"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, nil
 	}
@@ -149,10 +159,31 @@ func (f folder) read() (*state, error) {
 			return new(state), nil
 		}
 	}
-	if s.boot != bootID() {
-		s.run, s.old = run{}, run{}
-	}
 	return s, nil
+}
+
+// readFile is os.ReadFile for small files, of which the scheduler's poller, with
+// more system calls, would learn nothing.
+func readFile(path string) ([]byte, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	defer unix.Close(fd)
+	buf, n := make([]byte, 8<<10), 0
+	for n < len(buf) {
+		m, err := unix.Read(fd, buf[n:])
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return nil, &fs.PathError{Op: "read", Path: path, Err: err}
+		}
+		if n += m; m == 0 || m < 4<<10 { // files give all they have
+			break
+		}
+	}
+	return buf[:n], nil
 }
 
 // write replaces the state as a whole: whoever reads it gets the old or the new

@@ -3,17 +3,11 @@ package ondemand
 import (
 	"os"
 	"strconv"
-	"sync"
 	"syscall"
 	"time"
-)
 
-// A trial is a run of a new program file, to see whether it does.
-type trial struct {
-	sync.Mutex // whoever reaps it must know its pid before
-	pid        int
-	status     chan exit
-}
+	"golang.org/x/sys/unix"
+)
 
 // takeOver becomes the new program where the file of this one was replaced, or
 // the old one would stay for as long as the app does. The children stay, too.
@@ -27,7 +21,7 @@ func (w *watcher) takeOver() {
 		return // it may still be uploaded
 	}
 	w.program = now // not again, whatever comes of it
-	if !w.runs(path) {
+	if !runs(path) {
 		return
 	}
 	_ = syscall.Exec(path, []string{os.Args[0], "app", "watch", w.idleStop.String(), w.log, w.command,
@@ -35,22 +29,19 @@ func (w *watcher) takeOver() {
 }
 
 // runs reports whether a program is one for this system, and is whole.
-func (w *watcher) runs(path string) bool {
-	w.trial.Lock()
-	process, err := os.StartProcess(path, []string{os.Args[0], "app", "watch"}, new(os.ProcAttr))
-	if err == nil {
-		w.trial.pid, w.trial.status = process.Pid, make(chan exit, 1)
-	}
-	w.trial.Unlock()
+func runs(path string) bool {
+	trial, err := os.StartProcess(path, []string{os.Args[0], "app", "watch"}, new(os.ProcAttr))
 	if err != nil {
 		return false
 	}
-	defer process.Release()
-	select {
-	case status := <-w.trial.status:
-		return status == 0
-	case <-time.After(5 * time.Second):
-		_ = process.Kill()
-		return false
+	defer trial.Release()
+	for until := time.Now().Add(5 * time.Second); time.Now().Before(until); {
+		var status unix.WaitStatus
+		if pid, _ := unix.Wait4(trial.Pid, &status, unix.WNOHANG, nil); pid == trial.Pid {
+			return status.Exited() && status.ExitStatus() == 0
+		}
+		_, _ = unix.Poll(nil, 20)
 	}
+	_ = trial.Kill() // reap sees to it
+	return false
 }

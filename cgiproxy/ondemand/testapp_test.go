@@ -102,6 +102,7 @@ func testApp(arguments []string) {
 		ignore = flags.Bool("ignore", false, "ignore SIGTERM")
 		host   = flags.String("host", "127.0.0.1", "")
 		port   = flags.String("port", os.Getenv("PORT"), "")
+		_      = flags.Bool("quiet", false, "")
 		delay  = flags.Duration("delay", 0, "before it listens")
 	)
 	_ = flags.Parse(arguments)
