@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"os/exec"
 	"strconv"
 	"strings"
 	"sync"
@@ -163,19 +162,24 @@ func TestKilledAtRandom(t *testing.T) {
 			for time.Now().Before(until) {
 				c := s.process("/")
 				killed := client == 0 && rand.N(2) == 0
-				if killed {
-					killSoon(c)
+				var out strings.Builder
+				c.Stdout, c.Stderr = &out, &out
+				err := c.Start()
+				if err == nil && killed {
+					time.AfterFunc(rand.N(60*time.Millisecond), func() { _ = c.Process.Kill() })
 				}
-				out, err := c.CombinedOutput()
+				if err == nil {
+					err = c.Wait()
+				}
 				switch {
 				case err == nil:
 					answered.Add(1)
 				case killed && strings.Contains(err.Error(), "killed"):
 					killedRequests.Add(1)
-				case reachedDying(string(out)):
+				case reachedDying(out.String()):
 					cut.Add(1)
 				default:
-					t.Errorf("%v %s", err, out)
+					t.Errorf("%v %s", err, out.String())
 				}
 			}
 		})
@@ -196,15 +200,6 @@ func TestKilledAtRandom(t *testing.T) {
 	if err := s.Stop(context.Background()); err != nil {
 		t.Error(err)
 	}
-}
-
-func killSoon(c *exec.Cmd) {
-	go func() {
-		time.Sleep(rand.N(60 * time.Millisecond))
-		if c.Process != nil {
-			_ = c.Process.Kill()
-		}
-	}()
 }
 
 // reachedDying reports whether a request had its connection when the app was

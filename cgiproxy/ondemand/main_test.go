@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -35,7 +36,13 @@ func TestMain(m *testing.M) {
 			os.Exit(0)
 		}
 	}
-	os.Exit(m.Run())
+	status := m.Run()
+	if underRace {
+		if path, err := plainBinary(); err == nil {
+			os.RemoveAll(filepath.Dir(path))
+		}
+	}
+	os.Exit(status)
 }
 
 // killHere ends the process if the file kill-at, in the app's folder, names this
@@ -77,10 +84,11 @@ func newSite(t *testing.T, flags string) *site {
 	t.Helper()
 	s := &site{t: t, warn: make(chan string, 1000)}
 	s.App = &App{
-		Command: "exec " + testBinary(t) + " testapp " + flags,
-		Dir:     t.TempDir(),
-		Timeout: 20 * time.Second,
-		Warn:    func(line string) { s.warn <- line },
+		Command:    "exec " + testBinary(t) + " testapp " + flags,
+		Executable: testBinary(t),
+		Dir:        t.TempDir(),
+		Timeout:    20 * time.Second,
+		Warn:       func(line string) { s.warn <- line },
 	}
 	port := freePort(t)
 	s.Addresses = []string{"127.0.0.1:" + port, "[::1]:" + port}
@@ -179,9 +187,28 @@ func (s *site) answered(path string) string {
 	return out
 }
 
+var underRace bool
+
+// plainBinary is this test binary, built without the race detector.
+var plainBinary = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "ondemand")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "plain.test")
+	out, err := exec.Command("go", "test", "-c", "-o", path, ".").CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("%w: %s", err, out)
+	}
+	return path, err
+})
+
 func testBinary(t testing.TB) string {
 	t.Helper()
 	path, err := os.Executable()
+	if underRace {
+		path, err = plainBinary()
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
