@@ -106,16 +106,19 @@ func TestIdleStopsUnderRequests(t *testing.T) {
 
 func TestWatcherKnowsTheEnd(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, "")
-	s.IdleStop = time.Hour
-	ctx := context.Background()
-	if _, err := s.get(ctx, "/"); err != nil {
-		t.Fatal(err)
-	}
-	_, _ = s.get(ctx, "/exit")
-	eventually(t, "the watcher has ended", func() bool { return len(s.others()) == 0 })
-	if st, err := s.Status(); err != nil || st.LastExit != "ended by itself with status 5" {
-		t.Errorf("status %+v, %v", st, err)
+	for _, flags := range []string{"", "-daemon"} {
+		s := newSite(t, flags)
+		s.IdleStop = time.Hour
+		s.write("watch-period", "50ms")
+		ctx := context.Background()
+		if _, err := s.get(ctx, "/"); err != nil {
+			t.Fatal(err)
+		}
+		_, _ = s.get(ctx, "/exit")
+		eventually(t, "the watcher has ended", func() bool { return len(s.others()) == 0 })
+		if st, err := s.Status(); err != nil || st.LastExit != "ended by itself with status 5" {
+			t.Errorf("%q: status %+v, %v", flags, st, err)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"time"
 )
@@ -80,12 +81,7 @@ func (a *App) up(s *state) {
 // timedOut ends what was started and did not listen.
 func (a *App) timedOut(ctx context.Context, s *state, logBefore int64) error {
 	// An app that does not look at PORT is the commonest reason.
-	var elsewhere []string
-	if s.run.pid != 0 {
-		for _, l := range listeners(ownSince(s.run.start)) {
-			elsewhere = append(elsewhere, l.String())
-		}
-	}
+	elsewhere := s.run.elsewhere()
 	at("timed out")
 	remedy := "raise START_TIMEOUT if it needs longer; see the app's log"
 	cause := fmt.Errorf("the app did not listen on %s within %v", strings.Join(s.run.addresses, " or "), a.timeout())
@@ -98,6 +94,24 @@ func (a *App) timedOut(ctx context.Context, s *state, logBefore int64) error {
 		a.warn(err.Error())
 	}
 	return a.failed(s, &Error{Kind: TimedOut, Cause: cause, Remedy: remedy, Output: output})
+}
+
+// elsewhere returns where the processes of a run listen, or if none of its session
+// does, all of ours that have begun since: it may have left the session.
+func (r *run) elsewhere() (addresses []string) {
+	if r.pid == 0 {
+		return nil
+	}
+	later := ownSince(r.start)
+	session := slices.DeleteFunc(slices.Clone(later), func(p process) bool { return p.session != r.pid })
+	found := listeners(session)
+	if len(found) == 0 {
+		found = listeners(later)
+	}
+	for _, l := range found {
+		addresses = append(addresses, l.String())
+	}
+	return addresses
 }
 
 // ownSince returns our processes that have begun since.
