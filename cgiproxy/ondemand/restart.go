@@ -134,11 +134,6 @@ func (a *App) settle(ctx context.Context, now look, arrived time.Time) error {
 			a.warn(fmt.Sprintf("the app is not restarted, the old one goes on: %v", err))
 		}
 	}
-	if !asked && s.phase == running && s.old.pid != 0 { // of a process that was ended
-		if err := a.retire(s); err != nil {
-			a.warn(err.Error())
-		}
-	}
 	if other {
 		s.settings, s.stamps = now.settings, now.stamps
 		s.failures, s.next = 0, time.Time{}

@@ -229,6 +229,9 @@ func TestFailedReplacement(t *testing.T) {
 	default:
 		t.Error("no warning")
 	}
+	if st, err := s.Status(); err != nil || strconv.Itoa(st.PID) != before || st.Phase != running {
+		t.Errorf("status %+v, %v", st, err)
+	}
 	if err := os.Remove(s.Dir + "/broken"); err != nil {
 		t.Fatal(err)
 	}

@@ -267,7 +267,7 @@ func TestWhatTheAppInherits(t *testing.T) {
 	s.Command = "cat /proc/self/status /proc/self/limits >inherited; ls -l /proc/self/fd >descriptors; " + s.Command
 	c := s.process("/environ")
 	// As some web servers do: descriptors, signals ignored and blocked, limits.
-	c.Args = append([]string{"sh", "-c", `trap "" HUP INT TSTP USR1 PIPE; ulimit -S -n 64 -t 100
+	c.Args = append([]string{"sh", "-c", `trap "" HUP INT TSTP USR1 PIPE; ulimit -S -n 64; ulimit -S -t 100
 		env --block-signal=TERM true && exec env --block-signal=TERM,USR2 "$@"; exec "$@"`, "sh"}, c.Args...)
 	c.Path = "/bin/sh"
 	c.ExtraFiles = []*os.File{pipeW, pipeW}

@@ -110,4 +110,9 @@ func TestFolder(t *testing.T) {
 	if _, err := a.folder().lock(); err != errBusy {
 		t.Errorf("the second lock: %v", err)
 	}
+	if os.Chown(string(a.folder()), nobody, nobody) == nil { // we are root, who may write anywhere
+		if _, err := a.folder().lock(); err == nil || err == errBusy {
+			t.Errorf("another user's folder: %v", err)
+		}
+	}
 }
