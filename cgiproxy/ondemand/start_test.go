@@ -263,8 +263,9 @@ func TestWhatTheAppInherits(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer pipeR.Close()
-	// Programs that change nothing of it say what they get.
-	s.Command = "cat /proc/self/status /proc/self/limits >inherited; ls -l /proc/self/fd >descriptors; " + s.Command
+	// Programs that change nothing of it say what they get, in a shell that does
+	// not either (dash clears the mask of signals).
+	s.Command = `exec bash -c "cat /proc/self/status /proc/self/limits >inherited; ls -l /proc/self/fd >descriptors; ` + s.Command + `"`
 	c := s.process("/environ")
 	// As some web servers do: descriptors, signals ignored and blocked, limits.
 	c.Args = append([]string{"sh", "-c", `trap "" HUP INT TSTP USR1 PIPE; ulimit -S -n 64; ulimit -S -t 100
@@ -375,7 +376,7 @@ func TestNoZombie(t *testing.T) {
 
 func TestClientLeaves(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, "-delay 300ms")
+	s := newSite(t, "-delay 2500ms") // longer than an app that reloads itself has
 	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 	defer cancel()
 	if _, err := s.get(ctx, "/"); !errors.Is(err, context.DeadlineExceeded) {
