@@ -40,7 +40,7 @@ func (s *site) belongsTo(uid int) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.t.Cleanup(func() { os.RemoveAll(dir) })
+	s.t.Cleanup(func() { s.end(); os.RemoveAll(dir) }) // which says what to end
 	program := dir + "/test.program"
 	copyTo(s.t, program, "")
 	s.Command = strings.Replace(s.Command, testBinary(s.t), program, 1)
