@@ -1,0 +1,228 @@
+package ondemand
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// An App is a program that listens, and how to start it. It has no state of its
+// own: that is in the folder .cgiproxy in Dir, for all processes and users of
+// the methods. They may be called at once.
+type App struct {
+	Command string // what /bin/sh -c runs; must not be empty
+	Dir     string // its working directory, absolute
+
+	// Network is "tcp" or "unix", "" is tcp. The app listens at one of
+	// Addresses: host:port, or the absolute path of a socket. With Auto there
+	// are none: a free port of this machine is chosen at each start.
+	Network   string
+	Addresses []string
+	Auto      bool
+
+	Timeout time.Duration // from its start until it listens; 0 is 30 s
+	Log     string        // gets its output, at most about 1 MiB; "" is Dir/app.log
+	Env     []string      // NAME=value, besides PATH, HOME, USER, LOGNAME, SHELL, LANG, TZ and PORT or SOCKET
+
+	RestartFiles  []string      // the app is restarted when one appears or changes
+	AlwaysRestart string        // the app is restarted for each request while this file exists; "" is none
+	IdleStop      time.Duration // the app is stopped after that long without a request; 0 is never
+
+	Owner      func(net.Conn) error // nil where the listener is ours, or an error that says whose; nil checks nothing
+	Warn       func(string)         // gets lines for the owner's log; nil drops them
+	Executable string               // a program whose "app" command is RunStarter; "" is this one
+}
+
+// A DialFunc connects to an address of the app.
+type DialFunc = func(ctx context.Context, network, address string) (net.Conn, error)
+
+const (
+	defaultTimeout = 30 * time.Second
+	comeBack       = 2 * time.Second // an app that reloads itself does not listen for a moment
+)
+
+// Only tests change them.
+var (
+	drainLimit = 10 * time.Second // a stop waits that long for requests under way
+	killLimit  = 10 * time.Second // and that long after SIGTERM, before SIGKILL
+	retireTime = time.Minute      // until then an old app has ended (Auto)
+)
+
+// Enter is called before a request's connection to the app is looked for. It
+// restarts the app where that was asked for, waits while it is being stopped,
+// and marks the request as under way until leave is called. An *Error or ctx's
+// is returned where the request must not go on.
+func (a *App) Enter(ctx context.Context) (leave func(), err error) {
+	arrived := time.Now()
+	patience := a.patience()
+	for settled := false; ; {
+		now := a.look()
+		if !now.always || settled {
+			if fd, err := a.folder().use(now.name(), a.IdleStop > 0); err == nil {
+				return func() { unix.Close(fd) }, nil
+			}
+		}
+		err := a.settle(ctx, now, arrived)
+		if err == errBusy {
+			err = patience.wait(ctx)
+		} else if err != nil && ctx.Err() == nil {
+			// A disk that is full must not take a site down whose app runs. If
+			// it does not, Dial says so.
+			return func() {}, nil
+		} else {
+			settled = true
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// Dial connects to the app. If nobody listens it starts the app, or waits for
+// who is starting it. Its errors are *Error, ctx's and dial's.
+func (a *App) Dial(ctx context.Context, dial DialFunc) (net.Conn, error) {
+	s, network, addresses, err := a.serving()
+	if err != nil {
+		return nil, err
+	}
+	if s.overdue() {
+		a.remind()
+	}
+	patience := a.patience()
+	for {
+		conn, err := a.connect(ctx, dial, network, addresses)
+		if err == nil || !nobodyListens(err) && !(a.Auto && isStranger(err)) {
+			return conn, err
+		}
+		lock, err := a.folder().lock()
+		if err == nil {
+			conn, err := a.bring(ctx, dial, lock, false)
+			lock.Close()
+			return conn, err
+		}
+		if err != errBusy {
+			return nil, err
+		}
+		if err := patience.wait(ctx); err != nil {
+			return nil, err
+		}
+		if a.Auto {
+			network, addresses, _ = a.Address() // of the one that is being started
+		}
+	}
+}
+
+// Address returns where the app is to be reached, most likely first. With Auto
+// it reads the state, and there is none where the app was never started.
+func (a *App) Address() (network string, addresses []string, err error) {
+	_, network, addresses, err = a.serving()
+	return network, addresses, err
+}
+
+// serving is Address with the state, where that was read.
+func (a *App) serving() (s *state, network string, addresses []string, err error) {
+	if !a.Auto {
+		return nil, a.network(), a.Addresses, nil
+	}
+	if s, err = a.folder().readAnyBoot(); err != nil {
+		return nil, "", nil, err
+	}
+	run := s.serving()
+	return s, run.network, run.addresses, nil
+}
+
+// connect returns a connection to a listener that is the owner's.
+func (a *App) connect(ctx context.Context, dial DialFunc, network string, addresses []string) (net.Conn, error) {
+	var err error = unix.ECONNREFUSED // with no address at all
+	for _, address := range addresses {
+		var conn net.Conn
+		if conn, err = dial(ctx, network, address); err == nil {
+			if err = a.checkOwner(conn); err == nil {
+				return conn, nil
+			}
+			conn.Close()
+			// It may have been ours and have just ended: nobody then owns it.
+			if conn, again := dial(ctx, network, address); again == nil {
+				if err = a.checkOwner(conn); err == nil {
+					return conn, nil
+				}
+				conn.Close()
+				return nil, stranger(address, err)
+			} else {
+				err = again
+			}
+		}
+		if !nobodyListens(err) {
+			return nil, err
+		}
+	}
+	return nil, err
+}
+
+func (a *App) checkOwner(conn net.Conn) error {
+	if a.Owner == nil {
+		return nil
+	}
+	return a.Owner(conn)
+}
+
+// nobodyListens reports whether a connection failed for the lack of a listener.
+func nobodyListens(err error) bool {
+	for _, e := range [...]error{
+		unix.ECONNREFUSED, unix.ENOENT, // a dead socket file refuses
+		unix.EADDRNOTAVAIL, unix.EAFNOSUPPORT, // [::1] without IPv6
+	} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+func (a *App) network() string {
+	if a.Network == "" {
+		return "tcp"
+	}
+	return a.Network
+}
+
+func (a *App) timeout() time.Duration {
+	if a.Timeout <= 0 {
+		return defaultTimeout
+	}
+	return a.Timeout
+}
+
+func (a *App) log() string {
+	if a.Log == "" {
+		return filepath.Join(a.Dir, "app.log")
+	}
+	return a.Log
+}
+
+func (a *App) executable() (path string, err error) {
+	if a.Executable != "" {
+		return a.Executable, nil
+	}
+	// What runs, even if there is another file at its path by now.
+	const self = "/proc/self/exe"
+	if unix.Access(self, unix.X_OK) == nil {
+		return self, nil
+	}
+	return os.Executable()
+}
+
+func (a *App) warn(line string) {
+	if a.Warn != nil {
+		a.Warn(line)
+	}
+}
+
+func netDial(ctx context.Context, network, address string) (net.Conn, error) {
+	return new(net.Dialer).DialContext(ctx, network, address)
+}

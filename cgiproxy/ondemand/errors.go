@@ -1,0 +1,112 @@
+package ondemand
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// An Error says why there is no app. Its text is the cause, for the owner's log.
+type Error struct {
+	Kind       Kind
+	Cause      error
+	Remedy     string        // what the owner can do
+	Output     string        // the last lines that the app wrote, if it was a start that failed
+	RetryAfter time.Duration // when a request may succeed; 0 is not known
+}
+
+// A Kind is what a gateway tells errors apart by.
+type Kind int
+
+const (
+	Failed   Kind = iota // the command ended before it listened, or cannot be run
+	TimedOut             // it ran for Timeout and did not listen
+	Stranger             // somebody else's listener has the address
+	NoState              // the folder .cgiproxy, its lock or its files cannot be used
+	Busy                 // another process has held the lock for too long
+	Unending             // the app cannot be stopped
+)
+
+func (e *Error) Error() string { return e.Cause.Error() }
+func (e *Error) Unwrap() error { return e.Cause }
+
+func isStranger(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Kind == Stranger
+}
+
+func stranger(address string, err error) *Error {
+	return &Error{
+		Kind:   Stranger,
+		Cause:  fmt.Errorf("%s: %w", address, err),
+		Remedy: "choose another port, UPSTREAM=auto or a unix socket",
+	}
+}
+
+// noState is a failure of the folder .cgiproxy or a file in it.
+func noState(err error) *Error {
+	e := &Error{Kind: NoState, Cause: err}
+	switch {
+	case errors.Is(err, unix.ENOLCK), errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.ENOSYS):
+		e.Remedy = "this file system has no locks: set START_DIR to a folder on a local disk"
+	case errors.Is(err, unix.ENOSPC):
+		e.Remedy = "the disk is full: delete something"
+	case errors.Is(err, unix.EDQUOT):
+		e.Remedy = "your disk quota is used up: delete something, or ask the host for more"
+	case errors.Is(err, unix.EROFS):
+		e.Remedy = "the file system is read-only: set START_DIR to a folder that can be written"
+	case errors.Is(err, fs.ErrPermission):
+		e.Remedy = fmt.Sprintf("let user %d write there (scripts run as this user), or set START_DIR to a folder of this user", os.Geteuid())
+	case errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE):
+		e.Remedy = "too many files are open: raise the limit"
+	}
+	return e
+}
+
+// cannotRun is a command that the system does not let us run.
+func cannotRun(err error) *Error {
+	e := &Error{Kind: Failed, Cause: fmt.Errorf("start the app: %w", err)}
+	switch {
+	case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.ENOMEM):
+		e.Remedy = "the limit of processes or memory is reached (ulimit -u, RLimitNPROC): end some, or ask the host for more"
+	case errors.Is(err, fs.ErrNotExist):
+		e.Remedy = "does START_DIR exist?"
+	case errors.Is(err, fs.ErrPermission):
+		e.Remedy = "may this user enter START_DIR, and run programs there?"
+	}
+	return e
+}
+
+// An exit is how a command ended: a status of wait(2) as shells give it on,
+// 128 and more is a signal.
+type exit int
+
+func exitStatus(status unix.WaitStatus) exit {
+	if status.Signaled() {
+		return exit(128 + int(status.Signal()))
+	}
+	return exit(status.ExitStatus())
+}
+
+func (e exit) String() string {
+	if e > 128 && e < 128+65 {
+		return fmt.Sprintf("status %d, signal %d (%v)", int(e), int(e)-128, unix.Signal(e-128))
+	}
+	return fmt.Sprintf("status %d", int(e))
+}
+
+func (e exit) remedy() string {
+	switch {
+	case e == 127:
+		return "a program was not found: give the full path in START, for PATH is not your shell's"
+	case e == 126:
+		return "a program may not be run: set its permissions to 755"
+	case e == 128+exit(unix.SIGKILL):
+		return "it was killed: is memory or processor time limited on this host?"
+	}
+	return "see the app's log"
+}

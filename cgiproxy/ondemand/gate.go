@@ -1,0 +1,241 @@
+package ondemand
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A request holds a shared lock (flock) on one file while it lasts, and the name
+// of this file says which app it wants: use-HASH, of the settings and of the
+// stamps of the restart files. A request that finds it has read nothing, and
+// knows that the app is as it shall be. A stop renames it, so that no request
+// finds it and they wait, and then takes the lock exclusively, so that it
+// waits for those under way: it is the same file under both names, and a request
+// that opened it under the one before counts. With one lock and one name, a
+// stop would never get it under load.
+const (
+	usePrefix    = "use-"
+	stoppingName = "stopping"
+)
+
+// use marks a request as under way and returns what to close at its end. Opening
+// to truncate the empty file, with touch, sets its time (open(2)): that is how
+// the watcher sees that it was used, for no system call more.
+func (f folder) use(name string, touch bool) (fd int, err error) {
+	flags := unix.O_RDONLY
+	if touch {
+		flags = unix.O_WRONLY | unix.O_TRUNC
+	}
+	for {
+		fd, err = unix.Open(f.file(name), flags|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
+		if err != unix.EINTR {
+			break
+		}
+	}
+	if err == unix.EROFS && touch {
+		return f.use(name, false)
+	}
+	if err != nil {
+		return -1, err
+	}
+	if err = unix.Flock(fd, unix.LOCK_SH|unix.LOCK_NB); err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+// A look is what the settings and the restart files are like at one moment.
+type look struct {
+	settings string
+	stamps   []stamp
+	always   bool
+}
+
+func (a *App) look() look {
+	l := look{settings: a.settings()}
+	if len(a.RestartFiles) > 0 {
+		l.stamps = make([]stamp, len(a.RestartFiles))
+		for i, file := range a.RestartFiles {
+			l.stamps[i] = stampOf(file)
+		}
+	}
+	l.always = a.AlwaysRestart != "" && stampOf(a.AlwaysRestart) != stamp{}
+	return l
+}
+
+func (l *look) name() string {
+	h := newHash()
+	h.text(l.settings)
+	for _, s := range l.stamps {
+		h.number(s.inode)
+		h.number(uint64(s.size))
+		h.number(uint64(s.time))
+	}
+	return usePrefix + h.String()
+}
+
+// settings is a hash of what an app is started with.
+func (a *App) settings() string {
+	h := newHash()
+	h.text(a.Command)
+	h.text(a.Dir)
+	h.text(a.Network)
+	for _, list := range [...][]string{a.Addresses, a.Env} {
+		h.number(uint64(len(list)))
+		for _, s := range list {
+			h.text(s)
+		}
+	}
+	if a.Auto {
+		h.text("auto")
+	}
+	return h.String()
+}
+
+// A stamp tells two states of a file apart. Files are uploaded with times of
+// another machine, so which is newer says nothing. Zero is no file.
+type stamp struct {
+	inode      uint64
+	size, time int64 // bytes; nanoseconds
+}
+
+func stampOf(file string) stamp {
+	var st unix.Stat_t
+	if unix.Stat(file, &st) != nil {
+		return stamp{}
+	}
+	return stamp{uint64(st.Ino), st.Size, st.Mtim.Nano()}
+}
+
+func (s stamp) String() string { return fmt.Sprintf("%d %d %d", s.inode, s.size, s.time) }
+
+func parseStamp(text string) (s stamp, err error) {
+	_, err = fmt.Sscanf(text, "%d %d %d", &s.inode, &s.size, &s.time)
+	return s, err
+}
+
+// changed reports whether one of the files has appeared or changed. One that is
+// gone asks for nothing, nor does another list of files.
+func changed(before, now []stamp) bool {
+	for i := range now {
+		if len(before) == len(now) && now[i] != before[i] && now[i] != (stamp{}) {
+			return true
+		}
+	}
+	return false
+}
+
+// A hash is FNV-1a.
+type hash uint64
+
+func newHash() hash { return 14695981039346656037 }
+
+func (h *hash) byte(b byte) { *h = (*h ^ hash(b)) * 1099511628211 }
+
+func (h *hash) text(s string) {
+	for i := range len(s) {
+		h.byte(s[i])
+	}
+	h.byte(0) // the end: "ab", "c" is not "a", "bc"
+}
+
+func (h *hash) number(n uint64) {
+	for range 8 {
+		h.byte(byte(n))
+		n >>= 8
+	}
+}
+
+func (h hash) String() string {
+	const digits = "0123456789abcdef"
+	var text [16]byte
+	for i := range text {
+		text[i] = digits[h>>(60-4*i)&15]
+	}
+	return string(text[:])
+}
+
+// findUse returns the name that the file of the requests has now, "" for none.
+func (f folder) findUse() (string, error) {
+	entries, err := os.ReadDir(string(f))
+	if err != nil {
+		return "", noState(err)
+	}
+	found := ""
+	for _, e := range entries {
+		if e.Name() == stoppingName || strings.HasPrefix(e.Name(), usePrefix) {
+			found = e.Name()
+		}
+	}
+	return found, nil
+}
+
+// openGate lets requests find the file under a name.
+func (f folder) openGate(name string) error {
+	found, err := f.findUse()
+	if err != nil || found == name {
+		return err
+	}
+	if found == "" {
+		file, err := os.OpenFile(f.file(name), os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+		if err != nil {
+			return noState(err)
+		}
+		return file.Close()
+	}
+	if err := os.Rename(f.file(found), f.file(name)); err != nil {
+		return noState(err)
+	}
+	return nil
+}
+
+// A closedGate is the file of the requests where none finds it.
+type closedGate struct{ *os.File }
+
+func (f folder) closeGate() (*closedGate, error) {
+	if err := f.openGate(stoppingName); err != nil {
+		return nil, err
+	}
+	file, err := os.OpenFile(f.file(stoppingName), os.O_RDWR|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil, noState(err)
+	}
+	at("gate closed")
+	return &closedGate{file}, nil
+}
+
+// empty reports whether no request is under way, and lets none begin as long as
+// the gate is closed.
+func (g *closedGate) empty() (bool, error) {
+	switch err := unix.Flock(int(g.Fd()), unix.LOCK_EX|unix.LOCK_NB); err {
+	case nil:
+		return true, nil
+	case errBusy:
+		return false, nil
+	default:
+		return false, noState(&fs.PathError{Op: "flock", Path: g.Name(), Err: err})
+	}
+}
+
+// drain waits for the requests under way, up to drainLimit. It reports whether
+// none is left.
+func (g *closedGate) drain(ctx context.Context) (bool, error) {
+	limit := time.Now().Add(drainLimit)
+	for time.Now().Before(limit) {
+		if empty, err := g.empty(); empty || err != nil {
+			return empty, err
+		}
+		if err := sleep(ctx, 10*time.Millisecond); err != nil {
+			return false, err
+		}
+	}
+	return false, nil
+}

@@ -1,0 +1,96 @@
+package ondemand
+
+import (
+	"bufio"
+	"encoding/binary"
+	"encoding/hex"
+	"net/netip"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// listeners returns the sockets that processes listen on. The tables in
+// /proc/net name a socket by its inode, and so does /proc/PID/fd.
+func listeners(of []process) []listener {
+	sockets := map[string]process{} // by inode
+	for _, p := range of {
+		folder := "/proc/" + strconv.Itoa(p.pid) + "/fd/"
+		names, _ := readNames(folder)
+		for _, name := range names {
+			target, _ := os.Readlink(folder + name)
+			if inode, ok := strings.CutPrefix(target, "socket:["); ok {
+				sockets[strings.TrimSuffix(inode, "]")] = p
+			}
+		}
+	}
+	if len(sockets) == 0 {
+		return nil
+	}
+	var found []listener
+	for _, table := range [...]string{"/proc/net/tcp", "/proc/net/tcp6"} {
+		eachLine(table, func(columns []string) {
+			const listen = "0A" // TCP_LISTEN
+			if len(columns) < 10 || columns[3] != listen {
+				return
+			}
+			if p, ok := sockets[columns[9]]; ok {
+				found = append(found, listener{p, "tcp", procAddress(columns[1])})
+			}
+		})
+	}
+	eachLine("/proc/net/unix", func(columns []string) {
+		const accepts = "00010000" // __SO_ACCEPTCON
+		if len(columns) < 8 || columns[3] != accepts {
+			return
+		}
+		if p, ok := sockets[columns[6]]; ok {
+			found = append(found, listener{p, "unix", columns[7]})
+		}
+	})
+	return found
+}
+
+func eachLine(table string, do func(columns []string)) {
+	file, err := os.Open(table)
+	if err != nil {
+		return
+	}
+	defer file.Close()
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		do(strings.Fields(lines.Text()))
+	}
+}
+
+// procAddress reads "0100007F:198F": the address in words of the machine's byte
+// order, the port as a number (proc_pid_net(5)).
+func procAddress(s string) string {
+	address, port, _ := strings.Cut(s, ":")
+	words, _ := hex.DecodeString(address)
+	b := make([]byte, 0, 16)
+	for i := 0; i+4 <= len(words); i += 4 {
+		b = binary.NativeEndian.AppendUint32(b, binary.BigEndian.Uint32(words[i:]))
+	}
+	addr, _ := netip.AddrFromSlice(b)
+	n, _ := strconv.ParseUint(port, 16, 16)
+	return netip.AddrPortFrom(addr.Unmap(), uint16(n)).String()
+}
+
+// at reports whether a listener takes the connections to one of the addresses.
+func (l listener) at(network string, addresses []string) bool {
+	if network != l.network {
+		return false
+	}
+	if network == "unix" {
+		// The table has the path as the app gave it to bind, maybe a relative one.
+		return slices.ContainsFunc(addresses, func(a string) bool {
+			return a == l.address || !strings.HasPrefix(l.address, "/") && strings.HasSuffix(a, "/"+strings.TrimPrefix(l.address, "./"))
+		})
+	}
+	listens, err := netip.ParseAddrPort(l.address)
+	return err == nil && slices.ContainsFunc(addresses, func(a string) bool {
+		to, err := netip.ParseAddrPort(a)
+		return err == nil && to.Port() == listens.Port() && (to.Addr() == listens.Addr() || listens.Addr().IsUnspecified())
+	})
+}

@@ -1,0 +1,136 @@
+package ondemand
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A folder is the .cgiproxy of an app:
+//
+//	lock         held (flock) by who changes what runs
+//	state        what is known of the app (state.go)
+//	use-HASH     held by requests (gate.go), under the name "stopping" during a stop
+//
+// The kernel takes a lock back from a process that ends, whatever ends it.
+type folder string
+
+func (a *App) folder() folder { return folder(a.Dir + "/.cgiproxy") }
+
+func (f folder) file(name string) string { return string(f) + "/" + name }
+
+// errBusy is a lock that another process has.
+var errBusy error = unix.EWOULDBLOCK
+
+// lock takes the lock without waiting. Closing the file releases it, if no
+// process that was given it still has it open (so LOCK_UN is never used).
+func (f folder) lock() (*os.File, error) {
+	if err := f.make(); err != nil {
+		return nil, noState(err)
+	}
+	file, err := os.OpenFile(f.file("lock"), os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, noState(err)
+	}
+	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		file.Close()
+		if err == errBusy {
+			return nil, err
+		}
+		return nil, noState(&fs.PathError{Op: "flock", Path: file.Name(), Err: err})
+	}
+	at("locked")
+	return file, nil
+}
+
+// make makes the folder, and looks that nobody else writes to it.
+func (f folder) make() error {
+	path := string(f)
+	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	info, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	owner := int(info.Sys().(*syscall.Stat_t).Uid)
+	switch {
+	case !info.IsDir():
+		return fmt.Errorf("%s is no folder", path)
+	case owner != os.Geteuid():
+		return fmt.Errorf("%s belongs to user %d and this process to user %d: %w", path, owner, os.Geteuid(), fs.ErrPermission)
+	case info.Mode().Perm()&0o077 != 0:
+		return os.Chmod(path, 0o700)
+	}
+	return nil
+}
+
+// waitLock waits for the lock, for as long as an honest holder may need.
+func (a *App) waitLock(ctx context.Context) (*os.File, error) {
+	patience := a.patience()
+	for {
+		lock, err := a.folder().lock()
+		if err != errBusy {
+			return lock, err
+		}
+		if err := patience.wait(ctx); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// A patience is the waiting for something that another process does. Pauses
+// grow from 5 ms to 100 ms.
+type patience struct {
+	pause time.Duration
+	until time.Time
+	what  string
+}
+
+// patience lasts for a drain, a stop, a start, and some more.
+func (a *App) patience() patience {
+	limit := drainLimit + killLimit + 2*a.timeout()
+	return patience{until: time.Now().Add(limit), what: a.folder().file("lock")}
+}
+
+// wait returns ctx's error, or an *Error when patience is at its end.
+func (p *patience) wait(ctx context.Context) error {
+	if time.Now().After(p.until) {
+		return &Error{
+			Kind:       Busy,
+			Cause:      fmt.Errorf("another process holds %s, and does not get on", filepath.Clean(p.what)),
+			Remedy:     "find it with `fuser` or `lsof`, and end it",
+			RetryAfter: time.Minute,
+		}
+	}
+	p.pause = min(max(2*p.pause, 5*time.Millisecond), 100*time.Millisecond)
+	return sleep(ctx, p.pause)
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// testPoint is called at each step that a process may be killed at. Only tests
+// set it.
+var testPoint func(step string)
+
+func at(step string) {
+	if testPoint != nil {
+		testPoint(step)
+	}
+}

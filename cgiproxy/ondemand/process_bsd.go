@@ -1,0 +1,49 @@
+//go:build freebsd || darwin
+
+package ondemand
+
+import (
+	"encoding/hex"
+	"errors"
+	"os"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// bootID tells this boot of the machine from others, as long as nobody sets the
+// clock by hand.
+func bootID() string {
+	began, _ := unix.SysctlRaw("kern.boottime")
+	return hex.EncodeToString(began[:min(8, len(began))])
+}
+
+// listeners: who has a socket is not to be found out here without a privilege.
+func listeners([]process) []listener { return nil }
+
+func (l listener) at(string, []string) bool { return false }
+
+// closeOnExec keeps descriptors from first on from programs that we start: a
+// web server's pipe held by the app would hold up the visitor's response.
+func closeOnExec(first int) {
+	folder, err := os.Open("/dev/fd")
+	if err != nil {
+		return
+	}
+	defer folder.Close()
+	names, _ := folder.Readdirnames(-1)
+	for _, name := range names {
+		if fd, err := strconv.Atoi(name); err == nil && fd >= first {
+			unix.CloseOnExec(fd)
+		}
+	}
+	// Without fdescfs /dev/fd shows three.
+	for fd := first; fd < 256; fd++ {
+		unix.CloseOnExec(fd)
+	}
+}
+
+// unblockSignals: the mask is as the web server had it.
+func unblockSignals() error { return nil }
+
+func adoptOrphans() error { return errors.ErrUnsupported }

@@ -1,0 +1,113 @@
+package ondemand
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// bootID tells this boot of the machine from others (random(4)).
+func bootID() string {
+	id, _ := readFile("/proc/sys/kernel/random/boot_id")
+	return strings.TrimSpace(string(id))
+}
+
+// readProcess reads /proc/PID/stat (proc_pid_stat(5)), uid excepted.
+func readProcess(pid int) (process, error) {
+	text, err := readFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return process{}, err
+	}
+	// The name is in brackets and may contain any byte, brackets too.
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	if len(fields) < 22 {
+		return process{}, fmt.Errorf("/proc/%d/stat: cannot read %.80q", pid, text)
+	}
+	number := func(field int) int64 { // as the manual counts
+		n, _ := strconv.ParseInt(fields[field-3], 10, 64)
+		return n
+	}
+	// A process whose first thread has ended while others go on is shown as a
+	// zombie, too; field 20 counts threads.
+	return process{
+		pid:     pid,
+		group:   int(number(5)),
+		session: int(number(6)),
+		start:   uint64(number(22)),
+		ended:   fields[0] == "X" || fields[0] == "Z" && number(20) <= 1,
+		memory:  number(24) * int64(os.Getpagesize()),
+	}, nil
+}
+
+// ownProcesses returns our user's that have not ended.
+func ownProcesses() []process {
+	names, err := readNames("/proc")
+	if err != nil {
+		return nil
+	}
+	var own []process
+	for _, name := range names {
+		pid, err := strconv.Atoi(name)
+		if err != nil {
+			continue
+		}
+		// The owner of its folder is no help: root's where it may not be traced.
+		p, err := readProcess(pid)
+		if err != nil || p.ended || p.session == 0 || effectiveUser(pid) != os.Geteuid() {
+			continue
+		}
+		p.uid = os.Geteuid()
+		own = append(own, p)
+	}
+	return own
+}
+
+func effectiveUser(pid int) int {
+	text, err := readFile("/proc/" + strconv.Itoa(pid) + "/status")
+	if err != nil {
+		return -1
+	}
+	_, rest, _ := strings.Cut(string(text), "\nUid:")
+	if uids := strings.Fields(rest); len(uids) >= 4 {
+		if uid, err := strconv.Atoi(uids[1]); err == nil {
+			return uid
+		}
+	}
+	return -1
+}
+
+func readNames(folder string) ([]string, error) {
+	f, err := os.Open(folder)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return f.Readdirnames(-1)
+}
+
+// closeOnExec keeps descriptors from first on from programs that we start: a
+// web server's pipe held by the app would hold up the visitor's response.
+func closeOnExec(first int) {
+	if unix.CloseRange(uint(first), ^uint(0)>>1&(1<<32-1), unix.CLOSE_RANGE_CLOEXEC) == nil {
+		return
+	}
+	names, _ := readNames("/proc/self/fd") // before Linux 5.11
+	for _, name := range names {
+		if fd, err := strconv.Atoi(name); err == nil && fd >= first {
+			unix.CloseOnExec(fd)
+		}
+	}
+}
+
+// unblockSignals clears the calling thread's mask, which exec keeps: a thread of
+// a web server that starts scripts may have all blocked.
+func unblockSignals() error {
+	return unix.PthreadSigmask(unix.SIG_SETMASK, new(unix.Sigset_t), nil)
+}
+
+// adoptOrphans makes processes that lose their parent below us our children.
+func adoptOrphans() error { return unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }

@@ -1,0 +1,126 @@
+package ondemand
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"time"
+)
+
+// ready waits until the app listens. The child is nil where another process
+// started it, and then nobody knows how the command ends.
+func (a *App) ready(ctx context.Context, dial DialFunc, s *state, c *child) (net.Conn, error) {
+	limit := time.Now().Add(a.timeout())
+	if begun := s.run.began.Add(a.timeout()); begun.Before(limit) {
+		limit = begun
+	}
+	var exited <-chan exit
+	var logBefore int64
+	if c != nil {
+		exited, logBefore = c.exited, c.log
+	}
+	patience := patience{until: limit}
+	status, ended := exit(0), false
+	for {
+		conn, err := a.connect(ctx, dial, s.run.network, s.run.addresses)
+		switch {
+		case err == nil:
+			at("accepted")
+			a.up(s)
+			return conn, nil
+		case ctx.Err() != nil:
+			return nil, ctx.Err() // the next one goes on from here
+		case isStranger(err):
+			_ = s.run.end(ctx, comeBack)
+			return nil, a.failed(s, err)
+		}
+		select {
+		case status = <-exited:
+			ended = true
+		default:
+		}
+		// A command that ends with 0 may have put the app into the background,
+		// and while anything of its session is left, so may any.
+		if ended && status != 0 && !s.run.alive() {
+			e := &Error{
+				Kind:   Failed,
+				Cause:  fmt.Errorf("the app's command ended with %v before the app listened", status),
+				Remedy: status.remedy(),
+				Output: lastLines(a.log(), logBefore),
+			}
+			if s.run.pid == 0 {
+				e.Cause = fmt.Errorf("what was to run the app's command ended with %v", status)
+				e.Remedy = "is the limit of processes or memory reached (ulimit -u, RLimitNPROC)? see the app's log"
+			}
+			return nil, a.failed(s, e)
+		}
+		if waitErr := patience.wait(ctx); waitErr != nil && ctx.Err() == nil {
+			return nil, a.timedOut(ctx, s, logBefore)
+		}
+	}
+}
+
+// up writes down that the app listens.
+func (a *App) up(s *state) {
+	s.phase, s.failures, s.next = running, 0, time.Time{}
+	trimLog(a.log())
+	if err := a.folder().write(s); err != nil {
+		a.warn(err.Error())
+		return
+	}
+	at("up")
+	if s.old.pid != 0 {
+		if err := a.retire(s); err != nil {
+			a.warn(fmt.Sprintf("the app before this one goes on, process %d: %v", s.old.pid, err))
+		}
+	}
+}
+
+// timedOut ends what was started and did not listen.
+func (a *App) timedOut(ctx context.Context, s *state, logBefore int64) error {
+	// An app that does not look at PORT is the commonest reason.
+	elsewhere := s.run.elsewhere()
+	at("timed out")
+	remedy := "raise START_TIMEOUT if it needs longer; see the app's log"
+	cause := fmt.Errorf("the app did not listen on %s within %v", strings.Join(s.run.addresses, " or "), a.timeout())
+	if len(elsewhere) > 0 {
+		cause = fmt.Errorf("%w, but on %s", cause, strings.Join(elsewhere, ", "))
+		remedy = "let the app listen where PORT or SOCKET in its environment says"
+	}
+	output := lastLines(a.log(), logBefore)
+	if err := s.run.end(ctx, comeBack); err != nil {
+		a.warn(err.Error())
+	}
+	return a.failed(s, &Error{Kind: TimedOut, Cause: cause, Remedy: remedy, Output: output})
+}
+
+// elsewhere returns where the processes of a run listen, or if none of its session
+// does, all of ours that have begun since: it may have left the session.
+func (r *run) elsewhere() (addresses []string) {
+	if r.pid == 0 {
+		return nil
+	}
+	later := ownSince(r.start)
+	session := slices.DeleteFunc(slices.Clone(later), func(p process) bool { return p.session != r.pid })
+	found := listeners(session)
+	if len(found) == 0 {
+		found = listeners(later)
+	}
+	for _, l := range found {
+		addresses = append(addresses, l.String())
+	}
+	return addresses
+}
+
+// ownSince returns our processes that have begun since.
+func ownSince(start uint64) []process {
+	var later []process
+	for _, p := range ownProcesses() {
+		if p.start >= start {
+			later = append(later, p)
+		}
+	}
+	return later
+}

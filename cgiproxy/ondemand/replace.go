@@ -1,0 +1,172 @@
+package ondemand
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// replaceable reports whether a new app can listen beside the old one.
+func (a *App) replaceable(s *state) bool {
+	return a.Auto && (s.phase == running || s.old.pid != 0)
+}
+
+// replace starts a new app while requests go to the old one.
+func (a *App) replace(ctx context.Context, lock *os.File, s *state) error {
+	if s.phase == running {
+		if s.old.alive() { // who should have ended it may have been ended
+			if use, err := a.folder().findUse(); err == nil && use != "" {
+				_ = a.retireWhenFree(&s.old, use)
+			}
+		}
+		s.old = s.run
+	}
+	var conn net.Conn
+	var err error
+	if s.phase == starting && s.run.alive() {
+		conn, err = a.ready(ctx, netDial, s, nil) // who started it was ended
+	} else {
+		conn, err = a.start(ctx, netDial, lock, s)
+	}
+	if err == nil {
+		return conn.Close()
+	}
+	if ctx.Err() == nil && s.old.alive() {
+		s.phase, s.run, s.old = running, s.old, run{}
+		if err := a.folder().write(s); err != nil {
+			a.warn(err.Error())
+		}
+	}
+	return err
+}
+
+// retire has the old app ended when no request is under way that may go to it,
+// and lets requests find another file. It starts "app retire" for the first, as
+// this process may not live as long; and first, as a request that finds the new
+// file has no reason to look whether this was done.
+func (a *App) retire(s *state) error {
+	f, name := a.folder(), a.nameNow()
+	found, err := f.findUse()
+	if err == nil && found == "" {
+		found, err = name, f.openGate(name)
+	}
+	if err != nil {
+		return err
+	}
+	if err := a.retireWhenFree(&s.old, found); err != nil {
+		return err
+	}
+	at("retire spawned")
+	next, err := os.OpenFile(f.file("next"), os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return noState(err)
+	}
+	next.Close()
+	if err := os.Rename(f.file("next"), f.file(name)); err != nil {
+		return noState(err)
+	}
+	at("requests find another file")
+	if found == name {
+		return nil
+	}
+	if err := os.Remove(f.file(found)); err != nil {
+		return noState(err)
+	}
+	return nil
+}
+
+// retireWhenFree starts "app retire" for a run and the file of its requests.
+func (a *App) retireWhenFree(old *run, use string) error {
+	held, err := os.OpenFile(a.folder().file(use), os.O_RDWR|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		return noState(err)
+	}
+	defer held.Close()
+	path, err := a.executable()
+	if err != nil {
+		return cannotRun(err)
+	}
+	log, err := openLog(a.log())
+	if err != nil {
+		return noState(err)
+	}
+	defer log.Close()
+	closeOnExec(3)
+	arguments := []string{"proxy.cgi", "app", "retire", strconv.Itoa(old.pid), strconv.FormatUint(old.start, 10), old.network}
+	process, err := os.StartProcess(path, append(arguments, old.addresses...), &os.ProcAttr{
+		Dir:   a.Dir,
+		Env:   []string{},
+		Files: []*os.File{nil, log, log, held},
+		Sys:   &syscall.SysProcAttr{Setsid: true},
+	})
+	if err != nil {
+		return cannotRun(err)
+	}
+	go process.Wait() // in FastCGI it must not stay a zombie
+	return nil
+}
+
+// overdue reports whether an old app should have ended long ago: "app retire"
+// was ended itself.
+func (s *state) overdue() bool {
+	return s != nil && s.old.pid != 0 && s.phase == running &&
+		time.Since(s.run.began) > retireTime && time.Since(s.old.began) > retireTime
+}
+
+// remind starts "app retire" again, once in a while.
+func (a *App) remind() {
+	f := a.folder()
+	lock, err := f.lock()
+	if err != nil {
+		return
+	}
+	defer lock.Close()
+	s, err := f.read()
+	if err != nil || !s.overdue() {
+		return
+	}
+	s.old.began = time.Now()
+	use, err := f.findUse()
+	if err != nil || use == "" || f.write(s) != nil {
+		return
+	}
+	if err := a.retireWhenFree(&s.old, use); err != nil {
+		a.warn(err.Error())
+	}
+}
+
+// retireOld is "app retire PID START NETWORK ADDRESS...".
+func retireOld(arguments []string) int {
+	old := run{network: arguments[2], addresses: arguments[3:]}
+	old.pid, _ = strconv.Atoi(arguments[0])
+	old.start, _ = strconv.ParseUint(arguments[1], 10, 64)
+	ctx, gate := context.Background(), closedGate{os.NewFile(3, "use")}
+	at("retire")
+	if drained, _ := gate.drain(ctx); !drained {
+		fmt.Fprintf(os.Stderr, "proxy.cgi: the old app is ended while requests are under way that last longer than %v\n", drainLimit)
+	}
+	at("retire drained")
+	if err := old.end(ctx, killLimit); err != nil {
+		fmt.Fprintf(os.Stderr, "proxy.cgi: %v\n", err)
+		return 1
+	}
+	a := App{Dir: "."}
+	lock, err := a.waitLock(ctx)
+	if err != nil {
+		return 1
+	}
+	defer lock.Close()
+	s, err := a.folder().read()
+	if err == nil && s.old.pid == old.pid && s.old.start == old.start {
+		s.old = run{}
+		err = a.folder().write(s)
+	}
+	if err != nil {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,185 @@
+package ondemand
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Start starts the app if it does not run, without regard to the pause after a
+// start that failed.
+func (a *App) Start(ctx context.Context) error {
+	leave, err := a.Enter(ctx)
+	if err != nil {
+		return err
+	}
+	leave()
+	lock, err := a.waitLock(ctx)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	conn, err := a.bring(ctx, netDial, lock, true)
+	if err == nil {
+		conn.Close()
+	}
+	return err
+}
+
+// Stop ends the app, once the requests under way are done. The next request
+// starts it again.
+func (a *App) Stop(ctx context.Context) error {
+	lock, err := a.waitLock(ctx)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	s, err := a.folder().read()
+	if err != nil {
+		return err
+	}
+	network, addresses := s.run.network, a.addresses(s)
+	err = a.stop(ctx, s)
+	if gateErr := a.folder().openGate(a.nameNow()); err == nil {
+		err = gateErr
+	}
+	if err != nil {
+		return err
+	}
+	if !a.Auto {
+		network = a.network()
+	}
+	if conn, err := a.connect(ctx, netDial, network, addresses); err == nil {
+		conn.Close()
+		return notOurs(addresses)
+	}
+	return nil
+}
+
+// Restart ends the app as Stop does, and starts it. With Auto the new one
+// listens before the old one ends.
+func (a *App) Restart(ctx context.Context) error {
+	lock, err := a.waitLock(ctx)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	f := a.folder()
+	s, err := f.read()
+	if err != nil {
+		return err
+	}
+	known := s.run.alive()
+	if known && a.replaceable(s) {
+		return errors.Join(a.replace(ctx, lock, s), f.openGate(a.nameNow()))
+	}
+	if known {
+		err = a.stop(ctx, s)
+	} else if conn, dialErr := a.connect(ctx, netDial, a.network(), a.addresses(s)); dialErr == nil {
+		conn.Close()
+		err = notOurs(a.addresses(s))
+	}
+	if gateErr := f.openGate(a.nameNow()); err == nil {
+		err = gateErr
+	}
+	if err != nil {
+		return err
+	}
+	conn, err := a.bring(ctx, netDial, lock, true)
+	if err == nil {
+		conn.Close()
+	}
+	return err
+}
+
+func (a *App) nameNow() string {
+	now := a.look()
+	return now.name()
+}
+
+func notOurs(addresses []string) error {
+	return &Error{
+		Kind:   Unending,
+		Cause:  fmt.Errorf("on %v listens what was not started here", addresses),
+		Remedy: "end it where it was started (by hand, cron, pm2?)",
+	}
+}
+
+// settle does what a request has found to do before it may go on: restart the
+// app if that is asked for, and let requests find their file again.
+func (a *App) settle(ctx context.Context, now look, arrived time.Time) error {
+	lock, err := a.folder().lock()
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	s, err := a.folder().read()
+	if err != nil {
+		return err
+	}
+	other := s.settings != "" && s.settings != now.settings || changed(s.stamps, now.stamps)
+	halfway := s.phase == stopping || s.phase == starting && s.old.pid != 0 // of a process that was ended
+	asked := other || halfway || now.always && s.run.began.Before(arrived)
+	if asked && (s.run.alive() || s.old.alive()) {
+		if a.replaceable(s) {
+			err = a.replace(ctx, lock, s)
+		} else {
+			err = a.stop(ctx, s)
+		}
+		if ctx.Err() != nil {
+			return ctx.Err() // the next request goes on from here
+		}
+		if err != nil {
+			a.warn(fmt.Sprintf("the app is not restarted, the old one goes on: %v", err))
+		}
+	}
+	if other {
+		s.settings, s.stamps = now.settings, now.stamps
+		s.failures, s.next = 0, time.Time{}
+		if err := a.folder().write(s); err != nil {
+			a.warn(err.Error())
+		}
+	}
+	at("settled")
+	return a.folder().openGate(now.name())
+}
+
+// stop holds requests back and ends the app. The lock is held; the caller opens
+// the gate again.
+func (a *App) stop(ctx context.Context, s *state) error {
+	gate, err := a.folder().closeGate()
+	if err != nil {
+		return err
+	}
+	defer gate.Close()
+	drained, err := gate.drain(ctx)
+	if err != nil {
+		return err
+	}
+	if !drained {
+		a.warn(fmt.Sprintf("the app is stopped while requests are under way that last longer than %v", drainLimit))
+	}
+	at("drained")
+	return a.folder().stop(ctx, s, "stopped")
+}
+
+// stop ends the app.
+func (f folder) stop(ctx context.Context, s *state, why string) error {
+	s.phase = stopping
+	if err := f.write(s); err != nil {
+		return err
+	}
+	at("stopping")
+	for _, r := range [...]*run{&s.run, &s.old} {
+		if err := r.end(ctx, killLimit); err != nil {
+			return err
+		}
+	}
+	at("ended")
+	s.phase, s.run, s.old = stopped, run{}, run{}
+	s.exit = why
+	err := f.write(s)
+	at("stopped")
+	return err
+}

@@ -1,0 +1,272 @@
+//go:build linux
+
+package ondemand
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// Restarts while 8 clients ask, and not one request fails.
+func TestRestartUnderLoad(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		set  func(*site)
+	}{
+		{"a port", func(*site) {}},
+		{"a socket", socket},
+		{"auto", auto},
+		{"watched", watched},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newSite(t, "")
+			tt.set(s)
+			ctx := context.Background()
+			first, err := s.get(ctx, "/")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var done atomic.Bool
+			var requests atomic.Int64
+			var all sync.WaitGroup
+			for range 8 {
+				all.Go(func() {
+					for !done.Load() {
+						if _, err := s.get(ctx, "/slow?5ms"); err != nil {
+							t.Error(err)
+							return
+						}
+						requests.Add(1)
+					}
+				})
+			}
+			for range 4 {
+				s.restart()
+				now := requests.Load()
+				pid, err := s.get(ctx, "/")
+				if err != nil || pid == first {
+					t.Errorf("after a restart: process %s, before %s, %v", pid, first, err)
+				}
+				first = pid
+				eventually(t, "requests are answered", func() bool { return requests.Load() > now+20 || t.Failed() })
+			}
+			if err := s.Restart(ctx); err != nil {
+				t.Error(err)
+			}
+			done.Store(true)
+			all.Wait()
+			if n := len(s.starts()); n != 6 {
+				t.Errorf("%d starts, want 6", n)
+			}
+			eventually(t, "one app is left", func() bool { return len(s.apps()) == 1 })
+		})
+	}
+}
+
+func TestWhatRestarts(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	for _, tt := range []struct {
+		name  string
+		does  func(s *site, file string)
+		again bool
+	}{
+		{"nothing", func(*site, string) {}, false},
+		{"the file has changed", func(s *site, _ string) { s.restart() }, true},
+		{"the file is older than before", func(_ *site, file string) {
+			old := time.Now().Add(-time.Hour)
+			_ = os.Chtimes(file, old, old)
+		}, true},
+		{"the file is gone", func(_ *site, file string) { _ = os.Remove(file) }, false},
+		{"another file appears", func(s *site, _ string) { s.write("other.txt", "") }, true},
+		{"another command", func(s *site, _ string) { s.Command += " -delay 1ms" }, true},
+		{"another environment", func(s *site, _ string) { s.Env = []string{"A=1"} }, true},
+		{"the app is killed", func(s *site, _ string) {
+			_, _ = s.get(ctx, "/exit")
+			eventually(s.t, "the app is gone", func() bool { return len(s.apps()) == 0 })
+		}, true},
+		{"restart at the shell", func(s *site, _ string) { _ = s.Restart(ctx) }, true},
+		{"stop at the shell", func(s *site, _ string) { _ = s.Stop(ctx) }, true},
+		{"start at the shell", func(s *site, _ string) { _ = s.Start(ctx) }, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, "")
+			s.restart()
+			s.RestartFiles = append(s.RestartFiles, filepath.Join(s.Dir, "other.txt"))
+			before, err := s.get(ctx, "/")
+			if err != nil {
+				t.Fatal(err)
+			}
+			tt.does(s, s.RestartFiles[0])
+			for range 2 { // the second time nothing asks for it
+				if _, err := s.get(ctx, "/"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			starts := 1
+			if tt.again {
+				starts = 2
+			}
+			after, _ := s.get(ctx, "/")
+			if len(s.starts()) != starts || (after != before) != tt.again {
+				t.Errorf("%d starts, want %d; process %s, then %s", len(s.starts()), starts, before, after)
+			}
+		})
+	}
+}
+
+func TestAlwaysRestart(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "")
+	s.AlwaysRestart = filepath.Join(s.Dir, "always_restart.txt")
+	for i, want := range []int{1, 1, 2, 3} {
+		if i == 2 {
+			s.write("always_restart.txt", "")
+		}
+		if _, err := s.get(context.Background(), "/"); err != nil {
+			t.Fatal(err)
+		}
+		if got := len(s.starts()); got != want {
+			t.Fatalf("request %d: %d starts, want %d", i, got, want)
+		}
+	}
+}
+
+// A stop waits for requests under way, for those that come the stop; but not for
+// ever.
+func TestDrain(t *testing.T) {
+	t.Parallel()
+	for _, limit := range []string{"10s", "300ms"} {
+		s := newSite(t, "")
+		s.write("drain-limit", limit)
+		ctx := context.Background()
+		if _, err := s.get(ctx, "/"); err != nil {
+			t.Fatal(err)
+		}
+		stream := make(chan error, 1)
+		go func() {
+			_, err := s.get(ctx, "/stream")
+			stream <- err
+		}()
+		eventually(t, "the stream is under way", func() bool { return s.inUse() })
+		s.restart()
+		next := s.process("/")
+		var warnings strings.Builder
+		next.Stderr = &warnings
+		if err := next.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if limit == "10s" {
+			eventually(t, "the gate is closed", func() bool { return s.exists(".cgiproxy/" + stoppingName) })
+			s.write("stream-end", "")
+		}
+		err := next.Wait()
+		cut := <-stream
+		if err != nil || (cut != nil) != (limit != "10s") || strings.Contains(warnings.String(), "under way") != (cut != nil) {
+			t.Errorf("limit %s: next %v; the stream %v; %s", limit, err, cut, warnings.String())
+		}
+	}
+}
+
+// inUse reports whether a request is under way.
+func (s *site) inUse() bool {
+	name, _ := s.folder().findUse()
+	if name == "" {
+		return false
+	}
+	file, err := os.Open(s.folder().file(name))
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	empty, err := (&closedGate{file}).empty()
+	return err == nil && !empty
+}
+
+func TestIgnoresSIGTERM(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "-ignore")
+	s.write("kill-limit", "200ms")
+	before := s.answered("/")
+	s.restart()
+	if after := s.oneApp(); after == before {
+		t.Error("not restarted")
+	}
+}
+
+// With Auto an app that does not start leaves the old one where it is.
+func TestFailedReplacement(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "")
+	auto(s)
+	ctx := context.Background()
+	s.Command = "test ! -e broken || exit 3; " + s.Command
+	before, err := s.get(ctx, "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.write("broken", "")
+	s.restart()
+	for range 3 {
+		if after, err := s.get(ctx, "/"); err != nil || after != before {
+			t.Fatalf("process %s, then %s, %v", before, after, err)
+		}
+	}
+	select {
+	case line := <-s.warn:
+		if !strings.Contains(line, "status 3") {
+			t.Error(line)
+		}
+	default:
+		t.Error("no warning")
+	}
+	if st, err := s.Status(); err != nil || strconv.Itoa(st.PID) != before || st.Phase != running {
+		t.Errorf("status %+v, %v", st, err)
+	}
+	if err := os.Remove(s.Dir + "/broken"); err != nil {
+		t.Fatal(err)
+	}
+	s.restart()
+	if after, err := s.get(ctx, "/"); err != nil || after == before {
+		t.Fatalf("process %s, then %s, %v", before, after, err)
+	}
+	eventually(t, "one app is left", func() bool { return len(s.apps()) == 1 })
+}
+
+// What was started elsewhere is never signalled.
+func TestNotOurs(t *testing.T) {
+	t.Parallel()
+	s, other := newSite(t, ""), newSite(t, "")
+	other.Addresses = s.Addresses
+	ctx := context.Background()
+	before, err := other.get(ctx, "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.restart()
+	if pid, err := s.get(ctx, "/"); err != nil || pid != before {
+		t.Fatalf("process %s, %v", pid, err)
+	}
+	if err := s.Stop(ctx); err == nil {
+		t.Error("stop: no error")
+	}
+	if err := s.Restart(ctx); err == nil {
+		t.Error("restart: no error")
+	}
+	st, err := s.Status()
+	if err != nil || !st.Running || st.PID != 0 {
+		t.Errorf("status %+v, %v", st, err)
+	}
+	if apps := other.apps(); len(apps) != 1 || strconv.Itoa(apps[0]) != before {
+		t.Errorf("apps %v", apps)
+	}
+}

@@ -1,0 +1,260 @@
+package ondemand
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// bring returns a connection to the app, for which it starts it where need be.
+// The lock is held. In a hurry, it does not keep the pause after a failed start.
+func (a *App) bring(ctx context.Context, dial DialFunc, lock *os.File, hurry bool) (net.Conn, error) {
+	s, err := a.folder().read()
+	if err != nil {
+		return nil, err
+	}
+	// Another may have started it since we looked.
+	conn, err := a.connect(ctx, dial, a.network(), a.addresses(s))
+	free := a.Auto && isStranger(err) && !s.run.alive() // our port of yesterday is somebody's today
+	if err == nil || !nobodyListens(err) && !free {
+		return conn, err
+	}
+	at("looked again")
+	if s.run.alive() {
+		switch late := time.Since(s.run.began) > a.timeout(); {
+		case s.phase == starting && !late:
+			return a.ready(ctx, dial, s, nil) // who started it was ended
+		case s.phase == starting, s.phase == running:
+			if conn, err := a.comesBack(ctx, dial, s); err == nil || ctx.Err() != nil {
+				return conn, err
+			}
+			a.warn("the app runs and does not listen any more: it is restarted")
+		}
+		if err := s.run.end(ctx, killLimit); err != nil {
+			return nil, err
+		}
+	}
+	if wait := time.Until(s.next); wait > 0 && !hurry && s.settings == a.settings() && !changed(s.stamps, a.look().stamps) {
+		return nil, &Error{
+			Kind:       Failed,
+			Cause:      fmt.Errorf("the app did not start: %s; %d failed in a row", s.exit, s.failures),
+			Remedy:     "see the app's log; touch the restart file to have it tried at once",
+			RetryAfter: wait,
+		}
+	}
+	return a.start(ctx, dial, lock, s)
+}
+
+// comesBack waits a moment for an app that reloads itself.
+func (a *App) comesBack(ctx context.Context, dial DialFunc, s *state) (net.Conn, error) {
+	patience := patience{until: time.Now().Add(comeBack)}
+	for {
+		conn, err := a.connect(ctx, dial, s.run.network, s.run.addresses)
+		if err == nil || !nobodyListens(err) {
+			return conn, err
+		}
+		if err := patience.wait(ctx); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// start runs the command and waits until it listens. From the moment the
+// command runs, all that is needed to go on is in the state, so that whoever
+// takes the lock after us does.
+func (a *App) start(ctx context.Context, dial DialFunc, lock *os.File, s *state) (net.Conn, error) {
+	if a.Command == "" || !filepath.IsAbs(a.Dir) {
+		return nil, cannotRun(errors.New("no command, or a folder that is not absolute"))
+	}
+	f, now := a.folder(), a.look()
+	run, err := a.place()
+	if err != nil {
+		return nil, err
+	}
+	a.warnOfLimits()
+	s.phase, s.run = starting, run
+	s.settings, s.stamps = now.settings, now.stamps
+	if err := f.write(s); err != nil {
+		return nil, err
+	}
+	at("starting")
+	child, err := a.spawn(lock, s)
+	if err != nil {
+		return nil, a.failed(s, err)
+	}
+	at("spawned")
+	if err := child.wasRun(); err != nil {
+		return nil, a.failed(s, err)
+	}
+	at("run")
+	// The child has written down which process it is.
+	if written, err := f.read(); err == nil {
+		s.run = written.run
+	}
+	return a.ready(ctx, dial, s, child)
+}
+
+// addresses returns where the app is to be reached. With Auto and no app there
+// are none.
+func (a *App) addresses(s *state) []string {
+	if a.Auto {
+		return s.run.addresses
+	}
+	return a.Addresses
+}
+
+// place returns a run with its address, which is free.
+func (a *App) place() (run, error) {
+	r := run{began: time.Now(), network: a.network(), addresses: a.Addresses}
+	if a.Auto {
+		free, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return r, cannotRun(err)
+		}
+		port := strconv.Itoa(free.Addr().(*net.TCPAddr).Port)
+		free.Close()
+		// "localhost" is ::1 for some.
+		r.network, r.addresses = "tcp", []string{"127.0.0.1:" + port, "[::1]:" + port}
+		return r, nil
+	}
+	if r.network == "unix" {
+		// A socket whose app is gone keeps the next one from binding.
+		for _, path := range r.addresses {
+			info, err := os.Lstat(path)
+			if err == nil && info.Mode()&fs.ModeSocket != 0 {
+				err = os.Remove(path)
+			}
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return r, noState(err)
+			}
+		}
+	}
+	return r, nil
+}
+
+// A child is what we have started: the command, or the watcher that has.
+type child struct {
+	exited chan exit
+	told   *os.File
+	log    int64 // how long the log was before
+}
+
+// spawn starts "app run COMMAND", which writes down its pid and then becomes the
+// shell (run.go), or with IdleStop the watcher, which starts that. Both get the
+// lock: it is free again only when the one who starts and the one who writes
+// are done or dead, so nobody finds a state in between.
+func (a *App) spawn(lock *os.File, s *state) (*child, error) {
+	path, err := a.executable()
+	if err != nil {
+		return nil, cannotRun(err)
+	}
+	log, err := openLog(a.log())
+	if err != nil {
+		return nil, noState(err)
+	}
+	defer log.Close()
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		return nil, cannotRun(err)
+	}
+	defer null.Close()
+	told, tell, err := os.Pipe()
+	if err != nil {
+		return nil, cannotRun(err)
+	}
+	defer tell.Close()
+	c := &child{exited: make(chan exit, 1), told: told, log: logSize(log)}
+	closeOnExec(3)
+	environ := a.environment(&s.run)
+	if a.IdleStop > 0 {
+		environ = append([]string{oneThread}, environ...)
+	}
+	process, err := os.StartProcess(path, a.arguments(), &os.ProcAttr{
+		Dir:   a.Dir,
+		Env:   environ,
+		Files: []*os.File{null, log, log, lock, tell},
+		Sys:   &syscall.SysProcAttr{Setsid: true},
+	})
+	if err != nil {
+		told.Close()
+		return nil, cannotRun(err)
+	}
+	// In FastCGI we may outlive it, and it must not stay a zombie.
+	go func() {
+		if state, err := process.Wait(); err == nil {
+			c.exited <- exitStatus(unix.WaitStatus(state.Sys().(syscall.WaitStatus)))
+		}
+	}()
+	return c, nil
+}
+
+func (a *App) arguments() []string {
+	name := a.Executable
+	if name == "" {
+		name, _ = os.Executable()
+	}
+	if a.IdleStop > 0 {
+		return []string{name, "app", "watch", a.IdleStop.String(), a.log(), a.Command}
+	}
+	return []string{name, "app", "run", a.Command}
+}
+
+// wasRun waits until the child has become the shell. An error is its own.
+func (c *child) wasRun() error {
+	defer c.told.Close()
+	said, _ := io.ReadAll(c.told)
+	if len(said) > 0 {
+		return decodeError(said)
+	}
+	return nil
+}
+
+// failed writes down that a start has failed, and when the next may be.
+func (a *App) failed(s *state, err error) error {
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		return err
+	}
+	pause := time.Minute
+	if s.failures < 6 {
+		pause = time.Second << s.failures
+	}
+	s.failures++
+	s.phase, s.next, s.exit = failed, time.Now().Add(pause), e.Cause.Error()
+	if e.RetryAfter == 0 {
+		e.RetryAfter = pause
+	}
+	if err := a.folder().write(s); err != nil {
+		a.warn(err.Error())
+	}
+	trimLog(a.log())
+	return e
+}
+
+// warnOfLimits names limits that the app gets from the web server and that
+// cannot be raised. The others run.go raises.
+func (a *App) warnOfLimits() {
+	for _, l := range [...]struct {
+		resource int
+		name     string
+		effect   string
+	}{
+		{unix.RLIMIT_CPU, "RLIMIT_CPU", "seconds of processor time, after which the app is killed"},
+		{unix.RLIMIT_AS, "RLIMIT_AS", "bytes of address space, which may be too few for the app"},
+	} {
+		var limit unix.Rlimit
+		if unix.Getrlimit(l.resource, &limit) == nil && limit.Max != unix.RLIM_INFINITY {
+			a.warn(fmt.Sprintf("the app cannot be freed from %s, %d %s: ask the host (RLimitCPU, RLimitMEM)", l.name, limit.Max, l.effect))
+		}
+	}
+}

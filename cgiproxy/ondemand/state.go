@@ -1,0 +1,206 @@
+package ondemand
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A state is what is known of an app. It is written under the lock only.
+type state struct {
+	boot  string // which boot of the machine this is about
+	phase string // one of those below
+	run   run    // the app
+	old   run    // the one that it replaces (Auto)
+
+	settings string  // hash of what the app was started with
+	stamps   []stamp // of the restart files, at the start
+
+	failures int       // starts in a row that failed
+	next     time.Time // no start before that
+	exit     string    // how the app last ended
+}
+
+// The phases. Which of them is still true is another question: see alive.
+const (
+	starting = "starting" // the command runs, or is about to
+	running  = "running"  // it has listened
+	stopping = "stopping" // it has been, or is about to be, asked to end
+	stopped  = "stopped"  // it was ended
+	failed   = "failed"   // it did not listen
+)
+
+// A run is one start of the app.
+type run struct {
+	pid       int    // of the shell, which leads a session; 0 is none
+	start     uint64 // when that process started, as the kernel counts
+	began     time.Time
+	network   string
+	addresses []string
+}
+
+// serving is the run that requests go to: an old one until the new one listens.
+func (s *state) serving() *run {
+	if s.phase != running && s.old.pid != 0 {
+		return &s.old
+	}
+	return &s.run
+}
+
+// fields is how a state looks in its file: a name, a space, a value.
+func (s *state) fields() []field {
+	return []field{
+		{"boot", &s.boot}, {"phase", &s.phase},
+		{"pid", &s.run.pid}, {"start", &s.run.start}, {"began", &s.run.began},
+		{"network", &s.run.network}, {"address", &s.run.addresses},
+		{"old.pid", &s.old.pid}, {"old.start", &s.old.start}, {"old.began", &s.old.began},
+		{"old.network", &s.old.network}, {"old.address", &s.old.addresses},
+		{"settings", &s.settings}, {"stamp", &s.stamps},
+		{"failures", &s.failures}, {"next", &s.next}, {"exit", &s.exit},
+	}
+}
+
+type field struct {
+	name  string
+	value any
+}
+
+func (f field) line() string {
+	var text string
+	switch v := f.value.(type) {
+	case *string:
+		text = *v
+	case *int:
+		text = strconv.Itoa(*v)
+	case *uint64:
+		text = strconv.FormatUint(*v, 10)
+	case *time.Time:
+		if !v.IsZero() {
+			text = strconv.FormatInt(v.UnixNano(), 10)
+		}
+	case *[]string:
+		text = strings.Join(*v, "\n")
+	case *[]stamp:
+		for i, st := range *v {
+			if i > 0 {
+				text += "\n"
+			}
+			text += st.String()
+		}
+	}
+	return f.name + " " + strconv.Quote(text) + "\n"
+}
+
+func (f field) parse(text string) (err error) {
+	switch v := f.value.(type) {
+	case *string:
+		*v = text
+	case *int:
+		*v, err = strconv.Atoi(text)
+	case *uint64:
+		*v, err = strconv.ParseUint(text, 10, 64)
+	case *time.Time:
+		if text != "" {
+			var ns int64
+			ns, err = strconv.ParseInt(text, 10, 64)
+			*v = time.Unix(0, ns)
+		}
+	case *[]string:
+		if text != "" {
+			*v = strings.Split(text, "\n")
+		}
+	case *[]stamp:
+		for line := range strings.Lines(text) {
+			var st stamp
+			if st, err = parseStamp(strings.TrimSuffix(line, "\n")); err != nil {
+				return err
+			}
+			*v = append(*v, st)
+		}
+	}
+	return err
+}
+
+// read returns the state. One of another boot is as good as none as to what runs.
+func (f folder) read() (*state, error) {
+	s, err := f.readAnyBoot()
+	if err == nil && s.boot != bootID() {
+		s.run, s.old = run{}, run{}
+	}
+	return s, err
+}
+
+// readAnyBoot is read for three system calls. One that cannot be understood, as
+// a machine that lost power may leave it, is as good as none.
+func (f folder) readAnyBoot() (*state, error) {
+	s := new(state)
+	text, err := readFile(f.file("state"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return s, nil
+	}
+	if err != nil {
+		return nil, noState(err)
+	}
+	fields := s.fields()
+	for line := range strings.Lines(string(text)) {
+		name, quoted, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		value, err := strconv.Unquote(quoted)
+		for i := 0; err == nil && i < len(fields); i++ {
+			if fields[i].name == name {
+				err = fields[i].parse(value)
+			}
+		}
+		if err != nil {
+			return new(state), nil
+		}
+	}
+	return s, nil
+}
+
+// readFile is os.ReadFile for small files, of which the scheduler's poller, with
+// more system calls, would learn nothing.
+func readFile(path string) ([]byte, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	defer unix.Close(fd)
+	buf, n := make([]byte, 8<<10), 0
+	for n < len(buf) {
+		m, err := unix.Read(fd, buf[n:])
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return nil, &fs.PathError{Op: "read", Path: path, Err: err}
+		}
+		if n += m; m == 0 || m < 4<<10 { // files give all they have
+			break
+		}
+	}
+	return buf[:n], nil
+}
+
+// write replaces the state as a whole: whoever reads it gets the old or the new
+// one.
+func (f folder) write(s *state) error {
+	s.boot = bootID()
+	var text strings.Builder
+	for _, field := range s.fields() {
+		text.WriteString(field.line())
+	}
+	temp := f.file("state.new")
+	if err := os.WriteFile(temp, []byte(text.String()), 0o600); err != nil {
+		return noState(err)
+	}
+	at("state written, not in place")
+	if err := os.Rename(temp, f.file("state")); err != nil {
+		return noState(err)
+	}
+	return nil
+}

@@ -1,0 +1,67 @@
+package ondemand
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// A Status is what is known of an app at one moment.
+type Status struct {
+	Running   bool     // it listens, and the listener is ours
+	Phase     string   // stopped, starting, running, stopping, failed; "" if it was never started
+	Network   string   // of Addresses
+	Addresses []string // where it listens, or should
+	Listener  string   // whose listener is there: "ours", "nobody", or why it is not ours
+
+	PID    int       // of its first process; 0 if it was not started here, or has ended
+	Since  time.Time // when it was started
+	Memory int64     // bytes that its processes have resident, shared ones counted more than once
+
+	LastExit string    // how it last ended, as far as that is known
+	Failures int       // starts in a row that failed
+	NextTry  time.Time // no request starts it before; zero is at once
+}
+
+// Status looks without changing anything.
+func (a *App) Status() (Status, error) {
+	s, err := a.folder().read()
+	if err != nil {
+		return Status{}, err
+	}
+	st := Status{
+		Phase: s.phase, Network: a.network(), Addresses: a.addresses(s),
+		LastExit: s.exit, Failures: s.failures, NextTry: s.next,
+	}
+	processes := s.run.processes()
+	for _, p := range processes {
+		st.Memory += p.memory
+	}
+	if len(processes) > 0 {
+		st.PID, st.Since = processes[0].pid, s.run.began
+	} else if s.phase == starting || s.phase == running || s.phase == stopping {
+		st.Phase = stopped
+		if s.phase == running {
+			st.LastExit = "it ended by itself, nobody saw how"
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	conn, err := a.connect(ctx, netDial, st.Network, st.Addresses)
+	switch {
+	case err == nil:
+		conn.Close()
+		st.Running, st.Listener = true, "ours"
+		if st.Phase == starting {
+			st.Phase = running // who started it was ended before it could say so
+		}
+		if a.Owner == nil {
+			st.Listener = "somebody's"
+		}
+	case nobodyListens(err):
+		st.Listener = "nobody"
+	default:
+		st.Listener = fmt.Sprint(err)
+	}
+	return st, nil
+}

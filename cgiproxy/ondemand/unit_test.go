@@ -1,0 +1,118 @@
+//go:build linux
+
+package ondemand
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestState(t *testing.T) {
+	f := (&App{Dir: t.TempDir()}).folder()
+	if err := f.make(); err != nil {
+		t.Fatal(err)
+	}
+	want := &state{
+		phase: running, settings: "abc", failures: 3, exit: "line one\nline \"two\"",
+		stamps: []stamp{{}, {1, 2, 3}}, next: time.Unix(5, 6),
+		run: run{1, 2, time.Unix(3, 4), "unix", []string{"/a b/c", "/d"}},
+		old: run{7, 8, time.Unix(9, 10), "tcp", []string{"[::1]:1"}},
+	}
+	if err := f.write(want); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := f.read(); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+	for name, text := range map[string]string{
+		"empty": "", "cut": "boot \"x\"\npid \"1", "other": "pid \"x\"\n", "garbage": "\x00\x00\n",
+		"another boot": "boot \"x\"\nphase \"running\"\npid \"1\"\nstart \"1\"\n",
+	} {
+		if err := os.WriteFile(f.file("state"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := f.read(); err != nil || got.run.pid != 0 {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+}
+
+// A process whose number is that of the app, and which is not it.
+func TestReusedPID(t *testing.T) {
+	self, err := readProcess(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := run{pid: self.session, start: 1, network: "tcp"}
+	if leader, err := readProcess(self.session); err != nil || leader.start == 1 {
+		t.Skip("no leader of our session")
+	}
+	if r.alive() {
+		t.Error("a session of another start is taken for the app")
+	}
+}
+
+func TestTrimLog(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	app, err := openLog(path) // which keeps it open
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer app.Close()
+	last := ""
+	for i := range 3 * maxLog / 100 {
+		last = fmt.Sprintf("%098d\n", i)
+		if _, err := app.WriteString(last); err != nil {
+			t.Fatal(err)
+		}
+	}
+	trimLog(path)
+	if _, err := app.WriteString("after\n"); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil || len(text) > maxLog/2+100 || len(text) < maxLog/2-100 || !strings.HasSuffix(string(text), last+"after\n") || len(strings.SplitN(string(text), "\n", 2)[0]) != 98 {
+		t.Errorf("%d bytes, %.200q... %v", len(text), text, err)
+	}
+	if got := lastLines(path, int64(len(text))-6); got != "after" {
+		t.Errorf("last lines %q", got)
+	}
+	if got := strings.Count(lastLines(path, 0), "\n"); got != 9 {
+		t.Errorf("%d lines", got+1)
+	}
+}
+
+func TestFolder(t *testing.T) {
+	a := &App{Dir: t.TempDir()}
+	if err := os.Symlink(t.TempDir(), string(a.folder())); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.folder().lock(); err == nil {
+		t.Error("a symbolic link is taken for the folder")
+	}
+	_ = os.Remove(string(a.folder()))
+	if err := os.Mkdir(string(a.folder()), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	lock, err := a.folder().lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	if info, _ := os.Stat(string(a.folder())); info.Mode().Perm() != 0o700 {
+		t.Errorf("permissions %v", info.Mode())
+	}
+	if _, err := a.folder().lock(); err != errBusy {
+		t.Errorf("the second lock: %v", err)
+	}
+	if os.Chown(string(a.folder()), nobody, nobody) == nil { // we are root, who may write anywhere
+		if _, err := a.folder().lock(); err == nil || err == errBusy {
+			t.Errorf("another user's folder: %v", err)
+		}
+	}
+}
