@@ -27,5 +27,5 @@ func main() {
 	if fastcgi.IsListening() {
 		os.Exit(fastcgi.Serve())
 	}
-	os.Exit(command.Main(os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(command.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }

@@ -1,49 +1,129 @@
 // Package command is what proxy.cgi does when a person runs it.
+//
+//	command.go  the table of commands, and what they share
+//	help.go     help and version
+//
+// Each file that has a command adds it to the table in commands. Nothing here
+// may run before Main is called: each request would pay for it.
 package command
 
 import (
+	"flag"
 	"fmt"
 	"io"
-	"runtime"
-	"runtime/debug"
 	"strings"
+
+	"proxy.cgi/cgiproxy/ondemand"
+	"proxy.cgi/cgiproxy/settings"
 )
 
-const help = `proxy.cgi puts an app that listens on a local port or unix socket on the web,
-on a host that offers .htaccess and CGI but no mod_proxy.
-
-Put it beside a .htaccess made from htaccess.example, and write into the file
-.htcgiproxy beside them where the app listens:
-
-    CGIPROXY_UPSTREAM=6543
-
-The web server then runs it once for each request. By hand it knows:
-
-    proxy.cgi version    print the version
-    proxy.cgi help       print this text
-`
-
-// Main runs the command that args name and returns the exit status: 0, or 2
-// where args are not understood.
-func Main(args []string, stdout, stderr io.Writer) int {
-	switch strings.Join(args, " ") {
-	case "", "help", "-h", "-help", "--help":
-		fmt.Fprint(stdout, help)
-		return 0
-	case "version", "-version", "--version":
-		fmt.Fprintf(stdout, "proxy.cgi %s %s %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-		return 0
-	}
-	fmt.Fprintf(stderr, "proxy.cgi: unknown command %q: see proxy.cgi help\n", strings.Join(args, " "))
-	return 2
+// A command is something that a person may tell proxy.cgi to do.
+type command struct {
+	name      string
+	arguments string // as help shows them
+	summary   string // one line
+	text      string // what help says beyond that
+	run       func(*terminal, []string) int
 }
 
-// version returns the module's version, which the go command takes from the
-// version control system.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "(unknown)"
+// commands returns the table of commands, in the order of help. It is a
+// function, for a variable would be filled with each request.
+func commands() []command {
+	return []command{
+		versionCommand(),
+		helpCommand(),
 	}
-	return info.Main.Version
+}
+
+// A terminal is where a command reads and writes.
+type terminal struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// Exit statuses. What status 1 means is each command's own: of check a fault, of
+// app that nothing runs.
+const (
+	exitOK      = 0
+	exitFailure = 1
+	exitUsage   = 2
+)
+
+// Main runs the command that args name and returns the exit status.
+func Main(args []string, in io.Reader, out, err io.Writer) int {
+	t := &terminal{in, out, err}
+	if len(args) > 1 && args[0] == "app" && ondemand.Hidden(args[1:]) {
+		return ondemand.RunStarter(args[1:])
+	}
+	switch {
+	case len(args) == 0:
+		fmt.Fprint(t.err, usage())
+		return exitUsage
+	case isHelpFlag(args[0]):
+		return help(t, nil)
+	case args[0] == "-version" || args[0] == "--version":
+		return version(t, nil)
+	}
+	for _, c := range commands() {
+		if c.name != args[0] {
+			continue
+		}
+		for _, arg := range args[1:] {
+			if arg == "--" {
+				break
+			}
+			if isHelpFlag(arg) {
+				return help(t, args[:1])
+			}
+		}
+		return c.run(t, args[1:])
+	}
+	return t.misused("unknown command %q%s", args[0], didYouMean(args[0]))
+}
+
+func isHelpFlag(arg string) bool { return arg == "-h" || arg == "-help" || arg == "--help" }
+
+// misused says why the command line is not understood.
+func (t *terminal) misused(format string, args ...any) int {
+	fmt.Fprintf(t.err, "proxy.cgi: "+format+"; see proxy.cgi help\n", args...)
+	return exitUsage
+}
+
+// failed says why a command has failed.
+func (t *terminal) failed(format string, args ...any) int {
+	fmt.Fprintf(t.err, "proxy.cgi: "+format+"\n", args...)
+	return exitFailure
+}
+
+// parse parses a command's flags, which may also stand behind its arguments, and
+// returns the arguments. Where it returns false the fault has been told.
+func (t *terminal) parse(flags *flag.FlagSet, args []string) (rest []string, ok bool) {
+	flags.SetOutput(io.Discard)
+	for {
+		if err := flags.Parse(args); err != nil {
+			t.misused("%s: %v", flags.Name(), err)
+			return nil, false
+		}
+		if flags.NArg() == 0 {
+			return rest, true
+		}
+		if done := len(args) - flags.NArg(); done > 0 && args[done-1] == "--" {
+			return append(rest, flags.Args()...), true
+		}
+		rest, args = append(rest, flags.Arg(0)), flags.Args()[1:]
+	}
+}
+
+// didYouMean names the command that is nearest to what was typed, if one is near.
+func didYouMean(typed string) string {
+	best, least := "", 3
+	for _, c := range commands() {
+		if d := settings.EditDistance(strings.ToLower(typed), c.name); d < least {
+			best, least = c.name, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (did you mean %q?)", best)
 }

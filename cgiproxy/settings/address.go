@@ -19,11 +19,12 @@ type Upstream struct {
 	Scheme    string // "http" or "https"
 	Authority string // the Host to send when the client's is not kept
 	Base      string // path before every target, "" or "/base"
+	Auto      bool   // a free port is chosen at each start; there is no Address
 }
 
 // Decode implements envconfig.Decoder. The forms are a port of this machine
-// ("6543"), "host:port", "[::1]:6543", "http(s)://host[:port][/base]" and
-// "unix:/path".
+// ("6543"), "host:port", "[::1]:6543", "http(s)://host[:port][/base]",
+// "unix:/path" and "auto".
 //
 // A bare port and the name localhost are this machine's own loopback: 127.0.0.1,
 // and then ::1, on which alone an app listens that asks for "localhost" where
@@ -31,6 +32,9 @@ type Upstream struct {
 func (u *Upstream) Decode(value string) error {
 	value = strings.TrimSpace(value)
 	switch {
+	case value == "auto":
+		*u = Upstream{Network: "tcp", Scheme: "http", Authority: "localhost", Auto: true}
+		return nil
 	case strings.HasPrefix(value, "unix:"):
 		return u.decodeUnix(strings.TrimPrefix(value, "unix:"))
 	case strings.Contains(value, "://"):
@@ -42,7 +46,7 @@ func (u *Upstream) Decode(value string) error {
 	}
 	host, port, err := net.SplitHostPort(value)
 	if err != nil || !syntax.IsHost(value) || !syntax.IsPort(port) {
-		return errors.New("neither a port, host:port, a URL nor unix:/path")
+		return errors.New("neither a port, host:port, a URL, unix:/path nor auto")
 	}
 	*u = Upstream{Network: "tcp", Scheme: "http", Authority: value}
 	u.setAddress(host, port)
@@ -60,9 +64,8 @@ func (u *Upstream) decodeUnix(path string) error {
 	if rest, ok := strings.CutPrefix(path, "///"); ok {
 		path = "/" + rest // unix:///path, as a URL has it
 	}
-	// sun_path has 108 bytes on Linux and 104 on FreeBSD, a NUL included.
-	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || len(path) > 103 {
-		return errors.New("a unix socket needs an absolute path of at most 103 bytes")
+	if path == "" || strings.HasPrefix(path, "//") || strings.HasSuffix(path, "/") || strings.IndexByte(path, 0) >= 0 {
+		return errors.New("a unix socket needs a path")
 	}
 	*u = Upstream{Network: "unix", Address: path, Scheme: "http", Authority: "localhost"}
 	return nil
@@ -95,8 +98,11 @@ func (u *Upstream) decodeURL(value string) error {
 }
 
 func (u *Upstream) String() string {
-	if u.Network == "unix" {
+	switch {
+	case u.Network == "unix":
 		return "unix:" + u.Address
+	case u.Auto:
+		return "auto"
 	}
 	return u.Address
 }
@@ -110,6 +116,9 @@ func (u *Upstream) IsOwn(scheme, authority string) bool {
 		return false
 	}
 	name, port := syntax.SplitHost(scheme, authority)
+	if u.Auto { // no other port of this machine is meant for visitors
+		return IsLoopback(name)
+	}
 	ownName, ownPort, _ := net.SplitHostPort(u.Address)
 	return port == ownPort && (strings.EqualFold(name, ownName) || IsLoopback(name) && IsLoopback(ownName))
 }

@@ -11,26 +11,28 @@ func TestUpstreamDecode(t *testing.T) {
 		name, value string
 		want        Upstream
 	}{
-		{"port", "6543", Upstream{"tcp", "127.0.0.1:6543", "[::1]:6543", "http", "127.0.0.1:6543", ""}},
-		{"port with blanks", " 6543\t", Upstream{"tcp", "127.0.0.1:6543", "[::1]:6543", "http", "127.0.0.1:6543", ""}},
-		{"the largest port", "65535", Upstream{"tcp", "127.0.0.1:65535", "[::1]:65535", "http", "127.0.0.1:65535", ""}},
-		{"host and port", "localhost:6543", Upstream{"tcp", "127.0.0.1:6543", "[::1]:6543", "http", "localhost:6543", ""}},
-		{"LOCALHOST", "LocalHost:6543", Upstream{"tcp", "127.0.0.1:6543", "[::1]:6543", "http", "LocalHost:6543", ""}},
-		{"loopback written out", "127.0.0.1:6543", Upstream{"tcp", "127.0.0.1:6543", "", "http", "127.0.0.1:6543", ""}},
-		{"IPv4 and port", "192.0.2.1:80", Upstream{"tcp", "192.0.2.1:80", "", "http", "192.0.2.1:80", ""}},
-		{"IPv6 and port", "[::1]:6543", Upstream{"tcp", "[::1]:6543", "", "http", "[::1]:6543", ""}},
-		{"URL", "http://localhost:6543", Upstream{"tcp", "127.0.0.1:6543", "[::1]:6543", "http", "localhost:6543", ""}},
-		{"URL without port", "http://app.example", Upstream{"tcp", "app.example:80", "", "http", "app.example", ""}},
-		{"URL with an empty port", "http://app.example:", Upstream{"tcp", "app.example:80", "", "http", "app.example", ""}},
-		{"https URL without port", "https://app.example/", Upstream{"tcp", "app.example:443", "", "https", "app.example", ""}},
-		{"URL, scheme in upper case", "HTTPS://app.example", Upstream{"tcp", "app.example:443", "", "https", "app.example", ""}},
-		{"URL with base", "http://localhost:6543/base", Upstream{"tcp", "127.0.0.1:6543", "[::1]:6543", "http", "localhost:6543", "/base"}},
-		{"URL with base and slash", "http://localhost:6543/a/b//", Upstream{"tcp", "127.0.0.1:6543", "[::1]:6543", "http", "localhost:6543", "/a/b"}},
-		{"URL with encoded base", "http://localhost/a%2Fb", Upstream{"tcp", "127.0.0.1:80", "[::1]:80", "http", "localhost", "/a%2Fb"}},
-		{"URL with IPv6", "https://[2001:db8::1]/x", Upstream{"tcp", "[2001:db8::1]:443", "", "https", "[2001:db8::1]", "/x"}},
-		{"socket", "unix:/run/app.sock", Upstream{"unix", "/run/app.sock", "", "http", "localhost", ""}},
-		{"socket with a blank", "unix:/run/my app.sock", Upstream{"unix", "/run/my app.sock", "", "http", "localhost", ""}},
-		{"the longest socket", "unix:" + longest, Upstream{"unix", longest, "", "http", "localhost", ""}},
+		{"port", "6543", Upstream{"tcp", "127.0.0.1:6543", "[::1]:6543", "http", "127.0.0.1:6543", "", false}},
+		{"port with blanks", " 6543\t", Upstream{"tcp", "127.0.0.1:6543", "[::1]:6543", "http", "127.0.0.1:6543", "", false}},
+		{"the largest port", "65535", Upstream{"tcp", "127.0.0.1:65535", "[::1]:65535", "http", "127.0.0.1:65535", "", false}},
+		{"host and port", "localhost:6543", Upstream{"tcp", "127.0.0.1:6543", "[::1]:6543", "http", "localhost:6543", "", false}},
+		{"LOCALHOST", "LocalHost:6543", Upstream{"tcp", "127.0.0.1:6543", "[::1]:6543", "http", "LocalHost:6543", "", false}},
+		{"loopback written out", "127.0.0.1:6543", Upstream{"tcp", "127.0.0.1:6543", "", "http", "127.0.0.1:6543", "", false}},
+		{"IPv4 and port", "192.0.2.1:80", Upstream{"tcp", "192.0.2.1:80", "", "http", "192.0.2.1:80", "", false}},
+		{"IPv6 and port", "[::1]:6543", Upstream{"tcp", "[::1]:6543", "", "http", "[::1]:6543", "", false}},
+		{"URL", "http://localhost:6543", Upstream{"tcp", "127.0.0.1:6543", "[::1]:6543", "http", "localhost:6543", "", false}},
+		{"URL without port", "http://app.example", Upstream{"tcp", "app.example:80", "", "http", "app.example", "", false}},
+		{"URL with an empty port", "http://app.example:", Upstream{"tcp", "app.example:80", "", "http", "app.example", "", false}},
+		{"https URL without port", "https://app.example/", Upstream{"tcp", "app.example:443", "", "https", "app.example", "", false}},
+		{"URL, scheme in upper case", "HTTPS://app.example", Upstream{"tcp", "app.example:443", "", "https", "app.example", "", false}},
+		{"URL with base", "http://localhost:6543/base", Upstream{"tcp", "127.0.0.1:6543", "[::1]:6543", "http", "localhost:6543", "/base", false}},
+		{"URL with base and slash", "http://localhost:6543/a/b//", Upstream{"tcp", "127.0.0.1:6543", "[::1]:6543", "http", "localhost:6543", "/a/b", false}},
+		{"URL with encoded base", "http://localhost/a%2Fb", Upstream{"tcp", "127.0.0.1:80", "[::1]:80", "http", "localhost", "/a%2Fb", false}},
+		{"URL with IPv6", "https://[2001:db8::1]/x", Upstream{"tcp", "[2001:db8::1]:443", "", "https", "[2001:db8::1]", "/x", false}},
+		{"socket", "unix:/run/app.sock", Upstream{"unix", "/run/app.sock", "", "http", "localhost", "", false}},
+		{"socket with a blank", "unix:/run/my app.sock", Upstream{"unix", "/run/my app.sock", "", "http", "localhost", "", false}},
+		{"socket beside the app", "unix:app.sock", Upstream{"unix", "app.sock", "", "http", "localhost", "", false}},
+		{"chosen at each start", "auto", Upstream{"tcp", "", "", "http", "localhost", "", true}},
+		{"the longest socket", "unix:" + longest, Upstream{"unix", longest, "", "http", "localhost", "", false}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -52,7 +54,7 @@ func TestUpstreamDecodeRefuses(t *testing.T) {
 		"http://", "http:///base", "http://:80", "http://localhost:0", "http://localhost:65536", "http://localhost:x", "http://a b/",
 		"http://me@localhost/", "http://me:secret@localhost/", "http://localhost/?a", "http://localhost/?", "http://localhost/#a", "http://localhost/%zz",
 		"http://localhost/\r\nX: y", "ftp://localhost/", "fcgi://localhost:9000", "://localhost",
-		"unix:", "unix:app.sock", "unix:./app.sock", "unix:/" + strings.Repeat("a", 103),
+		"unix:", "unix:///", "unix:/run/", "unix://run/app.sock", "AUTO",
 	} {
 		t.Run(value, func(t *testing.T) {
 			var got Upstream

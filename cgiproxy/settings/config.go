@@ -15,7 +15,7 @@ import (
 // variable without it. No tag says split_words, for which envconfig applies
 // regular expressions to the field's name each time that settings are loaded.
 type Config struct {
-	Upstream       Upstream      `envconfig:"CGIPROXY_UPSTREAM" example:"6543" desc:"(required) where the app listens: ~6543~ (this machine: 127.0.0.1, then ::1), ~host:port~, ~[::1]:6543~, ~http(s)://host[:port][/base]~ or ~unix:/path/app.sock~"`
+	Upstream       Upstream      `envconfig:"CGIPROXY_UPSTREAM" example:"6543" desc:"(required) where the app listens: ~6543~ (this machine: 127.0.0.1, then ::1), ~host:port~, ~[::1]:6543~, ~http(s)://host[:port][/base]~ or ~unix:/path/app.sock~ (a relative path starts at START_DIR); with START also ~auto~, a free port chosen at each start"`
 	StripPrefix    string        `envconfig:"CGIPROXY_STRIP_PREFIX" example:"auto" desc:"public path prefix taken away before forwarding; ~auto~ is the folder proxy.cgi is in. Redirects, Content-Location, Refresh and cookie paths get it back"`
 	UsePathInfo    bool          `envconfig:"CGIPROXY_USE_PATH_INFO" default:"false" example:"true" desc:"take the path from PATH_INFO (sites that rewrite on purpose) instead of REQUEST_URI"`
 	PreserveHost   bool          `envconfig:"CGIPROXY_PRESERVE_HOST" default:"true" example:"false" desc:"send the visitor's Host to the app"`
@@ -28,9 +28,20 @@ type Config struct {
 	TLSSkipVerify  bool          `envconfig:"CGIPROXY_TLS_SKIP_VERIFY" default:"false" example:"true" desc:"accept any certificate of an https app"`
 	TLSCA          string        `envconfig:"CGIPROXY_TLS_CA" example:"/home/me/ca.pem" desc:"PEM file with the certificate authorities of an https app, in place of the system's; a relative path starts at the folder of proxy.cgi"`
 	Secret         string        `envconfig:"CGIPROXY_SECRET" example:"'a long random text'" desc:"signs each request with X-Proxy-Signature, so that the app can tell it from one of somebody else on the machine"`
-	RequireOwner   bool          `envconfig:"CGIPROXY_REQUIRE_OWNER" default:"false" example:"true" desc:"send nothing unless the app's socket was opened by the user that proxy.cgi runs as; else 502"`
+	RequireOwner   bool          `envconfig:"CGIPROXY_REQUIRE_OWNER" default:"false" example:"true" desc:"send nothing unless the app's socket was opened by the user that proxy.cgi runs as; else 502. With START it is true unless set to false"`
 	ErrorPage      string        `envconfig:"CGIPROXY_ERROR_PAGE" example:"/home/me/error.html" desc:"HTML file shown to browsers in place of the built-in error page; a relative path starts at the folder of proxy.cgi"`
 	LogLevel       Level         `envconfig:"CGIPROXY_LOG_LEVEL" default:"warn" example:"info" desc:"what goes to the web server's error log: ~error~, ~warn~, ~info~ (a line for each request) or ~debug~"`
+
+	Start        string        `envconfig:"CGIPROXY_START" example:"'venv/bin/gunicorn -b 127.0.0.1:$PORT app:app'" desc:"command that starts the app when a request finds nobody listening; ~/bin/sh -c~ runs it in START_DIR, with PORT or SOCKET from UPSTREAM"`
+	StartDir     string        `envconfig:"CGIPROXY_START_DIR" example:"/home/me/app" desc:"where the app's files are; a relative path starts at the folder of proxy.cgi, which is the default"`
+	StartTimeout time.Duration `envconfig:"CGIPROXY_START_TIMEOUT" default:"30s" example:"60s" desc:"time from its start until the app listens; then it is ended"`
+	StartLog     string        `envconfig:"CGIPROXY_START_LOG" example:"logs/app.log" desc:"file that gets what the app prints, its last MiB; a relative path starts at START_DIR; the default is app.log there"`
+	StartEnv     Names         `envconfig:"CGIPROXY_START_ENV" example:"DATABASE_URL,NODE_ENV" desc:"names of variables that the app gets, separated by commas; their values are lines of .htcgiproxy (~DATABASE_URL=...~), or else of the environment (SetEnv)"`
+	StartPage    bool          `envconfig:"CGIPROXY_START_PAGE" default:"true" example:"false" desc:"show browsers a page that reloads itself while the app takes more than 2 s to start"`
+	RestartFile  string        `envconfig:"CGIPROXY_RESTART_FILE" example:"tmp/restart.txt" desc:"the next request restarts the app when this file appears or changes; a relative path starts at START_DIR; the default is tmp/restart.txt there. While always_restart.txt is beside it, each request does"`
+	IdleStop     time.Duration `envconfig:"CGIPROXY_IDLE_STOP" default:"0" example:"30m" desc:"stop the app after this long without a request; 0 is never"`
+
+	StartVars []string `ignored:"true"` // NAME=value of each in StartEnv that has one
 
 	folder  string             // where File is
 	written map[string]setting // without Prefix
@@ -52,7 +63,7 @@ func (n *ByteCount) Decode(value string) error {
 
 // check reports the first value that no single field could refuse by itself.
 func (c *Config) check() error {
-	if c.Upstream.Address == "" {
+	if c.Upstream == (Upstream{}) {
 		return c.Misconfigured("UPSTREAM", errors.New("is not set"))
 	}
 	for _, limit := range []struct {
@@ -63,10 +74,15 @@ func (c *Config) check() error {
 		{"HEADER_TIMEOUT", c.HeaderTimeout},
 		{"IDLE_TIMEOUT", c.IdleTimeout},
 		{"CONNECT_RETRY", c.ConnectRetry},
+		{"START_TIMEOUT", c.StartTimeout},
+		{"IDLE_STOP", c.IdleStop},
 	} {
 		if limit.value < 0 {
 			return c.Misconfigured(limit.name, errors.New("negative"))
 		}
+	}
+	if err := c.checkStart(); err != nil {
+		return err
 	}
 	return c.checkStripPrefix()
 }

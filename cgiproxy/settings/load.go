@@ -57,6 +57,7 @@ func Load(vars map[string]string, folder string) (*Config, []Note, error) {
 	}
 
 	cfg, err := found.decode(folder)
+	cfg.StartVars = found.startVars(cfg.StartEnv, vars)
 	for _, file := range [...]*string{&cfg.ErrorPage, &cfg.TLSCA} {
 		if *file != "" && !filepath.IsAbs(*file) {
 			*file = filepath.Join(folder, *file)
@@ -68,7 +69,7 @@ func Load(vars map[string]string, folder string) (*Config, []Note, error) {
 	case err == nil:
 		err = cfg.check()
 	}
-	return cfg, append(notes, found.notes(cfg.LogLevel)...), err
+	return cfg, append(notes, found.notes(cfg)...), err
 }
 
 // A finder collects settings, those that count first.
@@ -120,9 +121,10 @@ func (f *finder) addFile(file string) (notes []Note, err error) {
 
 // notes tells what the owner may have meant otherwise, and at LevelDebug where
 // each setting comes from.
-func (f *finder) notes(level Level) []Note {
+func (f *finder) notes(cfg *Config) []Note {
 	var notes []Note
-	for _, text := range f.unknown() {
+	level := cfg.LogLevel
+	for _, text := range f.unknown(cfg.StartEnv) {
 		notes = append(notes, Note{LevelWarn, text})
 	}
 	if level < LevelInfo {

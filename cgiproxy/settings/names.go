@@ -21,7 +21,7 @@ func List() []Setting { return list() }
 var list = sync.OnceValue(func() []Setting {
 	var list []Setting
 	for field := range reflect.TypeFor[Config]().Fields() {
-		if !field.IsExported() {
+		if field.Tag.Get("envconfig") == "" {
 			continue
 		}
 		tag := field.Tag
@@ -33,10 +33,10 @@ var list = sync.OnceValue(func() []Setting {
 
 // unknown describes each name that no setting has, with the one that was
 // probably meant.
-func (f *finder) unknown() []string {
+func (f *finder) unknown(forApp Names) []string {
 	var texts []string
 	for name := range f.counted {
-		if slices.ContainsFunc(List(), func(s Setting) bool { return s.Name == name }) {
+		if isSetting(name) || slices.Contains(forApp, name) {
 			continue
 		}
 		text := Prefix + name + " is no setting"
@@ -49,6 +49,10 @@ func (f *finder) unknown() []string {
 	return texts
 }
 
+func isSetting(name string) bool {
+	return slices.ContainsFunc(List(), func(s Setting) bool { return s.Name == name })
+}
+
 // meantSetting returns the setting that an unknown name stands for, or "": what
 // people call UPSTREAM, or a name of which at most one byte in three differs.
 func meantSetting(name string) string {
@@ -58,16 +62,16 @@ func meantSetting(name string) string {
 		return "UPSTREAM"
 	}
 	nearest := slices.MinFunc(List(), func(a, b Setting) int {
-		return editDistance(name, a.Name) - editDistance(name, b.Name)
+		return EditDistance(name, a.Name) - EditDistance(name, b.Name)
 	}).Name
-	if 3*editDistance(name, nearest) > len(name) {
+	if 3*EditDistance(name, nearest) > len(name) {
 		return ""
 	}
 	return nearest
 }
 
-// editDistance counts the bytes to insert, delete or replace to make a from b.
-func editDistance(a, b string) int {
+// EditDistance counts the bytes to insert, delete or replace to make a from b.
+func EditDistance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j

@@ -15,11 +15,11 @@ import (
 
 // anyString are the settings for which every value is one; a file that they
 // name is looked at when it is needed.
-var anyString = []string{"ERROR_PAGE", "SECRET", "TLS_CA"}
+var anyString = []string{"ERROR_PAGE", "SECRET", "TLS_CA", "START", "START_DIR", "START_LOG", "RESTART_FILE"}
 
 func TestSettingsBad(t *testing.T) {
 	bad := map[string][]string{
-		"UPSTREAM":        {"app", "0", "http://", "ftp://localhost/"},
+		"UPSTREAM":        {"app", "0", "http://", "ftp://localhost/", "auto", "unix:" + strings.Repeat("a", 103)},
 		"STRIP_PREFIX":    {"sub", "/a?b"},
 		"USE_PATH_INFO":   {"maybe", "2"},
 		"PRESERVE_HOST":   {"on", "2"},
@@ -32,6 +32,10 @@ func TestSettingsBad(t *testing.T) {
 		"TLS_SKIP_VERIFY": {"maybe"},
 		"REQUIRE_OWNER":   {"maybe"},
 		"LOG_LEVEL":       {"loud", "3"},
+		"START_TIMEOUT":   {"30", "-1s"},
+		"START_ENV":       {"A-B", "HTTP_HOST", "QUERY_STRING", "PORT", "SECRET", "CGIPROXY_SECRET", "A=1"},
+		"START_PAGE":      {"maybe"},
+		"IDLE_STOP":       {"30", "-1m"},
 	}
 	for _, s := range List() {
 		if slices.Contains(anyString, s.Name) {
@@ -130,8 +134,8 @@ func TestEditDistance(t *testing.T) {
 		{"", "", 0}, {"a", "", 1}, {"", "abc", 3}, {"abc", "abc", 0}, {"abc", "abd", 1}, {"abc", "xabc", 1}, {"kitten", "sitting", 3}, {"ab", "ba", 2},
 	}
 	for _, tt := range tests {
-		if got := editDistance(tt.a, tt.b); got != tt.want {
-			t.Errorf("editDistance(%q, %q) is %d, want %d", tt.a, tt.b, got, tt.want)
+		if got := EditDistance(tt.a, tt.b); got != tt.want {
+			t.Errorf("EditDistance(%q, %q) is %d, want %d", tt.a, tt.b, got, tt.want)
 		}
 	}
 }

@@ -1,0 +1,101 @@
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Names are names of environment variables.
+type Names []string
+
+// Decode implements envconfig.Decoder.
+func (n *Names) Decode(value string) error {
+	*n = nil
+	for name := range strings.FieldsFuncSeq(value, func(r rune) bool { return r == ',' || r == ' ' }) {
+		switch {
+		case !isName(name):
+			return fmt.Errorf("%q is no name of a variable", name)
+		case isOfRequest(name):
+			return fmt.Errorf("%s is of the request: each would restart the app", name)
+		case name == "PORT" || name == "SOCKET":
+			return errors.New("PORT and SOCKET are from UPSTREAM")
+		case isSetting(strings.TrimPrefix(name, Prefix)):
+			return fmt.Errorf("%s is a setting of proxy.cgi: for the app write it before the command, %sSTART='%s=... command'", name, Prefix, name)
+		}
+		*n = append(*n, name)
+	}
+	return nil
+}
+
+// isOfRequest reports whether a variable tells of the request (RFC 3875, section
+// 4.1, and what servers add). The app outlives that.
+func isOfRequest(name string) bool {
+	return slices.ContainsFunc([]string{
+		"AUTH_", "CONTENT_", "CONTEXT_", "DOCUMENT_", "FCGI_", "GATEWAY_INTERFACE", "HTTP", "PATH_INFO", "PATH_TRANSLATED",
+		"QUERY_STRING", "REDIRECT_", "REMOTE_", "REQUEST_", "SCRIPT_", "SERVER_", "SSL_", "UNIQUE_ID",
+	}, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
+}
+
+// checkStart checks what START brings with it, and makes its paths absolute.
+func (c *Config) checkStart() error {
+	c.StartDir = within(c.folder, c.StartDir)
+	if err := c.placeSocket(); err != nil {
+		return err
+	}
+	if c.Start == "" {
+		if c.Upstream.Auto {
+			return c.Misconfigured("UPSTREAM", fmt.Errorf("needs %sSTART, the command that starts the app", Prefix))
+		}
+		return nil
+	}
+	if c.written["REQUIRE_OWNER"].value == "" {
+		// While the app is down anybody may take its port.
+		c.RequireOwner = true
+	}
+	if c.StartLog == "" {
+		c.StartLog = "app.log"
+	}
+	if c.RestartFile == "" {
+		c.RestartFile = "tmp/restart.txt"
+	}
+	c.StartLog, c.RestartFile = within(c.StartDir, c.StartLog), within(c.StartDir, c.RestartFile)
+	return nil
+}
+
+// startVars returns what the app gets of the names in START_ENV: from the file,
+// or else from vars.
+func (f *finder) startVars(names Names, vars map[string]string) (list []string) {
+	for _, name := range names {
+		for _, value := range [...]string{f.counted[name].value, vars[name], vars["REDIRECT_"+name]} {
+			if value != "" {
+				list = append(list, name+"="+value)
+				break
+			}
+		}
+	}
+	return list
+}
+
+// placeSocket makes the socket's path absolute.
+func (c *Config) placeSocket() error {
+	u := &c.Upstream
+	if u.Network != "unix" {
+		return nil
+	}
+	u.Address = within(c.StartDir, u.Address)
+	// sun_path has 108 bytes on Linux and 104 on FreeBSD, a NUL included.
+	if len(u.Address) > 103 {
+		return c.Misconfigured("UPSTREAM", fmt.Errorf("a unix socket's path has at most 103 bytes, %s has %d", u.Address, len(u.Address)))
+	}
+	return nil
+}
+
+func within(folder, path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(folder, path)
+}
