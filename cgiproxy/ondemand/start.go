@@ -18,13 +18,13 @@ import (
 
 // bring returns a connection to the app, for which it starts it where need be.
 // The lock is held. In a hurry, it does not keep the pause after a failed start.
-func (a *App) bring(ctx context.Context, dial DialFunc, lock *os.File, hurry bool) (net.Conn, error) {
+func (a *App) bring(ctx context.Context, lock *os.File, hurry bool) (net.Conn, error) {
 	s, err := a.folder().read()
 	if err != nil {
 		return nil, err
 	}
 	// Another may have started it since we looked.
-	conn, err := a.connect(ctx, dial, a.network(), a.addresses(s))
+	conn, err := a.connect(ctx, a.network(), a.addresses(s))
 	free := a.Auto && isStranger(err) && !s.run.alive() // our port of yesterday is somebody's today
 	if err == nil || !nobodyListens(err) && !free {
 		return conn, err
@@ -33,9 +33,9 @@ func (a *App) bring(ctx context.Context, dial DialFunc, lock *os.File, hurry boo
 	if s.run.alive() {
 		switch late := time.Since(s.run.began) > a.timeout(); {
 		case s.phase == starting && !late:
-			return a.ready(ctx, dial, s, nil) // who started it was ended
+			return a.ready(ctx, s, nil) // who started it was ended
 		case s.phase == starting, s.phase == running:
-			if conn, err := a.comesBack(ctx, dial, s); err == nil || ctx.Err() != nil {
+			if conn, err := a.comesBack(ctx, s); err == nil || ctx.Err() != nil {
 				return conn, err
 			}
 			a.warn("the app runs and does not listen any more: it is restarted")
@@ -52,14 +52,14 @@ func (a *App) bring(ctx context.Context, dial DialFunc, lock *os.File, hurry boo
 			RetryAfter: wait,
 		}
 	}
-	return a.start(ctx, dial, lock, s)
+	return a.start(ctx, lock, s)
 }
 
 // comesBack waits a moment for an app that reloads itself.
-func (a *App) comesBack(ctx context.Context, dial DialFunc, s *state) (net.Conn, error) {
+func (a *App) comesBack(ctx context.Context, s *state) (net.Conn, error) {
 	patience := patience{until: time.Now().Add(comeBack)}
 	for {
-		conn, err := a.connect(ctx, dial, s.run.network, s.run.addresses)
+		conn, err := a.connect(ctx, s.run.network, s.run.addresses)
 		if err == nil || !nobodyListens(err) {
 			return conn, err
 		}
@@ -72,7 +72,7 @@ func (a *App) comesBack(ctx context.Context, dial DialFunc, s *state) (net.Conn,
 // start runs the command and waits until it listens. From the moment the
 // command runs, all that is needed to go on is in the state, so that whoever
 // takes the lock after us does.
-func (a *App) start(ctx context.Context, dial DialFunc, lock *os.File, s *state) (net.Conn, error) {
+func (a *App) start(ctx context.Context, lock *os.File, s *state) (net.Conn, error) {
 	if a.Command == "" || !filepath.IsAbs(a.Dir) {
 		return nil, cannotRun(errors.New("no command, or a folder that is not absolute"))
 	}
@@ -101,7 +101,7 @@ func (a *App) start(ctx context.Context, dial DialFunc, lock *os.File, s *state)
 	if written, err := f.read(); err == nil {
 		s.run = written.run
 	}
-	return a.ready(ctx, dial, s, child)
+	return a.ready(ctx, s, child)
 }
 
 // addresses returns where the app is to be reached. With Auto and no app there
