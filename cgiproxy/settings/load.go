@@ -49,7 +49,7 @@ type Note struct {
 // error page also where there is an error, which is an *Error.
 func Load(vars map[string]string, folder string) (*Config, []Note, error) {
 	found := finder{counted: map[string]setting{}}
-	notes, fileErr := found.addFile(filepath.Join(folder, File))
+	notes, fileErr := found.addFile(folder)
 	found.add(vars, Prefix, "SetEnv")
 	found.add(vars, "REDIRECT_"+Prefix, "SetEnv")
 	if bakedUpstream != "" {
@@ -96,9 +96,10 @@ func (f *finder) add(vars map[string]string, prefix, source string) {
 	}
 }
 
-// addFile adds the settings of a file, if it is there.
-func (f *finder) addFile(file string) (notes []Note, err error) {
-	text, info, err := ReadOwn(file, maxFile)
+// addFile adds the settings of File in folder, if it is there.
+func (f *finder) addFile(folder string) (notes []Note, err error) {
+	file := filepath.Join(folder, File)
+	text, info, err := site{folder}.read(file, maxFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
