@@ -151,7 +151,7 @@ func (c *conn) begin(id uint16, collected []byte) error {
 		return err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	request := &request{env: cgiproxy.NewEnviron(vars), ctx: ctx, cancel: cancel, conn: c, id: id}
+	request := &request{env: cgiproxy.RequestEnviron(vars), ctx: ctx, cancel: cancel, conn: c, id: id}
 	l := c.listener
 	l.mu.Lock()
 	l.last++
