@@ -276,7 +276,7 @@ func (r *request) cut() { r.conn.Close() }
 // After the web server has left, our own standard error is the place.
 func (r *request) Write(line []byte) (int, error) {
 	if _, err := r.conn.Conn.Write(newRecord(typeStderr, r.id, line[:min(len(line), 1<<16-1)])); err != nil {
-		return os.Stderr.Write(line)
+		return cgiproxy.WriteLogLine(os.Stderr, line)
 	}
 	return len(line), nil
 }
