@@ -57,14 +57,17 @@ func Load(vars map[string]string, folder string) (*Config, []Note, error) {
 	}
 
 	cfg, err := found.decode(folder)
-	for _, file := range [...]*string{&cfg.ErrorPage, &cfg.TLSCA} {
+	for _, file := range [...]*string{&cfg.ErrorPage, &cfg.TLSCA, &cfg.LogFile} {
 		if *file != "" && !filepath.IsAbs(*file) {
 			*file = filepath.Join(folder, *file)
 		}
 	}
+	logErr := cfg.checkLogFile(folder, vars["DOCUMENT_ROOT"], vars["CONTEXT_DOCUMENT_ROOT"])
 	switch {
 	case fileErr != nil: // first, for it may be why others are missing
 		err = &Error{Err: fileErr, Remedy: FileRemedy(fileErr, "it must be a text file with lines like "+Prefix+"UPSTREAM=6543")}
+	case err == nil && logErr != nil:
+		err = logErr
 	case err == nil:
 		err = cfg.check()
 	}
@@ -156,7 +159,8 @@ func (f *finder) decode(folder string) (*Config, error) {
 			os.Unsetenv(name)
 		}
 	}
-	cfg := &Config{folder: folder, written: f.counted}
+	// LOG_FILE even where another setting is wrong: that is what it is read for.
+	cfg := &Config{LogFile: f.counted["LOG_FILE"].value, folder: folder, written: f.counted}
 	for name, s := range f.counted {
 		if err := os.Setenv(Prefix+name, s.value); err != nil {
 			return cfg, cfg.Misconfigured(name, err)

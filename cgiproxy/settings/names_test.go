@@ -32,6 +32,7 @@ func TestSettingsBad(t *testing.T) {
 		"TLS_SKIP_VERIFY": {"maybe"},
 		"REQUIRE_OWNER":   {"maybe"},
 		"LOG_LEVEL":       {"loud", "3"},
+		"LOG_FILE":        {"proxy.log", "logs/proxy.log", "logs/../proxy.log", ".htaccess", ".htcgiproxy", "log.htproxy"},
 	}
 	for _, s := range List() {
 		if slices.Contains(anyString, s.Name) {

@@ -147,7 +147,7 @@ func TestNamedFileOfOthers(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			cfg := Config{folder: root + "/site"}
 			text, err := cfg.ReadOwn(root+"/"+tt.file, 100)
-			want := strings.ReplaceAll(tt.want, "{root}", root)
+			want := expand(tt.want, root)
 			if want == "" {
 				if err != nil || len(text) == 0 {
 					t.Errorf("got %q, error %v", text, err)
@@ -181,7 +181,7 @@ func tree(t *testing.T, entries []entry) (root string) {
 		err = errors.Join(err, os.MkdirAll(filepath.Dir(file), 0o755))
 		switch {
 		case e.target != "":
-			err = errors.Join(err, os.Symlink(strings.ReplaceAll(e.target, "{root}", root), file))
+			err = errors.Join(err, os.Symlink(expand(e.target, root), file))
 		case e.mode&fs.ModeNamedPipe != 0:
 			err = errors.Join(err, unix.Mkfifo(file, 0o600))
 		case e.mode.IsDir():
@@ -199,6 +199,8 @@ func tree(t *testing.T, entries []entry) (root string) {
 	}
 	return root
 }
+
+func expand(text, root string) string { return strings.ReplaceAll(text, "{root}", root) }
 
 // A stranger puts now a file of his and now a link to ours under the same name:
 // what was looked at must be what is read.
