@@ -61,7 +61,7 @@ func writeErrorPage(w ResponseWriter, env Environ, cfg *settings.Config, f *fail
 		page.text = publicMessage(f.status)
 	}
 	if cfg.ErrorPage != "" {
-		custom, _, err := settings.ReadOwn(cfg.ErrorPage, maxErrorPage)
+		custom, err := cfg.ReadOwn(cfg.ErrorPage, maxErrorPage)
 		if err != nil {
 			log.Errorf("%sERROR_PAGE: %v: %s: the built-in page is shown", settings.Prefix, err, settings.FileRemedy(err, "name a readable HTML file"))
 		}

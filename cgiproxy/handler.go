@@ -73,6 +73,9 @@ type call struct {
 func newCall(w ResponseWriter, in *Request, site *Site) *call {
 	c := &call{w: w, in: in, site: site, cfg: site.cfg, start: time.Now()}
 	c.log = Logger{W: in.Log, Level: c.cfg.LogLevel, ID: requestID(in.Env)}
+	if c.cfg.LogFile != "" {
+		c.log.W = &logFile{errorLog: c.log, cfg: c.cfg}
+	}
 	for _, note := range site.takeNotes() {
 		c.log.Printf(note.Level, "%s", note.Text)
 	}

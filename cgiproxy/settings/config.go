@@ -31,6 +31,7 @@ type Config struct {
 	RequireOwner   bool          `envconfig:"CGIPROXY_REQUIRE_OWNER" default:"false" example:"true" desc:"send nothing unless the app's socket was opened by the user that proxy.cgi runs as; else 502. With START it is true unless set to false"`
 	ErrorPage      string        `envconfig:"CGIPROXY_ERROR_PAGE" example:"/home/me/error.html" desc:"HTML file shown to browsers in place of the built-in error page; a relative path starts at the folder of proxy.cgi"`
 	LogLevel       Level         `envconfig:"CGIPROXY_LOG_LEVEL" default:"warn" example:"info" desc:"what goes to the web server's error log: ~error~, ~warn~, ~info~ (a line for each request) or ~debug~"`
+	LogFile        string        `envconfig:"CGIPROXY_LOG_FILE" example:".htproxy.log" desc:"file that gets these lines, too, each with its date; at 1 MiB it is renamed to the same name with ~.1~, in place of the one before. A relative path starts at the folder of proxy.cgi; in that folder the name must begin with ~.ht~ and end in ~.log~, or visitors could read it"`
 
 	Start        string        `envconfig:"CGIPROXY_START" example:"'venv/bin/gunicorn -b 127.0.0.1:$PORT app:app'" desc:"command that starts the app when a request finds nobody listening; ~/bin/sh -c~ runs it in START_DIR, with PORT or SOCKET from UPSTREAM"`
 	StartDir     string        `envconfig:"CGIPROXY_START_DIR" example:"/home/me/app" desc:"where the app's files are; a relative path starts at the folder of proxy.cgi, which is the default"`

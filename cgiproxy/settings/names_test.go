@@ -36,6 +36,7 @@ func TestSettingsBad(t *testing.T) {
 		"START_ENV":       {"A-B", "HTTP_HOST", "QUERY_STRING", "PORT", "SECRET", "CGIPROXY_SECRET", "A=1"},
 		"START_PAGE":      {"maybe"},
 		"IDLE_STOP":       {"30", "-1m"},
+		"LOG_FILE":        {"proxy.log", "logs/proxy.log", "logs/../proxy.log", ".htaccess", ".htcgiproxy", "log.htproxy"},
 	}
 	for _, s := range List() {
 		if slices.Contains(anyString, s.Name) {

@@ -155,7 +155,7 @@ func tlsConfig(cfg *settings.Config) (*tls.Config, error) {
 	if cfg.TLSCA == "" {
 		return config, nil
 	}
-	pem, _, err := settings.ReadOwn(cfg.TLSCA, maxTLSCA)
+	pem, err := cfg.ReadOwn(cfg.TLSCA, maxTLSCA)
 	config.RootCAs = x509.NewCertPool()
 	if err == nil && !config.RootCAs.AppendCertsFromPEM(pem) {
 		err = errors.New("holds no certificate in PEM form")
