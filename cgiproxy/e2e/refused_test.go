@@ -171,10 +171,15 @@ func refusedApp(t *testing.T) *recorder {
 // protect lets only one user into a folder of the document root.
 func protect(t *testing.T, s site, folder, user, password string) {
 	t.Helper()
-	hash := sha1.Sum([]byte(password))
-	s.WriteFile(t, folder+"/.htpasswd", user+":{SHA}"+base64.StdEncoding.EncodeToString(hash[:])+"\n", 0o644)
+	s.WriteFile(t, folder+"/.htpasswd", passwords(user, password), 0o644)
 	s.WriteFile(t, folder+"/.htaccess", fmt.Sprintf("AuthType Basic\nAuthName private\nAuthUserFile %q\nRequire valid-user\n",
 		filepath.Join(s.Root, folder, ".htpasswd")), 0o644)
+}
+
+// passwords returns a file of one user.
+func passwords(user, password string) string {
+	hash := sha1.Sum([]byte(password))
+	return user + ":{SHA}" + base64.StdEncoding.EncodeToString(hash[:]) + "\n"
 }
 
 // TestRefusedElsewhere has servers without .htaccess, with a page of an error
