@@ -84,15 +84,21 @@ func (g gateway) start(t *testing.T, root, app string) (addr string) {
 // manualBlock returns the indented block that follows a line of MANUAL.
 func manualBlock(t *testing.T, line string) string {
 	t.Helper()
-	text, err := os.ReadFile("../../MANUAL.md")
+	return block(t, "MANUAL.md", line)
+}
+
+// block returns the indented block that follows a line of a document.
+func block(t *testing.T, document, line string) string {
+	t.Helper()
+	text, err := os.ReadFile("../../" + document)
 	if err != nil {
 		t.Fatal(err)
 	}
-	block := regexp.MustCompile(`\n` + regexp.QuoteMeta(line) + `\n\n((?: {4}.*\n)+)`).FindSubmatch(text)
-	if block == nil {
-		t.Fatalf("MANUAL.md has no line %q with an empty line and an indented block after it", line)
+	found := regexp.MustCompile(`\n` + regexp.QuoteMeta(line) + `\n\n((?: {4}.*\n)+)`).FindSubmatch(text)
+	if found == nil {
+		t.Fatalf("%s has no line %q with an empty line and an indented block after it", document, line)
 	}
-	return string(block[1])
+	return string(found[1])
 }
 
 // startServer starts a server for the length of a test, and for five minutes
