@@ -30,6 +30,12 @@ func (a *App) bring(ctx context.Context, lock *os.File, hurry bool) (net.Conn, e
 		return conn, err
 	}
 	at("looked again")
+	asked := hurry || s.settings != a.settings() || changed(s.stamps, a.look().stamps)
+	if s.phase == starting && s.run.pid != 0 && !asked && !s.run.alive() {
+		if conn, err := a.unseen(ctx, s); conn != nil || err != nil {
+			return conn, err
+		}
+	}
 	if s.run.alive() {
 		switch late := time.Since(s.run.began) > a.timeout(); {
 		case s.phase == starting && !late:
@@ -44,7 +50,7 @@ func (a *App) bring(ctx context.Context, lock *os.File, hurry bool) (net.Conn, e
 			return nil, err
 		}
 	}
-	if wait := time.Until(s.next); wait > 0 && !hurry && s.settings == a.settings() && !changed(s.stamps, a.look().stamps) {
+	if wait := time.Until(s.next); wait > 0 && !asked {
 		return nil, &Error{
 			Kind:       Failed,
 			Cause:      fmt.Errorf("the app did not start: %s; %d failed in a row", s.exit, s.failures),
@@ -53,6 +59,25 @@ func (a *App) bring(ctx context.Context, lock *os.File, hurry bool) (net.Conn, e
 		}
 	}
 	return a.start(ctx, lock, s)
+}
+
+// unseen goes on with a start whose command has ended while nobody was there to
+// see how: who started it had left. It returns nothing where it may have been
+// killed, as both were, and deserves another try.
+func (a *App) unseen(ctx context.Context, s *state) (net.Conn, error) {
+	if time.Since(s.run.began) < a.timeout() && s.run.hasDescendant() {
+		return a.ready(ctx, s, nil) // in the background
+	}
+	if s.failures == 0 {
+		s.failures = 1
+		return nil, nil
+	}
+	return nil, a.failed(s, &Error{
+		Kind:   Failed,
+		Cause:  errors.New("the app's command ended before the app listened; nobody was there to see its status"),
+		Remedy: "see the app's log",
+		Output: lastLines(a.log(), 0),
+	})
 }
 
 // comesBack waits a moment for an app that reloads itself.

@@ -45,7 +45,7 @@ type Transport struct {
 // It returns when the header of the response has been read, while the body of
 // the request may still be under way. Closing the response's Body, which is a
 // *Body, or the end of the request's context, ends both. Of httptrace.ClientTrace
-// it calls GotConn, for new connections only. An error is an *Error,
+// it calls GotConn. An error is an *Error,
 // a *settings.Error, an *ondemand.Error, that of the request's context, or one that reading the
 // request's body gave.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -55,6 +55,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		kept.Close, req = false, &kept
 		t.forgetOldApp()
 		if conn := t.idle.take(); conn != nil {
+			gotConn(req.Context(), conn, true)
 			x := t.send(conn, req, keep)
 			resp, err := x.readResponse()
 			if err == nil || !x.closedWithoutResponse() {
@@ -69,10 +70,14 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if trace := httptrace.ContextClientTrace(req.Context()); trace != nil && trace.GotConn != nil {
-		trace.GotConn(httptrace.GotConnInfo{Conn: conn})
-	}
+	gotConn(req.Context(), conn, false)
 	return t.send(conn, req, keep).readResponse()
+}
+
+func gotConn(ctx context.Context, conn net.Conn, reused bool) {
+	if trace := httptrace.ContextClientTrace(ctx); trace != nil && trace.GotConn != nil {
+		trace.GotConn(httptrace.GotConnInfo{Conn: conn, Reused: reused})
+	}
 }
 
 // CloseIdle closes the connections that are kept and not in use.
