@@ -169,6 +169,9 @@ func (f *finder) decode(folder string) (*Config, error) {
 		}
 	}
 	err := envconfig.Process("", cfg)
+	if err == nil && f.hasStarting() {
+		err = envconfig.Process("", &cfg.Starting)
+	}
 	if bad, ok := errors.AsType[*envconfig.ParseError](err); ok {
 		err := bad.Err
 		if number, ok := errors.AsType[*strconv.NumError](err); ok {

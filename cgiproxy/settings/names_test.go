@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -62,6 +63,10 @@ func TestSettingsBad(t *testing.T) {
 	}
 }
 
+func process(cfg *Config) error {
+	return errors.Join(envconfig.Process("", cfg), envconfig.Process("", &cfg.Starting))
+}
+
 // The names that this package tells the owner are those envconfig reads, and
 // no value comes from a name without prefix.
 func TestSettingsNames(t *testing.T) {
@@ -70,7 +75,7 @@ func TestSettingsNames(t *testing.T) {
 		os.Unsetenv("CGIPROXY_" + s.Name)
 	}
 	var standard Config
-	if err := envconfig.Process("", &standard); err != nil {
+	if err := process(&standard); err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range List() {
@@ -81,7 +86,7 @@ func TestSettingsNames(t *testing.T) {
 			}
 			t.Setenv("CGIPROXY_"+s.Name, value)
 			var cfg Config
-			if err := envconfig.Process("", &cfg); err != nil {
+			if err := process(&cfg); err != nil {
 				t.Fatalf("CGIPROXY_%s=%s: %v", s.Name, value, err)
 			}
 			if reflect.DeepEqual(cfg, standard) {
@@ -91,7 +96,7 @@ func TestSettingsNames(t *testing.T) {
 			os.Unsetenv("CGIPROXY_" + s.Name)
 			t.Setenv(s.Name, value)
 			cfg = Config{}
-			if err := envconfig.Process("", &cfg); err != nil {
+			if err := process(&cfg); err != nil {
 				t.Fatal(err)
 			}
 			if !reflect.DeepEqual(cfg, standard) {
