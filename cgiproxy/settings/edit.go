@@ -58,3 +58,13 @@ func quoted(value string) string {
 	}
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, `$`, `\$`, "\n", `\n`).Replace(value) + `"`
 }
+
+// ValueIn returns what the lines of File say about a setting, "" where they say
+// nothing or are no such lines.
+func ValueIn(text []byte, name string) string {
+	found := finder{counted: map[string]setting{}}
+	if err := found.addText(File, text); err != nil {
+		return ""
+	}
+	return found.counted[name].value
+}
