@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -111,6 +112,43 @@ func TestInstallNotAllowed(t *testing.T) {
 			}
 			if after, _ := os.ReadDir(folder); len(after) != len(before) {
 				t.Errorf("left are %v, were %v", after, before)
+			}
+		})
+	}
+}
+
+// TestInstallDisk has a file system that is full, and one that is read-only. It
+// is mounted for the processes of the test alone, and is gone with them.
+func TestInstallDisk(t *testing.T) {
+	if err := exec.Command("unshare", "-m", "true").Run(); err != nil {
+		t.Skipf("no mounts here: %v", err)
+	}
+	program := installProgram(t)
+	folder := filepath.Join(filepath.Dir(program), "disk")
+	if err := os.Mkdir(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	const script = `mount -t tmpfs -o size=64k none "$1" && echo '# mine' > "$1/.htaccess" && mount -o "remount,$2" "$1" || exit 99
+"$0" install --upstream 6543 "$1"; status=$?; ls -A "$1"; exit $status`
+	for _, c := range []struct{ name, option, want string }{
+		{"full", "rw", "proxy.cgi cannot be written: .*: no space left on device: free some space or quota, and run this again; nothing has been changed"},
+		{"read-only", "ro", "read-only file system: the file system is mounted read-only; nothing has been changed"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+			cmd := exec.Command("unshare", "-m", "sh", "-c", script, program, folder, c.option)
+			cmd.Env = append(os.Environ(), "HTACCESS_EXAMPLE="+example(t))
+			cmd.Stdout, cmd.Stderr = &stdout, &stderr
+			err := cmd.Run()
+			exit, ok := errors.AsType[*exec.ExitError](err)
+			if ok && exit.ExitCode() == 99 {
+				t.Skipf("no mounts here: %s", &stderr)
+			}
+			if !ok || exit.ExitCode() != exitFailure || !regexp.MustCompile(c.want).MatchString(stderr.String()) {
+				t.Errorf("%v, it says %q, want status 1 and %q", err, &stderr, c.want)
+			}
+			if stdout.String() != ".htaccess\n" {
+				t.Errorf("left are %q, want .htaccess alone", &stdout)
 			}
 		})
 	}

@@ -189,12 +189,16 @@ func (d *draft) open(name string) change {
 	return c
 }
 
-// write plans new content for a file. One that is there keeps its permissions,
-// except that a program is for all to run, and that no others may write.
+// write plans new content for a file. A text that is there keeps its permissions,
+// but settings that others may write would be refused.
 func (d *draft) write(name string, content []byte, mode fs.FileMode) change {
 	c := d.open(name)
 	c.new, c.mode = content, mode
-	if c.old != nil && mode&0o100 == 0 {
+	switch {
+	case c.old == nil:
+	case name == htaccessFile:
+		c.mode = c.oldMode
+	case name == settings.File:
 		c.mode = c.oldMode &^ 0o022
 	}
 	if c.isNeeded() {
