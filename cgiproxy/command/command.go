@@ -4,6 +4,7 @@
 //	help.go     help and version
 //	install.go  puts a site into a folder: installplan.go, installfiles.go, diff.go
 //	flags.go    what was meant by an unknown flag
+//	app.go      app start, stop, restart, status, log
 //
 // Each file that has a command adds it to the table in commands. Nothing here
 // may run before Main is called: each request would pay for it.
@@ -33,6 +34,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		installCommand(),
+		appCommand(),
 		versionCommand(),
 		helpCommand(),
 	}
