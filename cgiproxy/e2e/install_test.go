@@ -1,11 +1,13 @@
 package e2e
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"proxy.cgi/cgiproxy/e2e/webserver"
@@ -91,5 +93,57 @@ func runInstall(t *testing.T, args ...string) {
 	t.Helper()
 	if out, err := exec.Command(binary, append([]string{"install"}, args...)...).CombinedOutput(); err != nil {
 		t.Fatalf("install %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+}
+
+// TestInstallStart has no app: install names the command that starts one.
+func TestInstallStart(t *testing.T) {
+	if _, err := exec.LookPath("python3"); err != nil {
+		webserver.Need(t, fmt.Errorf("%w: python3 is missing: run scripts/webservers", webserver.ErrUnavailable))
+	}
+	for _, c := range []struct {
+		kind  webserver.Kind
+		flags []string
+	}{
+		{webserver.ApacheSuexec, nil},
+		{webserver.ApacheFcgid, []string{"--fastcgi"}},
+	} {
+		t.Run(string(c.kind), func(t *testing.T) {
+			t.Parallel()
+			s := webserver.Run(t, c.kind, webserver.Options{})
+			s.WriteFile(t, "site/public/page.txt", "from the app", 0o644)
+			folder := filepath.Join(s.Root, "site")
+			command := `exec python3 -m http.server --bind 127.0.0.1 --directory public "$PORT"`
+			runInstall(t, append(c.flags, "--start", command, "--strip-prefix", "auto", folder)...)
+			t.Cleanup(func() { stopInstalled(t, s, folder) })
+			target := site{s, "/site", s.ErrorLog}
+			if page, err := get(target, "/page.txt"); err != nil || page != "from the app" {
+				t.Fatalf("got %q, %v; log:\n%s", page, err, s.ErrorLog())
+			}
+			stopInstalled(t, s, folder)
+			runInstall(t, "--uninstall", folder)
+			if page, err := get(target, "/page.txt"); err == nil {
+				t.Errorf("uninstalled, got %q", page)
+			}
+		})
+	}
+}
+
+// stopInstalled ends the app of a site, as the user that scripts run as.
+func stopInstalled(t *testing.T, s *webserver.Server, folder string) {
+	if _, err := os.Stat(filepath.Join(folder, ".htcgiproxy")); err != nil {
+		return // uninstalled, and stopped before that
+	}
+	scripts, err := filepath.Glob(filepath.Join(folder, "proxy.*cgi"))
+	if err != nil || len(scripts) != 1 {
+		t.Errorf("scripts of the site: %v, %v, want one", scripts, err)
+		return
+	}
+	cmd := exec.Command(scripts[0], "app", "stop", folder)
+	if os.Geteuid() == 0 {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(s.UID), Gid: uint32(s.GID)}}
+	}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("app stop: %v\n%s", err, out)
 	}
 }
