@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -71,14 +72,24 @@ type restartingApp struct {
 
 func newRestartingApp(t *testing.T, handler http.HandlerFunc) *restartingApp {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := listenForLong(t)
 	a := &restartingApp{t: t, addr: l.Addr().String(), handler: handler}
 	a.serve(l)
 	t.Cleanup(func() { a.stop() })
 	return a
+}
+
+// listenForLong listens on a port that the system gives to nobody else meanwhile:
+// one below those that it chooses itself (ip_local_port_range starts at 32768).
+func listenForLong(t *testing.T) net.Listener {
+	t.Helper()
+	for range 100 {
+		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 12000+rand.IntN(20000))); err == nil {
+			return l
+		}
+	}
+	t.Fatal("a hundred ports between 12000 and 32000 are all in use")
+	return nil
 }
 
 func (a *restartingApp) serve(l net.Listener) {
