@@ -39,7 +39,7 @@ test: ## install what the tests need, run all tests
 
 .PHONY: race
 race: ## run the tests that need no web server with the race detector
-	CGO_ENABLED=1 go test -race -count=1 $$(go list ./cgiproxy/... | grep -v /e2e)
+	CGO_ENABLED=1 go test -race -count=1 -p 1 $$(go list ./cgiproxy/... | grep -v /e2e)
 
 .PHONY: soak
 soak: build ## 20,000 requests over FastCGI while the app restarts
