@@ -7,6 +7,8 @@ APP      ?= 127.0.0.1:6543
 LISTEN   ?= 127.0.0.1:8080
 FUZZTIME ?= 1m
 OUT      ?= proxy.cgi
+# The folder of a site: make install DIR=/home/me/public_html
+DIR      ?=
 
 TAGS     = nethttpomithttp2,netgo,osusergo
 LDFLAGS  = -s -w $(if $(UPSTREAM),-X proxy.cgi/cgiproxy/settings.bakedUpstream=$(UPSTREAM))
@@ -15,6 +17,16 @@ GOBUILD  = CGO_ENABLED=0 go build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)'
 .PHONY: build
 build: ## build ./proxy.cgi, static; UPSTREAM=6543 links in a default
 	@$(GOBUILD) -o $(OUT) .
+
+.PHONY: install
+install: build ## put it into a site's folder: make install DIR=public_html
+	./$(OUT) install $(site)
+
+.PHONY: uninstall
+uninstall: build ## take it out of there: make uninstall DIR=public_html
+	./$(OUT) install --uninstall $(site)
+
+site = $(if $(DIR),'$(DIR)',$(error which folder? Say DIR=))
 
 .PHONY: run
 run: build ## show the demo page on http://127.0.0.1:8080 until Ctrl-C
@@ -29,6 +41,10 @@ test: ## install what the tests need, run all tests
 	@scripts/webservers
 	go test -count=1 ./... # what the tests build is not in go test's cache
 
+.PHONY: race
+race: ## run the tests that need no web server with the race detector
+	CGO_ENABLED=1 go test -race -count=1 -p 1 $$(go list ./cgiproxy/... | grep -v /e2e)
+
 .PHONY: soak
 soak: build ## 20,000 requests over FastCGI while the app restarts
 	go test -count=1 -timeout 20m ./cgiproxy/e2e -run TestSoak -soak 20000
@@ -38,7 +54,7 @@ bench: ## measure against what one would use instead (about six minutes)
 	go run ./scripts/bench
 
 .PHONY: lint
-lint: ## gofmt, go vet, staticcheck, shellcheck
+lint: ## gofmt, go vet, go mod tidy, staticcheck, shellcheck, mandoc
 	@scripts/lint
 
 .PHONY: fuzz
@@ -46,7 +62,7 @@ fuzz: ## fuzz each target for FUZZTIME=1m
 	@scripts/fuzz $(FUZZTIME)
 
 .PHONY: release
-release: ## build dist/ for the systems that hosts run
+release: ## build dist/ from the commit, an archive for each system
 	@scripts/release
 
 .PHONY: help

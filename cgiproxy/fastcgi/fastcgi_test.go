@@ -1,7 +1,6 @@
 package fastcgi
 
 import (
-	"bytes"
 	"io"
 	"net"
 	"os"
@@ -150,22 +149,39 @@ func TestFastCGIAbort(t *testing.T) {
 	}
 }
 
+// logLines gets each line of a log.
+type logLines chan string
+
+func (l logLines) Write(line []byte) (int, error) {
+	l <- string(line)
+	return len(line), nil
+}
+
 // A panic around one request is a log line, and nobody else's concern.
 func TestPanic(t *testing.T) {
 	l, sites := serve(t, echoApp(t).Upstream())
-	var logged bytes.Buffer
-	l.log.W = &logged
-	sites.sites = nil // its next use is a panic
+	logged := make(logLines, 2)
+	l.log.W = logged
+	setSites := func(to map[string]*cgiproxy.Site) {
+		sites.mu.Lock()
+		defer sites.mu.Unlock()
+		sites.sites = to
+	}
+	setSites(nil) // its next use is a panic
 	c := dial(t, l)
 	c.send(begin(false, visitVars()...), stdin(""))
 	if response := c.response(); response.status != nil {
 		t.Errorf("got %+v, want the end of the connection", response)
 	}
-	testkit.WantText(t, logged.String(), "proxy.cgi: error: ", "panic: ", "please report it")
-	if strings.Count(logged.String(), "\n") != 1 {
-		t.Errorf("logged %q, want one line", logged.String())
+	if len(logged) != 1 {
+		t.Fatalf("logged %d lines, want one", len(logged))
 	}
-	sites.sites = map[string]*cgiproxy.Site{}
+	line := <-logged
+	testkit.WantText(t, line, "proxy.cgi: error: ", "panic: ", "please report it")
+	if strings.Count(line, "\n") != 1 {
+		t.Errorf("logged %q, want one line", line)
+	}
+	setSites(map[string]*cgiproxy.Site{})
 	c = dial(t, l)
 	c.send(begin(false, visitVars()...), stdin(""))
 	if response := c.response(); response.Body != "GET / HTTP/1.1" {

@@ -22,7 +22,12 @@ const (
 	apacheModules = "/usr/lib/apache2/modules"
 	suexecProgram = "/usr/lib/apache2/suexec"
 	suexecLog     = "/var/log/apache2/suexec.log"
-	suexecRoot    = "/var/www" // compiled in, and the default of suexec-custom
+
+	// Where the tests have their programs for suEXEC: the folder that is compiled
+	// in, and the default of apache2-suexec-custom, which looks into suexecConfig
+	// if the server works as www-data.
+	suexecRoot   = "/var/www"
+	suexecConfig = "/etc/apache2/suexec/www-data"
 )
 
 // The modules of a usual Debian or cPanel host that a .htaccess may use.
@@ -62,6 +67,11 @@ func (s *Server) useSuexec() error {
 	if _, err := os.Stat(suexecProgram); err != nil {
 		return unavailable(suexecProgram, "apache2-suexec-custom")
 	}
+	if build, err := filepath.EvalSymlinks(suexecProgram); err == nil && filepath.Base(build) == "suexec-custom" {
+		if err := checkSuexecRoot(suexecConfig); err != nil {
+			return err
+		}
+	}
 	nobody, err := lookupAccount("nobody", "nogroup")
 	if err != nil {
 		return err
@@ -74,6 +84,21 @@ func (s *Server) useSuexec() error {
 	}
 	s.Root = filepath.Join(folder, "htdocs")
 	return newSubfolder(s.Root, nobody)
+}
+
+// checkSuexecRoot reports as unavailable a suEXEC that runs nothing below
+// suexecRoot, since the administrator has chosen another folder in the first
+// line of config: there each program of a test would be a 500.
+func checkSuexecRoot(config string) error {
+	text, err := os.ReadFile(config)
+	if err != nil {
+		return fmt.Errorf("%w: suEXEC runs nothing without its settings: %w", ErrUnavailable, err)
+	}
+	root, _, _ := strings.Cut(string(text), "\n")
+	if below, err := filepath.Rel(root, suexecRoot); err != nil || !filepath.IsLocal(below) {
+		return fmt.Errorf("%w: suEXEC cannot run below the tests' folder: the first line of %s is %q, not %s", ErrUnavailable, config, root, suexecRoot)
+	}
+	return nil
 }
 
 func (a apache) loadModules() (string, error) {
