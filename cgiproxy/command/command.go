@@ -30,6 +30,7 @@ type command struct {
 // function, for a variable would be filled with each request.
 func commands() []command {
 	return []command{
+		checkCommand(),
 		versionCommand(),
 		helpCommand(),
 	}
