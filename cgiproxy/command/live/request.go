@@ -97,7 +97,7 @@ func query(s *site) Finding {
 		return *bad
 	}
 	if got := behind(r.seen.Get("target"), r.marker); got != sent {
-		return fault("in nginx, try_files needs $is_args$args; in a RewriteRule, leave out the question mark, or add QSA", "%s arrives as %q", sent, got)
+		return fault("with CGIPROXY_USE_PATH_INFO the rule has to keep the query: RewriteRule without a question mark, or with QSA; better do without both; else ask what is in front of the server", "%s arrives as %q", sent, got)
 	}
 	return ok("arrives as it was sent")
 }

@@ -94,7 +94,7 @@ func (s *site) ask(q question) (*response, error) {
 	}
 	r.marker, r.local = marker, conn.LocalAddr().String()
 	r.method = asked.Proves(r.Header.Get(challenge.Field), s.key)
-	r.ours = r.method != ""
+	r.ours = r.method != "" && (r.StatusCode == http.StatusOK || q.what == "early") // mod_fcgid's own 500 keeps our fields
 	if r.ours && q.what == "" {
 		r.seen, _ = url.ParseQuery(string(r.body))
 	}
@@ -141,12 +141,18 @@ func (s *site) message(q question, marker, proof string) []byte {
 			fmt.Fprintf(&b, "%x\r\n%s\r\n", len(piece), piece)
 		}
 		b.WriteString("0\r\n\r\n")
-	case q.body != nil:
+	case q.body != nil || takesBody(method):
 		fmt.Fprintf(&b, "Content-Length: %d\r\n\r\n%s", len(q.body), q.body)
 	default:
 		b.WriteString("\r\n")
 	}
 	return b.Bytes()
+}
+
+// takesBody reports whether clients send a length with a method also where they
+// send no body (RFC 9110, section 8.6): without one lighttpd answers 411.
+func takesBody(method string) bool {
+	return method == http.MethodPost || method == http.MethodPut || method == http.MethodPatch
 }
 
 // credentials returns the Authorization for the name in the URL.

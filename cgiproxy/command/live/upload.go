@@ -29,8 +29,8 @@ func (s *site) upload(q question) Finding {
 	switch {
 	case err != nil:
 		return fault(remedy, "%s KiB do not arrive: %v", size, err)
-	case !r.ours && r.StatusCode == http.StatusLengthRequired:
-		return warning("a client that knows the length gets through; else ask the host", "refused: the server wants a Content-Length")
+	case !r.ours && q.chunked:
+		return warning("few clients send that (git, curl from a pipe): ask the host", "refused: %s", r.summary())
 	case !r.ours || r.seen.Get("refused") != "":
 		return fault(remedy, "%s KiB are refused: %s", size, r.summary())
 	case r.seen.Get("error") != "":
