@@ -4,8 +4,10 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"os"
 
 	"proxy.cgi/cgiproxy/command/live"
+	"proxy.cgi/cgiproxy/settings"
 )
 
 func checkCommand() command {
@@ -18,7 +20,7 @@ func checkCommand() command {
 }
 
 func checkURL(t *terminal, args []string) int {
-	var o live.Options
+	o := live.Options{Secret: os.Getenv(settings.Prefix + "SECRET")}
 	flags := flag.NewFlagSet("check", flag.ContinueOnError)
 	flags.StringVar(&o.URL, "url", "", "")
 	flags.BoolVar(&o.Insecure, "insecure", false, "")

@@ -7,23 +7,20 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"proxy.cgi/cgiproxy/challenge"
 	"proxy.cgi/cgiproxy/settings"
 )
 
-// findKey sets the key to SECRET, or to that of a file that it puts into the
-// folder, which remove takes away.
-func (s *site) findKey(folder string) (remove func(), err error) {
-	vars := map[string]string{}
-	for _, v := range os.Environ() {
-		name, value, _ := strings.Cut(v, "=")
-		vars[name] = value
+// findKey sets the key to the site's SECRET, or to that of a file that it puts
+// into the folder, which remove takes away.
+func (s *site) findKey(secret, folder string) (remove func(), err error) {
+	if secret == "" && folder != "" {
+		cfg, _, _ := settings.Load(nil, folder) // the faults of settings are told elsewhere
+		secret = cfg.Secret
 	}
-	cfg, _, _ := settings.Load(vars, folder) // the faults of settings are told elsewhere
-	if cfg.Secret != "" {
-		s.key = cfg.Secret
+	if secret != "" {
+		s.key = secret
 		return func() {}, nil
 	}
 	if folder == "" {

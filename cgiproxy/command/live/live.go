@@ -55,9 +55,10 @@ func fault(remedy, format string, args ...any) Finding {
 type Options struct {
 	URL string // of the folder that proxy.cgi is in: "https://example.com/"
 
-	// Dir is that folder, or a copy with the same .htcgiproxy, for SECRET. Where
-	// no SECRET is known, a file is put there for the time of the check. It is
-	// "" for none; then CGIPROXY_SECRET counts alone.
+	Secret string // as the site has it, "" to find it in Dir
+
+	// Dir is that folder, or a copy with the same .htcgiproxy. Where no SECRET is
+	// known, a file is put there for the time of the check. It is "" for none.
 	Dir string
 
 	Insecure bool // accept any certificate
@@ -112,7 +113,7 @@ func Run(ctx context.Context, o Options) []Finding {
 	if err != nil {
 		return []Finding{{"reach", Fault, err.Error(), "give the address of the site's folder, as in https://example.com/app/"}}
 	}
-	remove, err := s.findKey(o.Dir)
+	remove, err := s.findKey(o.Secret, o.Dir)
 	if err != nil {
 		return []Finding{{"reach", Fault, err.Error(), "give the site's folder, or in the environment CGIPROXY_SECRET as it is there"}}
 	}
