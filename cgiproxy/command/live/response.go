@@ -48,7 +48,7 @@ func cutResponse(s *site) Finding {
 	case !r.ours:
 		return fault("ask the host, or see its error log", "the web server answers this itself: %s", r.summary())
 	case r.bodyErr == nil:
-		return warning(trustLength+"; or ask what is in front of the server", "a response that the app cuts short looks whole")
+		return warning(trustLength+"; a filter that compresses loses it, too, and so may what is in front of the server: ask the host", "a response that the app cuts short looks whole")
 	}
 	return ok("a response that the app cuts short is seen to be")
 }

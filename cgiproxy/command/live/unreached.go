@@ -104,7 +104,7 @@ func (s *site) unreached(r *response) Finding {
 func (s *site) notLedThere(r *response) Finding {
 	for _, name := range [...]string{"proxy.cgi", "proxy.fcgi"} {
 		direct := *s
-		direct.base += name + "/"
+		direct.base += name + "?" // and no path behind it, which Apache has no file for
 		named, err := direct.ask(question{})
 		switch {
 		case err != nil:
