@@ -150,8 +150,13 @@ func clientAddress(s *site) Finding {
 	if bad != nil {
 		return *bad
 	}
-	client, addr, chain := r.seen.Get("client"), r.seen.Get("addr"), r.seen.Get("for")
 	own, _, _ := net.SplitHostPort(r.local)
+	return judgeClient(own, r.seen.Get("client"), r.seen.Get("addr"), r.seen.Get("for"))
+}
+
+// judgeClient compares our own address, as far as we know it, with what the app
+// is told, what the web server sees, and the X-Forwarded-For that it got.
+func judgeClient(own, client, addr, chain string) Finding {
 	switch {
 	case client == claimedAddress:
 		return fault("name in CGIPROXY_TRUSTED_PROXIES only the host's own proxies, not those of everybody", "whoever writes X-Forwarded-For is believed: the app was told %s", client)

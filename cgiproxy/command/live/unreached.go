@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"syscall"
 	"time"
 	"unicode"
 )
@@ -66,7 +67,7 @@ func noResponse(err error) Finding {
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		return fault("is it spelled right? A new name takes some hours to be known", "%v", dns)
 	}
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) {
 		return fault("see the web server's error log", "the connection was closed without a response")
 	}
 	return fault("is that the site's address, and the web server up?", "%v", err)
