@@ -1,6 +1,7 @@
 package live
 
 import (
+	"bufio"
 	"context"
 	"io"
 	"net"
@@ -88,6 +89,31 @@ func TestClock(t *testing.T) {
 			found.Name = "reach"
 			found.Text = strings.Replace(found.Text, "59m59s", "1h0m", 1) // as long as a Date is whole seconds
 			wantReach(t, []Finding{found}, tt.outcome, tt.text)
+		})
+	}
+}
+
+// A body with the response to HEAD is nothing that net/http's server would send.
+func TestHead(t *testing.T) {
+	for _, tt := range []struct{ name, text, outcome, want string }{
+		{"header alone", "Content-Length: 2\r\n\r\n", OK, "has the Content-Length"},
+		{"no length", "\r\n", Warning, "has no Content-Length"},
+		{"with a body", "Content-Length: 2\r\n\r\nhi", Fault, "the response has a body"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			app := testkit.StartApp(t, func(conn net.Conn) {
+				r, err := http.ReadRequest(bufio.NewReader(conn))
+				if err != nil {
+					return
+				}
+				asked, _, _ := challenge.Parse(r.Header.Get(challenge.Field), r.RequestURI, time.Now())
+				io.WriteString(conn, "HTTP/1.1 200 OK\r\n"+challenge.Field+": "+asked.Proof(secret, r.Method)+"\r\n"+tt.text)
+			})
+			u := &url.URL{Scheme: "http", Host: app.Addr().String()}
+			if f := head(&site{ctx: t.Context(), url: u, base: "/", key: secret}); f.Outcome != tt.outcome || !strings.Contains(f.Text, tt.want) {
+				t.Errorf("got %+v, want %s: %s", f, tt.outcome, tt.want)
+			}
 		})
 	}
 }

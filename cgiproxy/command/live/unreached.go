@@ -73,6 +73,8 @@ func noResponse(err error) Finding {
 	return fault("is that the site's address, and the web server up?", "%v", err)
 }
 
+const otherKey = "it does not know our key: SECRET there is another one, DIR is not the site's folder, or the file put there cannot be read by the user that scripts run as"
+
 // unreached says what may be the reason that somebody else has answered.
 func (s *site) unreached(r *response) Finding {
 	if isProgram(r.body) {
@@ -94,10 +96,10 @@ func (s *site) unreached(r *response) Finding {
 			"a line in .htaccess is not allowed there; the memory limit is too low for the amd64 build (use 386)",
 			"the server or proxy.cgi fails: %s", r.summary())
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout, 508:
-		return fault("where that page is proxy.cgi's own, it does not know the key (see below); else the server finds its FastCGI program not running, or too many processes",
+		return fault("where that page is proxy.cgi's own, "+otherKey+"; else the server finds its FastCGI program not running, or has too many processes of yours",
 			"unavailable: %s", r.summary())
 	}
-	return fault("either that is not the site's folder (a page of the host, another site); or proxy.cgi there is too old for this check, or does not know the key: SECRET is another one, the folder is not the site's, or the file there cannot be read by the user that scripts run as",
+	return fault("either that is not the site's folder (a page of the host, another site); or proxy.cgi there is too old for this check, or "+otherKey,
 		"something else answers: %s", r.summary())
 }
 
