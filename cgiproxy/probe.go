@@ -44,7 +44,7 @@ func (c *call) probe() (probe, bool) {
 	if asked.Signed(signature, c.cfg.Secret) {
 		return probe{asked, c.cfg.Secret}, true
 	}
-	key := challenge.ReadKey(c.site.folder, c.start)
+	key := challenge.ReadKey(c.cfg, c.site.folder, c.start)
 	return probe{asked, key}, asked.Signed(signature, key)
 }
 

@@ -122,8 +122,8 @@ func sum(key string, parts ...string) string {
 
 // ReadKey returns the key in folder's KeyFile, "" for none. The file has to be
 // one of the site's owner, as .htcgiproxy has.
-func ReadKey(folder string, now time.Time) string {
-	text, info, err := settings.ReadOwn(filepath.Join(folder, KeyFile), maxKey)
+func ReadKey(cfg *settings.Config, folder string, now time.Time) string {
+	text, info, err := cfg.ReadOwnFile(filepath.Join(folder, KeyFile), maxKey)
 	if err != nil || len(text) < minKey || now.Sub(info.ModTime()).Abs() > KeyFileTime {
 		return ""
 	}

@@ -2,6 +2,7 @@
 //
 //	command.go  the table of commands, and what they share
 //	help.go     help and version
+//	app.go      app start, stop, restart, status, log
 //
 // Each file that has a command adds it to the table in commands. Nothing here
 // may run before Main is called: each request would pay for it.
@@ -30,6 +31,7 @@ type command struct {
 // function, for a variable would be filled with each request.
 func commands() []command {
 	return []command{
+		appCommand(),
 		checkCommand(),
 		versionCommand(),
 		helpCommand(),
