@@ -68,10 +68,10 @@ func TestLiveCheck(t *testing.T) {
 	}
 }
 
-// TestLiveCheckKeyFile has sites without a SECRET, where programs run as the
-// file's owner, and where they do not.
+// TestLiveCheckKeyFile has sites without a SECRET: programs of the demo run as
+// the key file's owner, those of the others do not.
 func TestLiveCheckKeyFile(t *testing.T) {
-	for _, kind := range []webserver.Kind{webserver.ApacheSuexec, webserver.ApacheEvent, webserver.NginxFastCGI} {
+	for _, kind := range []webserver.Kind{demo, webserver.ApacheSuexec, webserver.ApacheEvent, webserver.NginxFastCGI} {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t, kind, "CGIPROXY_UPSTREAM=1\n")
