@@ -40,7 +40,7 @@ func ServeCGI() int {
 	// The end of stdin does not tell whether an upload is whole: fcgiwrap closes
 	// stdin in the same way when the client has left in the middle of it.
 	gone := func() bool { return stdoutClosed() || clientGone() }
-	in := &Request{Env: env, Body: os.Stdin, Gone: gone, Log: os.Stderr}
+	in := &Request{Env: env, Body: os.Stdin, Gone: gone, Log: os.Stderr, Way: "CGI"}
 	err := Serve(ctx, w, in, LoadSite(env, ExecutableFolder()))
 	if flushErr := w.out.Flush(); err == nil {
 		err = flushErr

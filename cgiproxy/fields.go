@@ -3,6 +3,8 @@ package cgiproxy
 import (
 	"net/http"
 	"strings"
+
+	"proxy.cgi/cgiproxy/challenge"
 )
 
 // hopByHop lists the fields that concern one connection only (RFC 9110,
@@ -33,7 +35,7 @@ func removeHopByHop(h http.Header) {
 // removeForGateway drops what is meant for a proxy, or what only we may say.
 // Content-Length is the body's to say.
 func removeForGateway(h http.Header) {
-	for _, name := range [...]string{"Proxy", "Proxy-Authorization", "Expect", "Content-Length", signatureField} {
+	for _, name := range [...]string{"Proxy", "Proxy-Authorization", "Expect", "Content-Length", signatureField, challenge.Field} {
 		delete(h, name)
 	}
 }

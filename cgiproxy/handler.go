@@ -19,6 +19,7 @@ type Request struct {
 	Body io.Reader   // as long as Env says, or to its end
 	Gone func() bool // reports whether the client has left; nil where nobody knows
 	Log  io.Writer   // the web server's error log
+	Way  string      // "CGI" or "FastCGI"
 }
 
 // A ResponseWriter takes the response for the web server.
@@ -47,6 +48,9 @@ func Serve(ctx context.Context, w ResponseWriter, in *Request, site *Site) (err 
 			err = c.fail(fmt.Errorf("panic: %v", p))
 		}
 	}()
+	if p, ok := c.probe(); ok {
+		return c.answerProbe(p)
+	}
 	req, mapping, err := c.request()
 	if err != nil {
 		return c.fail(err)

@@ -14,6 +14,7 @@ import (
 // A Site is what a set of settings makes: how it is configured, or why it is
 // not, and the way to its app.
 type Site struct {
+	folder    string // of the executable
 	cfg       *settings.Config
 	err       error // why the settings cannot be used
 	notes     atomic.Pointer[[]settings.Note]
@@ -26,7 +27,7 @@ type Site struct {
 // with an error page.
 func LoadSite(env Environ, folder string) *Site {
 	cfg, notes, err := settings.Load(env, folder)
-	s := &Site{cfg: cfg, err: err, mark: siteMark(folder, &cfg.Upstream), transport: upstream.Transport{Config: cfg}}
+	s := &Site{folder: folder, cfg: cfg, err: err, mark: siteMark(folder, &cfg.Upstream), transport: upstream.Transport{Config: cfg}}
 	if err == nil {
 		s.transport.App = upstream.NewApp(cfg)
 	}

@@ -3,8 +3,9 @@ package command
 import (
 	"fmt"
 	"runtime"
-	"runtime/debug"
 	"strings"
+
+	"proxy.cgi/cgiproxy"
 )
 
 func helpCommand() command {
@@ -66,16 +67,6 @@ func version(t *terminal, args []string) int {
 	if len(args) > 0 {
 		return t.misused("version takes no arguments")
 	}
-	fmt.Fprintf(t.out, "proxy.cgi %s %s %s/%s\n", buildVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	fmt.Fprintf(t.out, "proxy.cgi %s %s %s/%s\n", cgiproxy.Version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return exitOK
-}
-
-// buildVersion returns the module's version, which the go command takes from the
-// version control system.
-func buildVersion() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "(unknown)"
-	}
-	return info.Main.Version
 }

@@ -117,6 +117,7 @@ func serveRequest(sites *siteCache, w http.ResponseWriter, r *http.Request, l *l
 		Body: r.Body,
 		Gone: func() bool { return request.ctx.Err() != nil },
 		Log:  request,
+		Way:  "FastCGI",
 	}
 	rw := &responseWriter{ResponseWriter: w, request: request}
 	switch err := cgiproxy.Serve(ctx, rw, in, sites.site(request.env)); {

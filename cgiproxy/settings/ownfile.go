@@ -14,8 +14,13 @@ import (
 // ReadOwn reads a file of at most limit bytes that the owner of the site has
 // written, and that no other user of the machine can have written or chosen.
 func (c *Config) ReadOwn(name string, limit int) ([]byte, error) {
-	text, _, err := site{c.folder}.read(name, limit)
+	text, _, err := c.ReadOwnFile(name, limit)
 	return text, err
+}
+
+// ReadOwnFile is ReadOwn for one who wants to know how old the file is, too.
+func (c *Config) ReadOwnFile(name string, limit int) ([]byte, fs.FileInfo, error) {
+	return site{c.folder}.read(name, limit)
 }
 
 // OpenOwn opens a file that the owner of the site has made, or that we have,

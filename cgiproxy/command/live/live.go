@@ -1,0 +1,154 @@
+// Package live asks a site on the web what its web server does to requests and
+// responses, as `proxy.cgi check --url` tells it.
+//
+//	live.go       the rows of the table, in order
+//	site.go       one request, byte for byte, and its response
+//	key.go        whom proxy.cgi answers: SECRET, or a file beside it
+//	unreached.go  what it may mean that something else has answered
+//	request.go    the rows about requests
+//	upload.go     the rows about their bodies
+//	response.go   the rows about responses
+//
+// It speaks HTTP/1.1 itself, for net/http sends no such paths, and does not tell
+// when a piece has come. Package challenge is what both sides share.
+package live
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// A Finding is one line of a check.
+type Finding struct {
+	Name    string // what was looked at
+	Outcome string // OK, Warning or Fault
+	Text    string // what was seen
+	Remedy  string // what to do; "" for nothing
+}
+
+// The outcomes.
+const (
+	OK      = "ok"
+	Warning = "warning"
+	Fault   = "fault"
+)
+
+func ok(format string, args ...any) Finding {
+	return Finding{Outcome: OK, Text: fmt.Sprintf(format, args...)}
+}
+
+func warning(remedy, format string, args ...any) Finding {
+	return Finding{Outcome: Warning, Text: fmt.Sprintf(format, args...), Remedy: remedy}
+}
+
+func fault(remedy, format string, args ...any) Finding {
+	return Finding{Outcome: Fault, Text: fmt.Sprintf(format, args...), Remedy: remedy}
+}
+
+// Options say what to ask.
+type Options struct {
+	URL string // of the folder that proxy.cgi is in: "https://example.com/"
+
+	Secret string // as the site has it, "" to find it in Dir
+
+	// Dir is that folder, or a copy with the same .htcgiproxy. Where no SECRET is
+	// known, a file is put there for the time of the check. It is "" for none.
+	Dir string
+
+	Insecure bool // accept any certificate
+}
+
+// wholeTime bounds a check, and leaves some of a minute to remove the file.
+const wholeTime = 55 * time.Second
+
+// rows returns the table. It is a function, for a variable would be filled with
+// each request to the site.
+func rows() []row {
+	return []row{
+		{"settings", settingsUsed},
+		{"version", version},
+		{"way", way},
+		{"method", method},
+		{"path %2F", path("/a%2Fb")},
+		{"path //", path("/a//b")},
+		{"path %3F", path("/a%3Fb")},
+		{"path %25", path("/a%25b")},
+		{"query", query},
+		{"Authorization", authorization},
+		{"https", https},
+		{"client address", clientAddress},
+		{"upload", upload},
+		{"chunked upload", chunkedUpload},
+		{"early response", earlyResponse},
+		{"Content-Length", contentLength},
+		{"HEAD", head},
+		{"cut response", cutResponse},
+		{"streaming", streaming("*/*")},
+		{"event stream", streaming("text/event-stream")},
+		{"compression", compression},
+		{"private files", privateFiles},
+	}
+}
+
+type row struct {
+	name string
+	look func(*site) Finding
+}
+
+// Run asks the site. It takes less than a minute, ends early with ctx and on
+// Ctrl-C, and leaves no file behind.
+func Run(ctx context.Context, o Options) []Finding {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, wholeTime)
+	defer cancel()
+
+	s, err := newSite(ctx, o)
+	if err != nil {
+		return []Finding{{"reach", Fault, err.Error(), "give the address of the site's folder, as in https://example.com/app/"}}
+	}
+	remove, err := s.findKey(o.Secret, o.Dir)
+	if err != nil {
+		return []Finding{{"reach", Fault, err.Error(), "give the site's folder, or in the environment CGIPROXY_SECRET as it is there"}}
+	}
+	defer remove()
+	reach := s.reach()
+	reach.Name = "reach"
+	findings := []Finding{reach}
+	if reach.Outcome == Fault {
+		return findings
+	}
+	for _, r := range rows() {
+		found := Finding{Outcome: Warning, Text: "not asked: the time is over", Remedy: "the site is slow: ask again"}
+		if ctx.Err() == nil {
+			found = r.look(s)
+		}
+		found.Name = r.name
+		findings = append(findings, found)
+	}
+	return findings
+}
+
+// newSite reads the URL.
+func newSite(ctx context.Context, o Options) (*site, error) {
+	u, err := url.Parse(o.URL)
+	switch {
+	case err != nil:
+		return nil, err
+	case u.Scheme != "http" && u.Scheme != "https":
+		return nil, fmt.Errorf("%q begins with neither http:// nor https://", o.URL)
+	case u.Host == "":
+		return nil, fmt.Errorf("%q has no host", o.URL)
+	}
+	base := u.EscapedPath()
+	if !strings.HasSuffix(base, "/") {
+		base += "/"
+	}
+	return &site{ctx: ctx, url: u, base: base, insecure: o.Insecure}, nil
+}

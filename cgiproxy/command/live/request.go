@@ -1,0 +1,177 @@
+package live
+
+import (
+	"crypto/rand"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+
+	"proxy.cgi/cgiproxy"
+)
+
+// settingsUsed and the two after it tell what the first response said.
+func settingsUsed(s *site) Finding {
+	if text := s.seen.Get("settings"); text != "" {
+		return fault("correct .htcgiproxy there", "%s", text)
+	}
+	if text := s.seen.Get("error"); text != "" {
+		return fault("see MANUAL.md", "a GET would not get to the app: %s", text)
+	}
+	return ok("can be used")
+}
+
+func version(s *site) Finding {
+	there, here := s.seen.Get("version"), cgiproxy.Version()
+	if there != here {
+		return warning("upload the newer one, as another name, and rename it", "%s there, and %s asks", there, here)
+	}
+	return ok("%s, as here", there)
+}
+
+func way(s *site) Finding {
+	if s.seen.Get("way") == "FastCGI" {
+		return ok("FastCGI: one process answers many requests")
+	}
+	return ok("CGI: a process for each request")
+}
+
+func method(s *site) Finding {
+	var refused, changed []string
+	for _, m := range [...]string{"POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"} {
+		r, err := s.ask(question{method: m})
+		switch {
+		case err != nil:
+			refused = append(refused, fmt.Sprintf("%s (%v)", m, err))
+		case !r.ours || r.seen.Get("refused") != "":
+			refused = append(refused, fmt.Sprintf("%s (%s)", m, r.Status))
+		case r.method != m:
+			changed = append(changed, m+" becomes "+r.method)
+		}
+	}
+	switch {
+	case changed != nil:
+		return fault("lead requests to proxy.cgi by the rules of htaccess.example, not by ErrorDocument; ask what is in front of the server", "%s", strings.Join(changed, ", "))
+	case refused != nil:
+		return warning("the app cannot have them unless the host allows them (<Limit>, AllowMethods, mod_security)", "refused: %s", strings.Join(refused, ", "))
+	}
+	return ok("GET, POST, PUT, PATCH, DELETE, OPTIONS and PROPFIND arrive")
+}
+
+// path asks for a path that servers and what is in front of them like to change.
+func path(rest string) func(*site) Finding {
+	return func(s *site) Finding {
+		r, err := s.ask(question{rest: rest})
+		if err != nil {
+			return fault("see the web server's error log", "no response: %v", err)
+		}
+		if !r.ours || r.seen.Get("refused") != "" {
+			remedy := "let the app do without such paths, or ask the host"
+			if strings.Contains(rest, "%2F") && r.StatusCode == 404 || r.seen.Get("refused") == "404" {
+				remedy = "Apache refuses it unless its own configuration has AllowEncodedSlashes NoDecode: " + remedy
+			}
+			return warning(remedy, "%s: the web server refuses it: %s", rest, r.summary())
+		}
+		got := behind(r.seen.Get("target"), r.marker)
+		if got == rest {
+			return ok("%s arrives as it was sent", rest)
+		}
+		remedy := "ask what is in front of the server to pass on paths as they are (nginx: proxy_pass without a path)"
+		if r.seen.Get("pathinfo") == "true" {
+			remedy = "do without CGIPROXY_USE_PATH_INFO, and take htaccess.example's rule: RewriteRule ^ proxy.cgi [L]"
+		}
+		return fault(remedy, "%s arrives as %s", rest, orElse(got, r.seen.Get("error")))
+	}
+}
+
+// behind returns what stands behind the marker in a target.
+func behind(target, marker string) string {
+	_, rest, _ := strings.Cut(target, marker)
+	return rest
+}
+
+func query(s *site) Finding {
+	const sent = "?b=1&a=%20;x+y&b=2&empty="
+	r, bad := s.describe(question{rest: sent})
+	if bad != nil {
+		return *bad
+	}
+	if got := behind(r.seen.Get("target"), r.marker); got != sent {
+		return fault("with CGIPROXY_USE_PATH_INFO the rule has to keep the query: RewriteRule without a question mark, or with QSA; better do without both; else ask what is in front of the server", "%s arrives as %q", sent, got)
+	}
+	return ok("arrives as it was sent")
+}
+
+func authorization(s *site) Finding {
+	sent := "Bearer " + strings.ToLower(rand.Text())
+	if s.url.User != nil { // the server itself wants to see that
+		sent = s.credentials()
+	}
+	r, bad := s.describe(question{fields: []string{"Authorization: " + sent}})
+	if bad != nil {
+		return *bad
+	}
+	switch got := r.seen.Get("authorization"); got {
+	case sent:
+		return ok("arrives")
+	case "":
+		return fault(`put SetEnvIf Authorization "(.+)" HTTP_AUTHORIZATION=$1 into .htaccess; with mod_fcgid, FcgidPassHeader is the host's to set`,
+			"does not arrive: nobody can log in at the app with a token, or a password that the browser asks for")
+	default:
+		return fault("see what in .htaccess sets HTTP_AUTHORIZATION", "%q arrives as %q", sent, got)
+	}
+}
+
+func https(s *site) Finding {
+	r, bad := s.describe(question{})
+	if bad != nil {
+		return *bad
+	}
+	got, want := r.seen.Get("scheme"), s.url.Scheme
+	switch {
+	case got == want && want == "http":
+		return ok("seen as http, which it is; ask the https address, too")
+	case got == want:
+		return ok("seen as https")
+	case want == "https" && strings.EqualFold(r.seen.Get("proto"), "https"):
+		return fault("write CGIPROXY_TRUSTED_PROXIES="+r.seen.Get("addr")+" into .htcgiproxy, if that is a proxy of the host (ask for all its addresses)",
+			"seen as http: TLS ends in a proxy at %s in front of the server, which says so and is not believed", r.seen.Get("addr"))
+	case want == "https":
+		return fault("if visitors come by https alone: SetEnv HTTPS on in .htaccess", "seen as http: TLS ends in front of the server, which is not told")
+	}
+	return fault("take away what sets HTTPS in .htaccess, or X-Forwarded-Proto in front", "seen as %s, and it is http", got)
+}
+
+// claimedAddress is nobody's (RFC 5737).
+const claimedAddress = "203.0.113.9"
+
+func clientAddress(s *site) Finding {
+	r, bad := s.describe(question{fields: []string{"X-Forwarded-For: " + claimedAddress}})
+	if bad != nil {
+		return *bad
+	}
+	own, _, _ := net.SplitHostPort(r.local)
+	return judgeClient(own, r.seen.Get("client"), r.seen.Get("addr"), r.seen.Get("for"))
+}
+
+// judgeClient compares our own address, as far as we know it, with what the app
+// is told, what the web server sees, and the X-Forwarded-For that it got.
+func judgeClient(own, client, addr, chain string) Finding {
+	switch {
+	case client == claimedAddress:
+		return fault("name in CGIPROXY_TRUSTED_PROXIES only the host's own proxies, not those of everybody", "whoever writes X-Forwarded-For is believed: the app was told %s", client)
+	case client == own:
+		return ok("%s, which is ours", client)
+	case client == addr && chain != claimedAddress && chain != "":
+		return fault("write CGIPROXY_TRUSTED_PROXIES="+addr+" into .htcgiproxy, if that is a proxy of the host (ask for all its addresses)",
+			"all visitors are %s, a proxy in front of the server: it says %q, and is not believed", addr, chain)
+	case client == "":
+		return fault("ask the host for REMOTE_ADDR", "none is known")
+	}
+	if got, err := netip.ParseAddr(client); err == nil && (got.IsLoopback() || got.IsPrivate()) {
+		if here, err := netip.ParseAddr(own); err == nil && !here.IsLoopback() && !here.IsPrivate() {
+			return warning("what is in front of the server has to add X-Forwarded-For; then name it in CGIPROXY_TRUSTED_PROXIES", "%s is an inner address, not that of a visitor", client)
+		}
+	}
+	return ok("%s; is it yours?", client)
+}

@@ -1,0 +1,236 @@
+package live
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"proxy.cgi/cgiproxy/challenge"
+)
+
+// A site is the one that is asked.
+type site struct {
+	ctx      context.Context
+	url      *url.URL
+	base     string // its folder's path, percent-encoded, with a slash at the end
+	insecure bool
+	key      string
+	keyFile  string        // that holds it, "" for none
+	ahead    time.Duration // how far its clock is ahead of ours
+	seen     url.Values    // what the first response tells
+}
+
+// A question is one request, without what all have.
+type question struct {
+	what    string // "" for the description of the request
+	method  string // "" for GET
+	rest    string // of the target, behind the part that is the nonce's
+	fields  []string
+	body    []byte
+	chunked bool
+	target  string // in place of one with a nonce, for a question to somebody else
+}
+
+// A response is what came back.
+type response struct {
+	*http.Response
+	body    []byte // without its coding
+	bodyErr error
+	wire    int           // bytes of the body with its coding
+	surplus int           // bytes behind the response
+	spread  time.Duration // from the first half of the body to its end
+	local   string        // our address on this connection
+
+	ours   bool       // it is proxy.cgi's
+	method string     // that it had there
+	seen   url.Values // what proxy.cgi says about the request
+	marker string     // the part of the target that is the nonce's
+}
+
+// askTime bounds one request. It is more than what a probe of proxy.cgi takes,
+// with a site that answers pages in a second or two.
+const askTime = 8 * time.Second
+
+// ask sends a request on a connection of its own and reads the response.
+func (s *site) ask(q question) (*response, error) {
+	ctx, cancel := context.WithTimeout(s.ctx, askTime)
+	defer cancel()
+	conn, err := s.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer stop()
+
+	nonce := make([]byte, 16)
+	rand.Read(nonce)
+	asked := challenge.Challenge{Time: time.Now().Add(s.ahead), Nonce: hex.EncodeToString(nonce), What: q.what}
+	if asked.What == "" {
+		asked.What = "request"
+	}
+	marker := "proxy-check-" + asked.Nonce
+	message := s.message(q, marker, asked.Value(s.key))
+	go conn.Write(message) // beside the reading: a server may answer before it has read all
+	r, err := read(conn, q)
+	if err != nil {
+		if ctx.Err() != nil && s.ctx.Err() == nil {
+			err = fmt.Errorf("no response in %v", askTime)
+		}
+		return nil, err
+	}
+	r.marker, r.local = marker, conn.LocalAddr().String()
+	r.method = asked.Proves(r.Header.Get(challenge.Field), s.key)
+	r.ours = r.method != "" && (r.StatusCode == http.StatusOK || q.what == "early") // mod_fcgid's own 500 keeps our fields
+	if r.ours && q.what == "" {
+		r.seen, _ = url.ParseQuery(string(r.body))
+	}
+	return r, nil
+}
+
+func (s *site) connect(ctx context.Context) (net.Conn, error) {
+	port := s.url.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[s.url.Scheme]
+	}
+	addr := net.JoinHostPort(s.url.Hostname(), port)
+	if s.url.Scheme == "http" {
+		return new(net.Dialer).DialContext(ctx, "tcp", addr)
+	}
+	config := &tls.Config{ServerName: s.url.Hostname(), NextProtos: []string{"http/1.1"}, InsecureSkipVerify: s.insecure}
+	return (&tls.Dialer{Config: config}).DialContext(ctx, "tcp", addr)
+}
+
+// message returns the request as it goes on the wire.
+func (s *site) message(q question, marker, proof string) []byte {
+	method, target := q.method, q.target
+	if method == "" {
+		method = "GET"
+	}
+	if target == "" {
+		target = s.base + marker + q.rest
+	}
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: proxy.cgi-check\r\nConnection: close\r\n", method, target, s.url.Host)
+	if q.target == "" {
+		fmt.Fprintf(&b, "%s: %s\r\n", challenge.Field, proof)
+	}
+	if s.url.User != nil && !slices.ContainsFunc(q.fields, func(f string) bool { return strings.HasPrefix(f, "Authorization:") }) {
+		fmt.Fprintf(&b, "Authorization: %s\r\n", s.credentials())
+	}
+	for _, field := range q.fields {
+		b.WriteString(field + "\r\n")
+	}
+	switch {
+	case q.chunked:
+		b.WriteString("Transfer-Encoding: chunked\r\n\r\n")
+		for piece := range slices.Chunk(q.body, 10000) {
+			fmt.Fprintf(&b, "%x\r\n%s\r\n", len(piece), piece)
+		}
+		b.WriteString("0\r\n\r\n")
+	case q.body != nil || takesBody(method):
+		fmt.Fprintf(&b, "Content-Length: %d\r\n\r\n%s", len(q.body), q.body)
+	default:
+		b.WriteString("\r\n")
+	}
+	return b.Bytes()
+}
+
+// takesBody reports whether clients send a length with a method also where they
+// send no body (RFC 9110, section 8.6): without one lighttpd answers 411.
+func takesBody(method string) bool {
+	return method == http.MethodPost || method == http.MethodPut || method == http.MethodPatch
+}
+
+// credentials returns the Authorization for the name in the URL.
+func (s *site) credentials() string {
+	password, _ := s.url.User.Password()
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(s.url.User.Username()+":"+password))
+}
+
+// maxRead bounds a response, in bytes: a page of somebody else's may be any.
+const maxRead = 1 << 20
+
+func read(conn net.Conn, q question) (*response, error) {
+	in := bufio.NewReader(conn)
+	var resp *http.Response
+	for resp == nil || resp.StatusCode < 200 && resp.StatusCode != http.StatusSwitchingProtocols {
+		var err error
+		if resp, err = http.ReadResponse(in, &http.Request{Method: q.method}); err != nil {
+			return nil, err
+		}
+	}
+	defer resp.Body.Close()
+	r := &response{Response: resp}
+	r.readBody(io.LimitReader(resp.Body, maxRead))
+	if q.method == http.MethodHead {
+		rest, _ := io.ReadAll(io.LimitReader(in, 1))
+		r.surplus = len(rest)
+	}
+	return r, nil
+}
+
+// readBody reads the body, and notes when its first half had come. A coding
+// begins with some bytes of its own, which say nothing.
+func (r *response) readBody(body io.Reader) {
+	type arrival struct {
+		at    time.Time
+		bytes int
+	}
+	var arrivals []arrival
+	piece := make([]byte, 4096)
+	for r.bodyErr == nil {
+		var n int
+		n, r.bodyErr = body.Read(piece)
+		r.body = append(r.body, piece[:n]...)
+		arrivals = append(arrivals, arrival{time.Now(), len(r.body)})
+	}
+	if r.bodyErr == io.EOF {
+		r.bodyErr = nil
+	}
+	r.wire = len(r.body)
+	end := arrivals[len(arrivals)-1]
+	for _, a := range arrivals {
+		if a.bytes >= r.wire/3 {
+			r.spread = end.at.Sub(a.at)
+			break
+		}
+	}
+	if r.Header.Get("Content-Encoding") == "gzip" {
+		if unpacked, err := gzip.NewReader(bytes.NewReader(r.body)); err == nil {
+			r.body, _ = io.ReadAll(io.LimitReader(unpacked, maxRead))
+		}
+	}
+}
+
+// describe asks for the description of a request. Where somebody else has
+// answered, or nobody, it returns what to say about it.
+func (s *site) describe(q question) (*response, *Finding) {
+	r, err := s.ask(q)
+	if err != nil {
+		f := fault("see the web server's error log", "no response: %v", err)
+		return nil, &f
+	}
+	if !r.ours {
+		f := fault("ask the host, or see its error log", "the web server answers this itself: %s", r.summary())
+		return r, &f
+	}
+	if refused := r.seen.Get("refused"); refused != "" {
+		f := fault("ask the host, or see its error log", "the web server refuses this itself (%s) and has proxy.cgi show the page of that error", refused)
+		return r, &f
+	}
+	return r, nil
+}
