@@ -1,6 +1,7 @@
 // Package command is what proxy.cgi does when a person runs it.
 //
 //	command.go  the table of commands, and what they share
+//	check.go    check, on package check
 //	help.go     help and version
 //
 // Each file that has a command adds it to the table in commands. Nothing here
@@ -30,6 +31,7 @@ type command struct {
 // function, for a variable would be filled with each request.
 func commands() []command {
 	return []command{
+		checkCommand(),
 		versionCommand(),
 		helpCommand(),
 	}

@@ -48,6 +48,17 @@ type Note struct {
 // An empty one is as good as none. The Config is usable for logging and the
 // error page also where there is an error, which is an *Error.
 func Load(vars map[string]string, folder string) (*Config, []Note, error) {
+	return load(vars, folder, LevelError)
+}
+
+// Explain is Load for a person who looks: with the notes up to LevelInfo, also
+// where LOG_LEVEL is lower.
+func Explain(vars map[string]string, folder string) (*Config, []Note, error) {
+	return load(vars, folder, LevelInfo)
+}
+
+// load finds notes up to LOG_LEVEL, and at least to a level.
+func load(vars map[string]string, folder string, level Level) (*Config, []Note, error) {
 	found := finder{counted: map[string]setting{}}
 	notes, fileErr := found.addFile(filepath.Join(folder, File))
 	found.add(vars, Prefix, "SetEnv")
@@ -69,7 +80,7 @@ func Load(vars map[string]string, folder string) (*Config, []Note, error) {
 	case err == nil:
 		err = cfg.check()
 	}
-	return cfg, append(notes, found.notes(cfg)...), err
+	return cfg, append(notes, found.notes(cfg, max(level, cfg.LogLevel))...), err
 }
 
 // A finder collects settings, those that count first.
@@ -121,9 +132,8 @@ func (f *finder) addFile(file string) (notes []Note, err error) {
 
 // notes tells what the owner may have meant otherwise, and at LevelDebug where
 // each setting comes from.
-func (f *finder) notes(cfg *Config) []Note {
+func (f *finder) notes(cfg *Config, level Level) []Note {
 	var notes []Note
-	level := cfg.LogLevel
 	for _, text := range f.unknown(cfg.StartEnv) {
 		notes = append(notes, Note{LevelWarn, text})
 	}
@@ -142,6 +152,10 @@ func (f *finder) notes(cfg *Config) []Note {
 	}
 	return notes
 }
+
+// Source returns where a setting, named without Prefix, was found: a file's path,
+// "SetEnv" or "the build". It is "" where nobody has set it.
+func (c *Config) Source(name string) string { return c.written[name].source }
 
 // decodeLock guards the process environment, the only place that envconfig
 // reads from.

@@ -1,0 +1,96 @@
+package command
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"unicode"
+
+	"golang.org/x/sys/unix"
+
+	"proxy.cgi/cgiproxy/command/check"
+)
+
+func checkCommand() command {
+	return command{
+		name:      "check",
+		arguments: "[--json] [DIR]",
+		summary:   "say what is wrong with the site in a folder, and what to do",
+		text: `DIR is the folder of proxy.cgi, and where it is left out the current one. Each
+line is a finding: ok, warning or fault, then what is so, then what to do. As
+root it judges as for the folder's owner. It changes nothing, but asks the app
+for its first page.
+
+    --json    print the findings as JSON
+
+The exit status is 1 where there is a fault.
+`,
+		run: runCheck,
+	}
+}
+
+func runCheck(t *terminal, args []string) int {
+	flags := flag.NewFlagSet("check", flag.ContinueOnError)
+	asJSON := flags.Bool("json", false, "")
+	rest, ok := t.parse(flags, args)
+	switch {
+	case !ok:
+		return exitUsage
+	case len(rest) > 1:
+		return t.misused("check takes one folder, not %d", len(rest))
+	}
+	findings, err := check.Folder(context.Background(), append(rest, ".")[0])
+	if err != nil {
+		return t.misused("check: %v", err)
+	}
+	if *asJSON {
+		io.WriteString(t.out, check.JSON(findings))
+	} else {
+		printFindings(t.out, findings)
+	}
+	if check.Worst(findings) == check.Fault {
+		return exitFailure
+	}
+	return exitOK
+}
+
+// printFindings prints a line for each finding.
+func printFindings(w io.Writer, findings []check.Finding) {
+	plain := !isColored(w)
+	colors := [...]string{check.OK: "\x1b[32m", check.Warning: "\x1b[33m", check.Fault: "\x1b[31m"}
+	for _, f := range findings {
+		level := fmt.Sprintf("%-7s", f.Level)
+		if !plain {
+			level = colors[f.Level] + level + "\x1b[0m"
+		}
+		text := f.Text
+		if f.Remedy != "" {
+			text += ": " + f.Remedy
+		}
+		fmt.Fprintf(w, "%s  %s: %s\n", level, f.Check, printable(text))
+	}
+}
+
+// printable keeps what files hold from moving the cursor.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, s)
+}
+
+// isColored reports whether output may be colored: on a terminal, unless the
+// variable NO_COLOR is there (no-color.org).
+func isColored(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok || os.Getenv("NO_COLOR") != "" {
+		return false
+	}
+	_, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
+	return err == nil
+}
