@@ -20,6 +20,10 @@ build: ## build ./proxy.cgi, static; UPSTREAM=6543 links in a default
 run: build ## show the demo page on http://127.0.0.1:8080 until Ctrl-C
 	@go build -o .demo ./scripts/demo && exec ./.demo -app $(APP) -listen $(LISTEN) ./proxy.cgi
 
+.PHONY: run-ondemand
+run-ondemand: build ## the same, where nothing listens until the page is asked for
+	@go build -o .demo ./scripts/demo && exec ./.demo -ondemand -listen $(LISTEN) ./proxy.cgi
+
 .PHONY: test
 test: ## install what the tests need, run all tests
 	@scripts/webservers
@@ -47,4 +51,4 @@ release: ## build dist/ for the systems that hosts run
 
 .PHONY: help
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14

@@ -24,7 +24,7 @@ import (
 // Neither SIGTERM nor SIGPIPE is handled: either ends the process, and with it
 // the connection to the app, which is what they are sent for.
 func ServeCGI() int {
-	env := NewEnviron(os.Environ())
+	env := RequestEnviron(os.Environ())
 	if stdoutWasClosed() {
 		(&Logger{W: os.Stderr, ID: requestID(env)}).Errorf("stdout is closed: nobody would get the answer, so the app is not asked")
 		return 1

@@ -10,7 +10,8 @@
 //	rewrite.go    the app's URLs and the public ones, in requests and responses
 //	signature.go  proves to the app where a request comes from
 //	response.go   the response as the web server shall see it; fieldlimit.go
-//	failure.go    what goes wrong, and its status; errorpage.go, log.go
+//	failure.go    what goes wrong, and its status; errorpage.go, log.go,
+//	              logfile.go
 //	cgi.go        one way in: a process for each request; package fastcgi is the
 //	              other; clientgone.go: a client that leaves
 //

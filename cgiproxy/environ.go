@@ -1,6 +1,7 @@
 package cgiproxy
 
 import (
+	"os"
 	"path"
 	"strings"
 
@@ -55,6 +56,17 @@ func NewEnviron(vars []string) Environ {
 	// Apache and nginx choose the site by it and yet pass the field on.
 	if _, authority, ok := cutAbsoluteForm(env["REQUEST_URI"]); ok {
 		env["HTTP_HOST"] = authority
+	}
+	return env
+}
+
+// RequestEnviron is NewEnviron for a request to this process. SCRIPT_FILENAME,
+// which RFC 3875 does not have, is there also where the web server leaves it out
+// (Python's http.server): it is the executable.
+func RequestEnviron(vars []string) Environ {
+	env := NewEnviron(vars)
+	if env["SCRIPT_FILENAME"] == "" {
+		env["SCRIPT_FILENAME"], _ = os.Executable() // without it no URL names the script
 	}
 	return env
 }

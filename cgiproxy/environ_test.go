@@ -2,7 +2,11 @@ package cgiproxy
 
 import (
 	"maps"
+	"os"
+	"path/filepath"
 	"testing"
+
+	"proxy.cgi/cgiproxy/internal/testkit"
 )
 
 func TestNewEnviron(t *testing.T) {
@@ -72,6 +76,38 @@ func TestNewEnvironRedirected(t *testing.T) {
 				if got != want || gotOK != wantOK {
 					t.Errorf("NewEnviron(%q): %s is %q (set: %t), want %q (set: %t)", tt.vars, name, got, gotOK, want, wantOK)
 				}
+			}
+		})
+	}
+}
+
+// Without SCRIPT_FILENAME the executable's name stands in, here the test's.
+func TestRequestEnvironScript(t *testing.T) {
+	executable, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := filepath.Base(executable)
+	tests := []struct {
+		name string
+		vars []string
+		want string // the target that the app gets
+	}{
+		{"URL that names the script", []string{"SCRIPT_NAME=/sub/" + own, "REQUEST_URI=/sub/" + own + "/x"}, "/sub/x"},
+		{"no REQUEST_URI", []string{"SCRIPT_NAME=/sub/" + own, "REQUEST_URI=", "PATH_INFO=/x"}, "/sub/x"},
+		{"no REQUEST_URI and no path behind the script", []string{"SCRIPT_NAME=/sub/" + own, "REQUEST_URI="}, "/sub/"},
+		{"another name", []string{"SCRIPT_NAME=/sub/x", "REQUEST_URI=/sub/x"}, "/sub/x"},
+		{"SCRIPT_FILENAME is there", []string{"SCRIPT_FILENAME=/a/b.cgi", "SCRIPT_NAME=/sub/" + own, "REQUEST_URI=/sub/" + own + "/x"}, "/sub/" + own + "/x"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			env := RequestEnviron(testkit.Visit(append(tt.vars, "SCRIPT_FILENAME=")...))
+			req, _, err := newRequest(env, configure(t), "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if req.RequestURI != tt.want {
+				t.Errorf("the app gets %s, want %s", req.RequestURI, tt.want)
 			}
 		})
 	}

@@ -3,10 +3,12 @@ package cgiproxy
 import (
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"proxy.cgi/cgiproxy/settings"
 	"proxy.cgi/cgiproxy/syntax"
@@ -47,10 +49,12 @@ const maxErrorPage = 1 << 20
 
 // An errorPage is what the client gets in place of a response.
 type errorPage struct {
-	status int
-	text   string // one sentence
-	id     string // the same as in the log
-	custom []byte // the owner's HTML, nil for the built-in page
+	status  int
+	heading string // of the built-in page; "" for the status
+	text    string // one or two sentences
+	id      string // the same as in the log
+	custom  []byte // the owner's HTML, nil for the built-in page
+	reload  int    // seconds after which the built-in page does; 0 is never
 }
 
 // writeErrorPage answers a request that has failed, in the form its Accept
@@ -61,7 +65,7 @@ func writeErrorPage(w ResponseWriter, env Environ, cfg *settings.Config, f *fail
 		page.text = publicMessage(f.status)
 	}
 	if cfg.ErrorPage != "" {
-		custom, _, err := settings.ReadOwn(cfg.ErrorPage, maxErrorPage)
+		custom, err := cfg.ReadOwn(cfg.ErrorPage, maxErrorPage)
 		if err != nil {
 			log.Errorf("%sERROR_PAGE: %v: %s: the built-in page is shown", settings.Prefix, err, settings.FileRemedy(err, "name a readable HTML file"))
 		}
@@ -74,15 +78,25 @@ func writeErrorPage(w ResponseWriter, env Environ, cfg *settings.Config, f *fail
 	case "text":
 		contentType, body = page.plain()
 	}
+	retryAfter := 5 * time.Second // a choice: most apps restart in less
+	if f.retryAfter > 0 {
+		retryAfter = f.retryAfter
+	}
+	return writePage(w, env, f.status, retryAfter, contentType, body)
+}
+
+// writePage writes a page of ours. retryAfter is for 503 (RFC 9110, section
+// 10.2.3).
+func writePage(w ResponseWriter, env Environ, status int, retryAfter time.Duration, contentType, body string) error {
 	h := w.Header()
 	clear(h)
 	h.Set("Content-Type", contentType)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("Cache-Control", "no-store")
-	if f.status == http.StatusServiceUnavailable {
-		h.Set("Retry-After", "5") // seconds (RFC 9110, section 10.2.3), a choice: most apps restart in less
+	if status == http.StatusServiceUnavailable {
+		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(retryAfter.Seconds()))))
 	}
-	w.WriteStatus(f.status, statusText(f.status))
+	w.WriteStatus(status, statusText(status))
 	if env["REQUEST_METHOD"] == http.MethodHead {
 		return nil
 	}
@@ -91,6 +105,9 @@ func writeErrorPage(w ResponseWriter, env Environ, cfg *settings.Config, f *fail
 }
 
 func (p errorPage) title() string {
+	if p.heading != "" {
+		return p.heading
+	}
 	return fmt.Sprintf("%d %s", p.status, http.StatusText(p.status))
 }
 
@@ -99,9 +116,13 @@ func (p errorPage) html() (contentType, body string) {
 	if p.custom != nil {
 		return contentType, string(p.custom)
 	}
+	reload := ""
+	if p.reload > 0 {
+		reload = fmt.Sprintf("<meta http-equiv=\"refresh\" content=\"%d\">\n", p.reload)
+	}
 	// Nothing to escape: title and text are constants of ours, and requestID lets
 	// no markup through.
-	return contentType, strings.NewReplacer("{title}", p.title(), "{text}", p.text, "{id}", p.id).Replace(builtinPage)
+	return contentType, strings.NewReplacer("{reload}", reload, "{title}", p.title(), "{text}", p.text, "{id}", p.id).Replace(builtinPage)
 }
 
 const builtinPage = `<!DOCTYPE html>
@@ -109,7 +130,7 @@ const builtinPage = `<!DOCTYPE html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>{title}</title>
+{reload}<title>{title}</title>
 <style>
 body { font: 1.1rem/1.5 system-ui, sans-serif; max-width: 34rem; margin: 18vh auto; padding: 0 1.5rem }
 h1 { font-size: 1.6rem; font-weight: 600 }

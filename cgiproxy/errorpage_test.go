@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"proxy.cgi/cgiproxy/internal/testkit"
 	"proxy.cgi/cgiproxy/settings"
 )
@@ -162,7 +164,9 @@ func TestErrorPageCustom(t *testing.T) {
 	testkit.WriteFile(t, folder, "large.html", strings.Repeat("x", maxErrorPage+1))
 	largest := strings.Repeat("x", maxErrorPage)
 	testkit.WriteFile(t, folder, "largest.html", largest)
-	if err := os.Mkdir(filepath.Join(folder, "folder"), 0o700); err != nil {
+	writable := testkit.WriteFile(t, folder, "writable.html", custom)
+	err := errors.Join(os.Mkdir(filepath.Join(folder, "folder"), 0o700), os.Chmod(writable, 0o666), unix.Mkfifo(filepath.Join(folder, "pipe"), 0o600))
+	if err != nil {
 		t.Fatal(err)
 	}
 
@@ -179,6 +183,8 @@ func TestErrorPageCustom(t *testing.T) {
 		{"text all the same", "sorry.html", "text/plain", "502 Bad Gateway", ""},
 		{"missing", "missing.html", "text/html", builtin, "no such file"},
 		{"a folder", "folder", "text/html", builtin, "no regular file"},
+		{"others may have written it", writable, "text/html", builtin, "others may write to it: set its permissions to 600"},
+		{"a pipe that never ends", "pipe", "text/html", builtin, "no regular file"},
 		{"too large", "large.html", "text/html", builtin, "over 1048576 bytes"},
 	}
 	for _, tt := range tests {

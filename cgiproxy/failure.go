@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
+	"time"
 
+	"proxy.cgi/cgiproxy/ondemand"
 	"proxy.cgi/cgiproxy/settings"
 	"proxy.cgi/cgiproxy/upstream"
 )
@@ -12,10 +15,11 @@ import (
 // A failure is an error with the status the client gets. What it says is for
 // the owner's log: the client never sees it.
 type failure struct {
-	status int
-	cause  error
-	remedy string // what the owner can do; empty where the request is at fault
-	advice string // what the client reads; empty for the usual sentence of the status
+	status     int
+	cause      error
+	remedy     string        // what the owner can do; empty where the request is at fault
+	advice     string        // what the client reads; empty for the usual sentence of the status
+	retryAfter time.Duration // when to try again, with 503; zero is not known
 }
 
 func (f *failure) Error() string {
@@ -43,7 +47,22 @@ func asFailure(err error) *failure {
 		}
 		return &failure{status: status, cause: e, remedy: e.Remedy}
 	}
+	if e, ok := errors.AsType[*ondemand.Error](err); ok {
+		return notStarted(e)
+	}
 	return &failure{status: http.StatusInternalServerError, cause: err}
+}
+
+// notStarted is an app that START could not bring up.
+func notStarted(e *ondemand.Error) *failure {
+	f := &failure{status: http.StatusServiceUnavailable, cause: e, remedy: e.Remedy, retryAfter: e.RetryAfter}
+	if e.Kind == ondemand.Stranger {
+		f.status = http.StatusBadGateway
+	}
+	if e.Output != "" {
+		f.remedy += "; its last lines: " + strings.ReplaceAll(e.Output, "\n", " | ")
+	}
+	return f
 }
 
 // badRequest is a request that cannot be forwarded as what it claims to be.

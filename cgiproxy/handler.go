@@ -51,8 +51,19 @@ func Serve(ctx context.Context, w ResponseWriter, in *Request, site *Site) (err 
 	if err != nil {
 		return c.fail(err)
 	}
-	resp, err := site.transport.RoundTrip(req.WithContext(ctx))
+	ctx, stop := c.whileStarting(ctx)
+	defer stop()
+	leave, err := site.enter(ctx)
+	defer leave()
+	defer c.logNotes()
+	var resp *http.Response
+	if err == nil {
+		resp, err = site.transport.RoundTrip(req.WithContext(ctx))
+	}
 	if err != nil {
+		if context.Cause(ctx) == errStarting {
+			return c.writeStartingPage()
+		}
 		return c.fail(err)
 	}
 	err = writeResponse(w, resp, mapping, &c.log)
@@ -73,10 +84,17 @@ type call struct {
 func newCall(w ResponseWriter, in *Request, site *Site) *call {
 	c := &call{w: w, in: in, site: site, cfg: site.cfg, start: time.Now()}
 	c.log = Logger{W: in.Log, Level: c.cfg.LogLevel, ID: requestID(in.Env)}
-	for _, note := range site.takeNotes() {
+	if c.cfg.LogFile != "" {
+		c.log.W = &logFile{errorLog: c.log, cfg: c.cfg}
+	}
+	c.logNotes()
+	return c
+}
+
+func (c *call) logNotes() {
+	for _, note := range c.site.takeNotes() {
 		c.log.Printf(note.Level, "%s", note.Text)
 	}
-	return c
 }
 
 // request returns the request to send to the app, and how the app's URLs and

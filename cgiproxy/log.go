@@ -3,8 +3,10 @@ package cgiproxy
 import (
 	"fmt"
 	"io"
+	"os"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"proxy.cgi/cgiproxy/settings"
@@ -13,7 +15,7 @@ import (
 
 // A Logger writes lines for the owner.
 type Logger struct {
-	W     io.Writer      // the web server's error log
+	W     io.Writer      // the web server's error log, and the owner's
 	Level settings.Level // of the lines to write; zero is settings.LevelWarn
 	ID    string         // of the request, as the client's error page shows it
 }
@@ -23,10 +25,28 @@ func (l *Logger) Printf(level settings.Level, format string, args ...any) {
 	if level > l.Level {
 		return
 	}
-	line := fmt.Sprintf(format, args...)
-	// One write, so that the lines of concurrent requests do not mix; and one
-	// line, so that nothing a client or an app sends can pass for another.
-	fmt.Fprintf(l.W, "proxy.cgi: %s: [%s] %s\n", level, l.ID, printable(line))
+	// One line, so that nothing a client or an app sends can pass for another.
+	text := printable(fmt.Sprintf(format, args...))
+	_, _ = WriteLogLine(l.W, fmt.Appendf(nil, "proxy.cgi: %s: [%s] %s\n", level, l.ID, text)) // nobody to tell
+}
+
+// WriteLogLine writes a line in one write, so that those of concurrent requests
+// do not mix. A web server that reads a script's stderr puts the date before
+// each line. mod_cgid and others hand over their log file itself: there the line
+// gets it here.
+func WriteLogLine(w io.Writer, line []byte) (int, error) {
+	if f, ok := w.(*os.File); ok {
+		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+			line = dated(line)
+		}
+	}
+	return w.Write(line)
+}
+
+// dated puts the local time before a line, as Apache does, for what reads its
+// log reads this, too.
+func dated(line []byte) []byte {
+	return append(time.Now().AppendFormat(nil, "[Mon Jan 02 15:04:05.000000 2006] "), line...)
 }
 
 // printable returns s as a terminal or an editor shows it, and nothing else: a

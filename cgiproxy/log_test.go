@@ -2,8 +2,12 @@ package cgiproxy
 
 import (
 	"bytes"
+	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"proxy.cgi/cgiproxy/settings"
 )
@@ -32,6 +36,49 @@ func TestLogger(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A log that is a file is one that no web server puts the date into: stderr
+// under mod_cgid, and nowhere else.
+func TestLogDate(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "error.log")
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	(&Logger{W: f, ID: "id"}).Warnf("x")
+	wantDated(t, readFile(t, file), "proxy.cgi: warn: [id] x\n")
+
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	(&Logger{W: w, ID: "id"}).Warnf("x")
+	w.Close()
+	if got, err := io.ReadAll(r); string(got) != "proxy.cgi: warn: [id] x\n" {
+		t.Errorf("through a pipe: got %q, error %v, want no date", got, err)
+	}
+}
+
+// wantDated wants one line, with the time that it is now before it.
+func wantDated(t *testing.T, got, want string) {
+	t.Helper()
+	date, line, _ := strings.Cut(got, "] ")
+	when, err := time.ParseInLocation("[Mon Jan 02 15:04:05.000000 2006", date, time.Local)
+	if line != want || err != nil || time.Since(when).Abs() > time.Hour {
+		t.Errorf("logged %q, want the date and %q; error %v", got, want, err)
+	}
+}
+
+func readFile(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 // A client must not be able to write a line of its own, nor to have one look

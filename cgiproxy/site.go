@@ -1,9 +1,12 @@
 package cgiproxy
 
 import (
+	"context"
+	"slices"
 	"sync/atomic"
 	"time"
 
+	"proxy.cgi/cgiproxy/ondemand"
 	"proxy.cgi/cgiproxy/settings"
 	"proxy.cgi/cgiproxy/upstream"
 )
@@ -24,10 +27,45 @@ type Site struct {
 func LoadSite(env Environ, folder string) *Site {
 	cfg, notes, err := settings.Load(env, folder)
 	s := &Site{cfg: cfg, err: err, mark: siteMark(folder, &cfg.Upstream), transport: upstream.Transport{Config: cfg}}
+	if err == nil {
+		s.transport.App = upstream.NewApp(cfg)
+	}
+	if s.transport.App != nil {
+		s.transport.App.Warn = func(text string) { s.note(settings.Note{Level: settings.LevelWarn, Text: text}) }
+	}
 	if len(notes) > 0 {
 		s.notes.Store(&notes)
 	}
 	return s
+}
+
+// note keeps something to tell the owner for the next line of the log.
+func (s *Site) note(note settings.Note) {
+	for {
+		before := s.notes.Load()
+		notes := []settings.Note{note}
+		if before != nil {
+			notes = append(slices.Clone(*before), note)
+		}
+		if s.notes.CompareAndSwap(before, &notes) {
+			return
+		}
+	}
+}
+
+// App returns the app that START starts, or nil.
+func (s *Site) App() *ondemand.App { return s.transport.App }
+
+// enter marks a request as under way, until leave is called, where the app may be
+// stopped.
+func (s *Site) enter(ctx context.Context) (leave func(), err error) {
+	if s.transport.App != nil {
+		leave, err = s.transport.App.Enter(ctx)
+	}
+	if leave == nil {
+		leave = func() {}
+	}
+	return leave, err
 }
 
 // KeepConnections makes the site keep connections to its app for the requests
@@ -42,7 +80,7 @@ func (s *Site) Close() { s.transport.CloseIdle() }
 // Err returns why the settings cannot be used, or nil.
 func (s *Site) Err() error { return s.err }
 
-// takeNotes returns what there is to say about the settings, once.
+// takeNotes returns what there is to tell the owner, once.
 func (s *Site) takeNotes() []settings.Note {
 	if s.notes.Load() == nil { // no write for each request
 		return nil

@@ -3,6 +3,7 @@
 //	command.go  the table of commands, and what they share
 //	check.go    check, on package check
 //	help.go     help and version
+//	app.go      app start, stop, restart, status, log
 //
 // Each file that has a command adds it to the table in commands. Nothing here
 // may run before Main is called: each request would pay for it.
@@ -32,6 +33,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		checkCommand(),
+		appCommand(),
 		versionCommand(),
 		helpCommand(),
 	}

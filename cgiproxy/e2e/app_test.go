@@ -169,7 +169,14 @@ func readRequest(conn net.Conn) (r received) {
 // visit sends raw bytes to a server and reads one response to its end.
 func visit(t *testing.T, addr, raw string) visited {
 	t.Helper()
-	conn, err := net.Dial("tcp", addr)
+	return visitFrom(t, nil, addr, raw)
+}
+
+// visitFrom is visit for a client with an address of its own.
+func visitFrom(t *testing.T, client net.Addr, addr, raw string) visited {
+	t.Helper()
+	dialer := net.Dialer{LocalAddr: client}
+	conn, err := dialer.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -62,7 +62,7 @@ func (g gateway) start(t *testing.T, root, app string) (addr string) {
 	_, port, _ := net.SplitHostPort(addr)
 	fill := strings.NewReplacer("{addr}", addr, "{port}", port, "{folder}", folder, "{root}", root).Replace
 
-	config := readmeBlock(t, "<!-- move on: "+g.name+" -->")
+	config := manualBlock(t, "<!-- move on: "+g.name+" -->")
 	for pair := range slices.Chunk(append(g.changes, "127.0.0.1:6543", app, "/var/www/example", root), 2) {
 		if n := strings.Count(config, pair[0]); n != 1 {
 			t.Fatalf("MANUAL's configuration for %s has %q %d times, want once:\n%s", g.name, pair[0], n, config)
@@ -81,18 +81,24 @@ func (g gateway) start(t *testing.T, root, app string) (addr string) {
 	return addr
 }
 
-// readmeBlock returns the indented block that follows a line of MANUAL.
-func readmeBlock(t *testing.T, line string) string {
+// manualBlock returns the indented block that follows a line of MANUAL.
+func manualBlock(t *testing.T, line string) string {
 	t.Helper()
-	text, err := os.ReadFile("../../MANUAL.md")
+	return block(t, "MANUAL.md", line)
+}
+
+// block returns the indented block that follows a line of a document.
+func block(t *testing.T, document, line string) string {
+	t.Helper()
+	text, err := os.ReadFile("../../" + document)
 	if err != nil {
 		t.Fatal(err)
 	}
-	block := regexp.MustCompile(`\n` + regexp.QuoteMeta(line) + `\n\n((?: {4}.*\n)+)`).FindSubmatch(text)
-	if block == nil {
-		t.Fatalf("MANUAL.md has no line %q with an empty line and an indented block after it", line)
+	found := regexp.MustCompile(`\n` + regexp.QuoteMeta(line) + `\n\n((?: {4}.*\n)+)`).FindSubmatch(text)
+	if found == nil {
+		t.Fatalf("%s has no line %q with an empty line and an indented block after it", document, line)
 	}
-	return string(block[1])
+	return string(found[1])
 }
 
 // startServer starts a server for the length of a test, and for five minutes

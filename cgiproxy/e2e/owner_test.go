@@ -148,11 +148,11 @@ func TestSettingsFileOfOthers(t *testing.T) {
 		{"666", chmod(0o666), "has permissions 666: others may write to it: set its permissions to 600"},
 		{"660", chmod(0o660), "has permissions 660: others may write to it: set its permissions to 600"},
 		{"root's", give(0), ""},
-		{"another user's", give(other), "belongs to user 1, who is neither ours, user {uid}, nor the folder's: delete it and upload it again"},
+		{"another user's", give(other), "belongs to user 1, who is neither ours, user {uid}, nor the owner of the folder of proxy.cgi: delete it and upload it again"},
 		{"another user's link", func(file string) error {
 			target := filepath.Join(filepath.Dir(file), "settings")
 			return errors.Join(os.Rename(file, target), os.Symlink(target, file), os.Lchown(file, other, -1))
-		}, "is a symbolic link of user 1, not of ours, user {uid}"},
+		}, "belongs to user 1, who is neither ours, user {uid}, nor the owner of the folder of proxy.cgi: make one of your own"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

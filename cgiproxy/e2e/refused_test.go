@@ -59,6 +59,20 @@ var refusedCases = []struct{ name, request, status, asks string }{
 	{"a rule that says gone", "GET {site}/gone/x HTTP/1.1\r\n", "410", ""},
 	{".htaccess", "GET {site}/.htaccess HTTP/1.1\r\n", "403", ""},
 	{".htcgiproxy", "GET {site}/.htcgiproxy HTTP/1.1\r\n", "403", ""},
+	{"behind the script", "GET {site}/{script}/admin/x HTTP/1.1\r\n", "401", ""},
+	{"behind the script, POST", "POST {site}/{script}/admin/x HTTP/1.1\r\nContent-Length: 5\r\n", "401", ""},
+	{"behind the script, nothing", "GET {site}/{script}/ HTTP/1.1\r\n", "200", "GET {site}/ "},
+	{"behind the script, a file", "GET {site}/{script}/secret.txt HTTP/1.1\r\n", "403", ""},
+	{"behind the other script", "GET {site}/proxy.fcgi/admin/x HTTP/1.1\r\n", "401", ""},
+	{"behind the script, encoded", "GET {site}/proxy%2E{extension}/admin/x HTTP/1.1\r\n", "401", ""},
+	{"behind the script, all encoded", "GET {site}/%70%72oxy.%63gi/forbidden/x HTTP/1.1\r\n", "403", ""},
+	{"behind the script, slashes doubled", "GET {site}//{script}//admin/x HTTP/1.1\r\n", "401", ""},
+	{"behind the script, slashes doubled behind it", "GET {site}/{script}//forbidden/x HTTP/1.1\r\n", "403", ""},
+	{"behind the script, by way of another folder", "GET {site}/admin/../{script}/admin/x HTTP/1.1\r\n", "401", ""},
+	{"behind the script, a dot before it", "GET {site}/./{script}/./forbidden/x HTTP/1.1\r\n", "403", ""},
+	{"behind the script, back from it", "GET {site}/{script}/../admin/x HTTP/1.1\r\n" + badLogin, "401", ""},
+	{"behind the script, a parameter", "GET {site}/{script};x/inside HTTP/1.1\r\n", "403", ""},
+	{"behind the script, encoded slash", "GET {site}/{script}%2Fadmin/x HTTP/1.1\r\n", "404", ""},
 	{"encoded slash", "GET {site}/a%2Fb HTTP/1.1\r\n", "404", ""},
 	{"a broken .htaccess", "GET {site}/broken/x HTTP/1.1\r\n", "500", ""},
 	{"the app's own 401", "GET {site}/401 HTTP/1.1\r\n", "401", "GET {site}/401 "},
@@ -80,33 +94,35 @@ RewriteRule ^gone - [G]
 </If>
 `
 
-// TestRefused has htaccess.example as it is, and without the line that keeps
+// TestRefused has htaccess.example and its variants, and without the line that keeps
 // the error's page from proxy.cgi, so that only the program itself is left.
 func TestRefused(t *testing.T) {
 	for _, kind := range []webserver.Kind{webserver.ApacheEvent, webserver.ApachePrefork, webserver.ApacheSuexec, webserver.ApacheFcgid} {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
 			s := webserver.Run(t, kind, webserver.Options{Config: errorDocuments + "ErrorDocument 410 \"This is gone.\"\n"})
-			rules := example(t)
-			if scriptName(kind) == "proxy.fcgi" {
-				rules = fastCGIExample(t)
-			}
+			rules := exampleFor(t, kind)
 			if !strings.Contains(rules, statusCondition) {
 				t.Fatalf("htaccess.example has no line %q", statusCondition)
 			}
-			s.Install(t, scriptName(kind), binary)
-			s.Install(t, "sub/"+scriptName(kind), binary)
+			for _, script := range []string{"proxy.cgi", "proxy.fcgi"} {
+				s.Install(t, script, binary)
+				s.Install(t, "sub/"+script, binary)
+			}
 			alone := strings.ReplaceAll(rules, statusCondition, "")
 			for _, c := range []struct{ name, folder, rules string }{
 				{"example", "", rules},
 				{"example in a folder", "/sub", rules},
+				{"only public", "/sub", publicExample(t)},
+				{"FastCGI or CGI", "/sub", fastCGIExample(t)},
+				{"both", "/sub", hybridExample(t)},
 				{"program alone", "", alone},
 				{"program alone in a folder", "/sub", alone}, // the error's page is the document root's
 				{"pages as text", "/sub", alone + textDocuments},
 				{"program named as the page", "/sub", alone + "ErrorDocument 401 /sub/" + scriptName(kind) + "\n"},
 			} {
 				t.Run(c.name, func(t *testing.T) { testRefused(t, site{s, c.folder, s.ErrorLog}, c.rules) })
-				if c.rules == rules && strings.Contains(s.ErrorLog(), "the web server itself refused") {
+				if strings.Contains(c.rules, statusCondition) && strings.Contains(s.ErrorLog(), "the web server itself refused") {
 					t.Errorf("%s: the page of an error was left to proxy.cgi", c.name)
 				}
 			}
@@ -123,7 +139,8 @@ func testRefused(t *testing.T, s site, rules string) {
 	protect(t, s, folder+"admin", "me", "pw")
 	for _, c := range refusedCases {
 		t.Run(c.name, func(t *testing.T) {
-			request := strings.NewReplacer("{site}", s.folder, "{script}", scriptName(s.Kind)).Replace(c.request) + "Host: " + s.Addr + "\r\nConnection: close\r\n\r\n"
+			script := scriptName(s.Kind)
+			request := strings.NewReplacer("{site}", s.folder, "{script}", script, "{extension}", filepath.Ext(script)[1:]).Replace(c.request) + "Host: " + s.Addr + "\r\nConnection: close\r\n\r\n"
 			if strings.HasPrefix(c.request, "POST") {
 				request += "12345"
 			}
@@ -176,10 +193,15 @@ func refusedApp(t *testing.T) *recorder {
 // protect lets only one user into a folder of the document root.
 func protect(t *testing.T, s site, folder, user, password string) {
 	t.Helper()
-	hash := sha1.Sum([]byte(password))
-	s.WriteFile(t, folder+"/.htpasswd", user+":{SHA}"+base64.StdEncoding.EncodeToString(hash[:])+"\n", 0o644)
+	s.WriteFile(t, folder+"/.htpasswd", passwords(user, password), 0o644)
 	s.WriteFile(t, folder+"/.htaccess", fmt.Sprintf("AuthType Basic\nAuthName private\nAuthUserFile %q\nRequire valid-user\n",
 		filepath.Join(s.Root, folder, ".htpasswd")), 0o644)
+}
+
+// passwords returns a file of one user.
+func passwords(user, password string) string {
+	hash := sha1.Sum([]byte(password))
+	return user + ":{SHA}" + base64.StdEncoding.EncodeToString(hash[:]) + "\n"
 }
 
 // TestRefusedElsewhere has servers without .htaccess, with a page of an error

@@ -151,7 +151,7 @@ func (c *conn) begin(id uint16, collected []byte) error {
 		return err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	request := &request{env: cgiproxy.NewEnviron(vars), ctx: ctx, cancel: cancel, conn: c, id: id}
+	request := &request{env: cgiproxy.RequestEnviron(vars), ctx: ctx, cancel: cancel, conn: c, id: id}
 	l := c.listener
 	l.mu.Lock()
 	l.last++
@@ -276,7 +276,7 @@ func (r *request) cut() { r.conn.Close() }
 // After the web server has left, our own standard error is the place.
 func (r *request) Write(line []byte) (int, error) {
 	if _, err := r.conn.Conn.Write(newRecord(typeStderr, r.id, line[:min(len(line), 1<<16-1)])); err != nil {
-		return os.Stderr.Write(line)
+		return cgiproxy.WriteLogLine(os.Stderr, line)
 	}
 	return len(line), nil
 }

@@ -33,13 +33,14 @@ type App struct {
 	AlwaysRestart string        // the app is restarted for each request while this file exists; "" is none
 	IdleStop      time.Duration // the app is stopped after that long without a request; 0 is never
 
-	Owner      func(net.Conn) error // nil where the listener is ours, or an error that says whose; nil checks nothing
-	Warn       func(string)         // gets lines for the owner's log; nil drops them
-	Executable string               // a program whose "app" command is RunStarter; "" is this one
-}
+	// Connect connects to an address of the app. Where a listener is not the
+	// owner's, it sends nothing there and returns an error of NotOurs. Nil is
+	// net.Dialer's DialContext.
+	Connect func(ctx context.Context, network, address string) (net.Conn, error)
 
-// A DialFunc connects to an address of the app.
-type DialFunc = func(ctx context.Context, network, address string) (net.Conn, error)
+	Warn       func(string) // gets lines for the owner's log; nil drops them
+	Executable string       // a program whose "app" command is RunStarter; "" is this one
+}
 
 const (
 	defaultTimeout = 30 * time.Second
@@ -84,8 +85,8 @@ func (a *App) Enter(ctx context.Context) (leave func(), err error) {
 }
 
 // Dial connects to the app. If nobody listens it starts the app, or waits for
-// who is starting it. Its errors are *Error, ctx's and dial's.
-func (a *App) Dial(ctx context.Context, dial DialFunc) (net.Conn, error) {
+// who is starting it. Its errors are *Error, ctx's and Connect's.
+func (a *App) Dial(ctx context.Context) (net.Conn, error) {
 	s, network, addresses, err := a.serving()
 	if err != nil {
 		return nil, err
@@ -95,13 +96,13 @@ func (a *App) Dial(ctx context.Context, dial DialFunc) (net.Conn, error) {
 	}
 	patience := a.patience()
 	for {
-		conn, err := a.connect(ctx, dial, network, addresses)
+		conn, err := a.connect(ctx, network, addresses)
 		if err == nil || !nobodyListens(err) && !(a.Auto && isStranger(err)) {
 			return conn, err
 		}
 		lock, err := a.folder().lock()
 		if err == nil {
-			conn, err := a.bring(ctx, dial, lock, false)
+			conn, err := a.bring(ctx, lock, false)
 			lock.Close()
 			return conn, err
 		}
@@ -136,39 +137,26 @@ func (a *App) serving() (s *state, network string, addresses []string, err error
 	return s, run.network, run.addresses, nil
 }
 
-// connect returns a connection to a listener that is the owner's.
-func (a *App) connect(ctx context.Context, dial DialFunc, network string, addresses []string) (net.Conn, error) {
+// connect connects to the first of the addresses that takes us. Somebody else's
+// listener counts only if there is none of ours.
+func (a *App) connect(ctx context.Context, network string, addresses []string) (net.Conn, error) {
+	dial := a.Connect
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
 	var err error = unix.ECONNREFUSED // with no address at all
 	for _, address := range addresses {
-		var conn net.Conn
-		if conn, err = dial(ctx, network, address); err == nil {
-			if err = a.checkOwner(conn); err == nil {
-				return conn, nil
-			}
-			conn.Close()
-			// It may have been ours and have just ended: nobody then owns it.
-			if conn, again := dial(ctx, network, address); again == nil {
-				if err = a.checkOwner(conn); err == nil {
-					return conn, nil
-				}
-				conn.Close()
-				return nil, stranger(address, err)
-			} else {
-				err = again
-			}
-		}
-		if !nobodyListens(err) {
-			return nil, err
+		conn, dialErr := dial(ctx, network, address)
+		switch {
+		case dialErr == nil:
+			return conn, nil
+		case !nobodyListens(dialErr) && !isStranger(dialErr):
+			return nil, dialErr
+		case !isStranger(err):
+			err = dialErr
 		}
 	}
 	return nil, err
-}
-
-func (a *App) checkOwner(conn net.Conn) error {
-	if a.Owner == nil {
-		return nil
-	}
-	return a.Owner(conn)
 }
 
 // nobodyListens reports whether a connection failed for the lack of a listener.
@@ -221,8 +209,4 @@ func (a *App) warn(line string) {
 	if a.Warn != nil {
 		a.Warn(line)
 	}
-}
-
-func netDial(ctx context.Context, network, address string) (net.Conn, error) {
-	return new(net.Dialer).DialContext(ctx, network, address)
 }

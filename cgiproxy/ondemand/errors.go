@@ -39,7 +39,8 @@ func isStranger(err error) bool {
 	return ok && e.Kind == Stranger
 }
 
-func stranger(address string, err error) *Error {
+// NotOurs is an error of Connect: err says whose listener is at the address.
+func NotOurs(address string, err error) *Error {
 	return &Error{
 		Kind:   Stranger,
 		Cause:  fmt.Errorf("%s: %w", address, err),

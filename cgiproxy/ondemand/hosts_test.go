@@ -57,7 +57,7 @@ func TestTwoUsers(t *testing.T) {
 	theirs, ours := newSite(t, ""), newSite(t, "")
 	theirs.belongsTo(nobody)
 	ours.Addresses = theirs.Addresses[:1]
-	ours.Owner = testOwner
+	ours.Connect = owned(testOwner)
 	c := as(t, nobody, theirs.process("/"))
 	c.Path = theirs.Executable
 	if out, err := c.CombinedOutput(); err != nil {

@@ -160,12 +160,12 @@ func (s *site) restart() {
 // options is an App for another process: functions cannot be passed on.
 type options struct {
 	App
-	Owner, Warn bool
+	Connect, Warn bool
 }
 
 // process is a request as a process.
 func (s *site) process(path string) *exec.Cmd {
-	text, err := json.Marshal(options{*s.App, s.Owner != nil, true})
+	text, err := json.Marshal(options{*s.App, s.Connect != nil, true})
 	if err != nil {
 		s.t.Fatal(err)
 	}

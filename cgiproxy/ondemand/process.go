@@ -3,7 +3,9 @@ package ondemand
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -88,6 +90,18 @@ func (r *run) listens() bool {
 		}
 	}
 	return false
+}
+
+// hasDescendant reports whether a process has the environment that the run was
+// started with, in whatever session.
+func (r *run) hasDescendant() bool {
+	variable := "SOCKET=" + r.addresses[0]
+	if _, port, err := net.SplitHostPort(r.addresses[0]); err == nil && r.network != "unix" {
+		variable = "PORT=" + port
+	}
+	return slices.ContainsFunc(ownSince(r.start), func(p process) bool {
+		return slices.Contains(environmentOf(p.pid), variable)
+	})
 }
 
 // A listener is a socket of one of our processes that takes connections.

@@ -80,6 +80,12 @@ func effectiveUser(pid int) int {
 	return -1
 }
 
+// environmentOf returns the environment that a process was started with.
+func environmentOf(pid int) []string {
+	text, _ := readFile("/proc/" + strconv.Itoa(pid) + "/environ")
+	return strings.Split(string(text), "\x00")
+}
+
 func readNames(folder string) ([]string, error) {
 	f, err := os.Open(folder)
 	if err != nil {

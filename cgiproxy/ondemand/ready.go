@@ -11,7 +11,7 @@ import (
 
 // ready waits until the app listens. The child is nil where another process
 // started it, and then nobody knows how the command ends.
-func (a *App) ready(ctx context.Context, dial DialFunc, s *state, c *child) (net.Conn, error) {
+func (a *App) ready(ctx context.Context, s *state, c *child) (net.Conn, error) {
 	limit := time.Now().Add(a.timeout())
 	if begun := s.run.began.Add(a.timeout()); begun.Before(limit) {
 		limit = begun
@@ -24,7 +24,7 @@ func (a *App) ready(ctx context.Context, dial DialFunc, s *state, c *child) (net
 	patience := patience{until: limit}
 	status, ended := exit(0), false
 	for {
-		conn, err := a.connect(ctx, dial, s.run.network, s.run.addresses)
+		conn, err := a.connect(ctx, s.run.network, s.run.addresses)
 		switch {
 		case err == nil:
 			at("accepted")

@@ -28,9 +28,9 @@ func (a *App) replace(ctx context.Context, lock *os.File, s *state) error {
 	var conn net.Conn
 	var err error
 	if s.phase == starting && s.run.alive() {
-		conn, err = a.ready(ctx, netDial, s, nil) // who started it was ended
+		conn, err = a.ready(ctx, s, nil) // who started it was ended
 	} else {
-		conn, err = a.start(ctx, netDial, lock, s)
+		conn, err = a.start(ctx, lock, s)
 	}
 	if err == nil {
 		return conn.Close()

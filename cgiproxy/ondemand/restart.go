@@ -20,7 +20,7 @@ func (a *App) Start(ctx context.Context) error {
 		return err
 	}
 	defer lock.Close()
-	conn, err := a.bring(ctx, netDial, lock, true)
+	conn, err := a.bring(ctx, lock, true)
 	if err == nil {
 		conn.Close()
 	}
@@ -50,7 +50,7 @@ func (a *App) Stop(ctx context.Context) error {
 	if !a.Auto {
 		network = a.network()
 	}
-	if conn, err := a.connect(ctx, netDial, network, addresses); err == nil {
+	if conn, err := a.connect(ctx, network, addresses); err == nil {
 		conn.Close()
 		return notOurs(addresses)
 	}
@@ -76,7 +76,7 @@ func (a *App) Restart(ctx context.Context) error {
 	}
 	if known {
 		err = a.stop(ctx, s)
-	} else if conn, dialErr := a.connect(ctx, netDial, a.network(), a.addresses(s)); dialErr == nil {
+	} else if conn, dialErr := a.connect(ctx, a.network(), a.addresses(s)); dialErr == nil {
 		conn.Close()
 		err = notOurs(a.addresses(s))
 	}
@@ -86,7 +86,7 @@ func (a *App) Restart(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	conn, err := a.bring(ctx, netDial, lock, true)
+	conn, err := a.bring(ctx, lock, true)
 	if err == nil {
 		conn.Close()
 	}

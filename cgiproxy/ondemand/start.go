@@ -18,24 +18,30 @@ import (
 
 // bring returns a connection to the app, for which it starts it where need be.
 // The lock is held. In a hurry, it does not keep the pause after a failed start.
-func (a *App) bring(ctx context.Context, dial DialFunc, lock *os.File, hurry bool) (net.Conn, error) {
+func (a *App) bring(ctx context.Context, lock *os.File, hurry bool) (net.Conn, error) {
 	s, err := a.folder().read()
 	if err != nil {
 		return nil, err
 	}
 	// Another may have started it since we looked.
-	conn, err := a.connect(ctx, dial, a.network(), a.addresses(s))
+	conn, err := a.connect(ctx, a.network(), a.addresses(s))
 	free := a.Auto && isStranger(err) && !s.run.alive() // our port of yesterday is somebody's today
 	if err == nil || !nobodyListens(err) && !free {
 		return conn, err
 	}
 	at("looked again")
+	asked := hurry || s.settings != a.settings() || changed(s.stamps, a.look().stamps)
+	if s.phase == starting && s.run.pid != 0 && !asked && !s.run.alive() {
+		if conn, err := a.unseen(ctx, s); conn != nil || err != nil {
+			return conn, err
+		}
+	}
 	if s.run.alive() {
 		switch late := time.Since(s.run.began) > a.timeout(); {
 		case s.phase == starting && !late:
-			return a.ready(ctx, dial, s, nil) // who started it was ended
+			return a.ready(ctx, s, nil) // who started it was ended
 		case s.phase == starting, s.phase == running:
-			if conn, err := a.comesBack(ctx, dial, s); err == nil || ctx.Err() != nil {
+			if conn, err := a.comesBack(ctx, s); err == nil || ctx.Err() != nil {
 				return conn, err
 			}
 			a.warn("the app runs and does not listen any more: it is restarted")
@@ -44,7 +50,7 @@ func (a *App) bring(ctx context.Context, dial DialFunc, lock *os.File, hurry boo
 			return nil, err
 		}
 	}
-	if wait := time.Until(s.next); wait > 0 && !hurry && s.settings == a.settings() && !changed(s.stamps, a.look().stamps) {
+	if wait := time.Until(s.next); wait > 0 && !asked {
 		return nil, &Error{
 			Kind:       Failed,
 			Cause:      fmt.Errorf("the app did not start: %s; %d failed in a row", s.exit, s.failures),
@@ -52,14 +58,33 @@ func (a *App) bring(ctx context.Context, dial DialFunc, lock *os.File, hurry boo
 			RetryAfter: wait,
 		}
 	}
-	return a.start(ctx, dial, lock, s)
+	return a.start(ctx, lock, s)
+}
+
+// unseen goes on with a start whose command has ended while nobody was there to
+// see how: who started it had left. It returns nothing where it may have been
+// killed, as both were, and deserves another try.
+func (a *App) unseen(ctx context.Context, s *state) (net.Conn, error) {
+	if time.Since(s.run.began) < a.timeout() && s.run.hasDescendant() {
+		return a.ready(ctx, s, nil) // in the background
+	}
+	if s.failures == 0 {
+		s.failures = 1
+		return nil, nil
+	}
+	return nil, a.failed(s, &Error{
+		Kind:   Failed,
+		Cause:  errors.New("the app's command ended before the app listened; nobody was there to see its status"),
+		Remedy: "see the app's log",
+		Output: lastLines(a.log(), 0),
+	})
 }
 
 // comesBack waits a moment for an app that reloads itself.
-func (a *App) comesBack(ctx context.Context, dial DialFunc, s *state) (net.Conn, error) {
+func (a *App) comesBack(ctx context.Context, s *state) (net.Conn, error) {
 	patience := patience{until: time.Now().Add(comeBack)}
 	for {
-		conn, err := a.connect(ctx, dial, s.run.network, s.run.addresses)
+		conn, err := a.connect(ctx, s.run.network, s.run.addresses)
 		if err == nil || !nobodyListens(err) {
 			return conn, err
 		}
@@ -72,7 +97,7 @@ func (a *App) comesBack(ctx context.Context, dial DialFunc, s *state) (net.Conn,
 // start runs the command and waits until it listens. From the moment the
 // command runs, all that is needed to go on is in the state, so that whoever
 // takes the lock after us does.
-func (a *App) start(ctx context.Context, dial DialFunc, lock *os.File, s *state) (net.Conn, error) {
+func (a *App) start(ctx context.Context, lock *os.File, s *state) (net.Conn, error) {
 	if a.Command == "" || !filepath.IsAbs(a.Dir) {
 		return nil, cannotRun(errors.New("no command, or a folder that is not absolute"))
 	}
@@ -101,7 +126,7 @@ func (a *App) start(ctx context.Context, dial DialFunc, lock *os.File, s *state)
 	if written, err := f.read(); err == nil {
 		s.run = written.run
 	}
-	return a.ready(ctx, dial, s, child)
+	return a.ready(ctx, s, child)
 }
 
 // addresses returns where the app is to be reached. With Auto and no app there

@@ -211,7 +211,7 @@ func TestStranger(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	s.Owner = func(net.Conn) error { return errors.New("user 1234's") }
+	s.Connect = owned(func(net.Conn) error { return errors.New("user 1234's") })
 	_, err = s.get(context.Background(), "/")
 	if !isStranger(err) || !strings.Contains(err.Error(), "user 1234's") {
 		t.Fatalf("got %v", err)
@@ -242,12 +242,12 @@ func TestStrangerAuto(t *testing.T) {
 		t.Skip(err)
 	}
 	defer l.Close()
-	s.Owner = func(c net.Conn) error {
+	s.Connect = owned(func(c net.Conn) error {
 		if c.RemoteAddr().String() == st.run.addresses[0] {
 			return errors.New("user 1234's")
 		}
 		return nil
-	}
+	})
 	if _, err := s.get(ctx, "/"); err != nil {
 		t.Fatalf("%v (first at %v)", err, addresses)
 	}

@@ -47,7 +47,7 @@ func (a *App) Status() (Status, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	conn, err := a.connect(ctx, netDial, st.Network, st.Addresses)
+	conn, err := a.connect(ctx, st.Network, st.Addresses)
 	switch {
 	case err == nil:
 		conn.Close()
@@ -55,7 +55,7 @@ func (a *App) Status() (Status, error) {
 		if st.Phase == starting {
 			st.Phase = running // who started it was ended before it could say so
 		}
-		if a.Owner == nil {
+		if a.Connect == nil {
 			st.Listener = "somebody's"
 		}
 	case nobodyListens(err):

@@ -32,7 +32,7 @@ func (a *App) get(ctx context.Context, path string) (string, error) {
 }
 
 func (a *App) getEntered(ctx context.Context, path string) (string, error) {
-	conn, err := a.Dial(ctx, netDial)
+	conn, err := a.Dial(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -59,8 +59,8 @@ func requestMain(text, path string) int {
 		panic(err)
 	}
 	o.App.Warn = func(line string) { fmt.Fprintln(os.Stderr, "warning:", line) }
-	if o.Owner {
-		o.App.Owner = testOwner
+	if o.Connect {
+		o.App.Connect = owned(testOwner)
 	}
 	body, err := o.App.get(context.Background(), path)
 	if e, ok := errors.AsType[*Error](err); ok {
@@ -75,7 +75,25 @@ func requestMain(text, path string) int {
 	return 0
 }
 
-// testOwner is what the gateway has for Owner, for TCP.
+// owned is what the gateway has for Connect.
+func owned(owner func(net.Conn) error) func(ctx context.Context, network, address string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		var notOurs error
+		for range 2 { // it may have been ours and have just ended: nobody then owns it
+			conn, err := new(net.Dialer).DialContext(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			if notOurs = owner(conn); notOurs == nil {
+				return conn, nil
+			}
+			conn.Close()
+		}
+		return nil, NotOurs(address, notOurs)
+	}
+}
+
+// testOwner says whose a TCP listener is.
 func testOwner(conn net.Conn) error {
 	at := conn.RemoteAddr().String()
 	owner := ""

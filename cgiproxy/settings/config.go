@@ -31,17 +31,9 @@ type Config struct {
 	RequireOwner   bool          `envconfig:"CGIPROXY_REQUIRE_OWNER" default:"false" example:"true" desc:"send nothing unless the app's socket was opened by the user that proxy.cgi runs as; else 502. With START it is true unless set to false"`
 	ErrorPage      string        `envconfig:"CGIPROXY_ERROR_PAGE" example:"/home/me/error.html" desc:"HTML file shown to browsers in place of the built-in error page; a relative path starts at the folder of proxy.cgi"`
 	LogLevel       Level         `envconfig:"CGIPROXY_LOG_LEVEL" default:"warn" example:"info" desc:"what goes to the web server's error log: ~error~, ~warn~, ~info~ (a line for each request) or ~debug~"`
+	LogFile        string        `envconfig:"CGIPROXY_LOG_FILE" example:".htproxy.log" desc:"file that gets these lines, too, each with its date; at 1 MiB it is renamed to the same name with ~.1~, in place of the one before. A relative path starts at the folder of proxy.cgi; in that folder the name must begin with ~.ht~ and end in ~.log~, or visitors could read it"`
 
-	Start        string        `envconfig:"CGIPROXY_START" example:"'venv/bin/gunicorn -b 127.0.0.1:$PORT app:app'" desc:"command that starts the app when a request finds nobody listening; ~/bin/sh -c~ runs it in START_DIR, with PORT or SOCKET from UPSTREAM"`
-	StartDir     string        `envconfig:"CGIPROXY_START_DIR" example:"/home/me/app" desc:"where the app's files are; a relative path starts at the folder of proxy.cgi, which is the default"`
-	StartTimeout time.Duration `envconfig:"CGIPROXY_START_TIMEOUT" default:"30s" example:"60s" desc:"time from its start until the app listens; then it is ended"`
-	StartLog     string        `envconfig:"CGIPROXY_START_LOG" example:"logs/app.log" desc:"file that gets what the app prints, its last MiB; a relative path starts at START_DIR; the default is app.log there"`
-	StartEnv     Names         `envconfig:"CGIPROXY_START_ENV" example:"DATABASE_URL,NODE_ENV" desc:"names of variables that the app gets, separated by commas; their values are lines of .htcgiproxy (~DATABASE_URL=...~), or else of the environment (SetEnv)"`
-	StartPage    bool          `envconfig:"CGIPROXY_START_PAGE" default:"true" example:"false" desc:"show browsers a page that reloads itself while the app takes more than 2 s to start"`
-	RestartFile  string        `envconfig:"CGIPROXY_RESTART_FILE" example:"tmp/restart.txt" desc:"the next request restarts the app when this file appears or changes; a relative path starts at START_DIR; the default is tmp/restart.txt there. While always_restart.txt is beside it, each request does"`
-	IdleStop     time.Duration `envconfig:"CGIPROXY_IDLE_STOP" default:"0" example:"30m" desc:"stop the app after this long without a request; 0 is never"`
-
-	StartVars []string `ignored:"true"` // NAME=value of each in StartEnv that has one
+	Starting `ignored:"true"` // decoded where one of them is written
 
 	folder  string             // where File is
 	written map[string]setting // without Prefix

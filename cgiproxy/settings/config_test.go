@@ -16,9 +16,7 @@ func TestConfigDefaults(t *testing.T) {
 		ConnectTimeout: 5 * time.Second,
 		HeaderTimeout:  60 * time.Second,
 		LogLevel:       LevelWarn,
-		StartDir:       cfg.folder,
-		StartTimeout:   30 * time.Second,
-		StartPage:      true,
+		Starting:       Starting{StartDir: cfg.folder},
 		folder:         cfg.folder,
 		written:        cfg.written,
 	}

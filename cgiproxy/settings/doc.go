@@ -5,7 +5,8 @@
 //	load.go     where they are looked for, and which one counts
 //	file.go     the lines of .htcgiproxy
 //	ownfile.go  the rule for files of the owner
-//	address.go  where the app listens; networks.go, level.go: other values
+//	address.go  where the app listens; networks.go, level.go, logfile.go: other
+//	            values
 //	names.go    the list for README, and names that no setting has
 //	errors.go   what is wrong, and what to do about it
 //

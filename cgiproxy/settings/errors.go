@@ -48,7 +48,7 @@ const FewDescriptors = "the host allows too few open files (ulimit -n)"
 // FileRemedy returns what to do about a file of the owner that cannot be used:
 // otherwise, where the cause does not suggest another remedy.
 func FileRemedy(err error, otherwise string) string {
-	if bad, ok := errors.AsType[*authorError](err); ok {
+	if bad, ok := errors.AsType[*strangerError](err); ok {
 		return bad.remedy
 	}
 	switch {

@@ -60,7 +60,7 @@ func Explain(vars map[string]string, folder string) (*Config, []Note, error) {
 // load finds notes up to LOG_LEVEL, and at least to a level.
 func load(vars map[string]string, folder string, level Level) (*Config, []Note, error) {
 	found := finder{counted: map[string]setting{}}
-	notes, fileErr := found.addFile(filepath.Join(folder, File))
+	notes, fileErr := found.addFile(folder)
 	found.add(vars, Prefix, "SetEnv")
 	found.add(vars, "REDIRECT_"+Prefix, "SetEnv")
 	if bakedUpstream != "" {
@@ -69,14 +69,17 @@ func load(vars map[string]string, folder string, level Level) (*Config, []Note, 
 
 	cfg, err := found.decode(folder)
 	cfg.StartVars = found.startVars(cfg.StartEnv, vars)
-	for _, file := range [...]*string{&cfg.ErrorPage, &cfg.TLSCA} {
+	for _, file := range [...]*string{&cfg.ErrorPage, &cfg.TLSCA, &cfg.LogFile} {
 		if *file != "" && !filepath.IsAbs(*file) {
 			*file = filepath.Join(folder, *file)
 		}
 	}
+	logErr := cfg.checkLogFile(folder, vars["DOCUMENT_ROOT"], vars["CONTEXT_DOCUMENT_ROOT"])
 	switch {
 	case fileErr != nil: // first, for it may be why others are missing
 		err = &Error{Err: fileErr, Remedy: FileRemedy(fileErr, "it must be a text file with lines like "+Prefix+"UPSTREAM=6543")}
+	case err == nil && logErr != nil:
+		err = logErr
 	case err == nil:
 		err = cfg.check()
 	}
@@ -108,9 +111,10 @@ func (f *finder) add(vars map[string]string, prefix, source string) {
 	}
 }
 
-// addFile adds the settings of a file, if it is there.
-func (f *finder) addFile(file string) (notes []Note, err error) {
-	text, info, err := ReadOwn(file, maxFile)
+// addFile adds the settings of File in folder, if it is there.
+func (f *finder) addFile(folder string) (notes []Note, err error) {
+	file := filepath.Join(folder, File)
+	text, info, err := site{folder}.read(file, maxFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -171,13 +175,17 @@ func (f *finder) decode(folder string) (*Config, error) {
 			os.Unsetenv(name)
 		}
 	}
-	cfg := &Config{folder: folder, written: f.counted}
+	// LOG_FILE even where another setting is wrong: that is what it is read for.
+	cfg := &Config{LogFile: f.counted["LOG_FILE"].value, folder: folder, written: f.counted}
 	for name, s := range f.counted {
 		if err := os.Setenv(Prefix+name, s.value); err != nil {
 			return cfg, cfg.Misconfigured(name, err)
 		}
 	}
 	err := envconfig.Process("", cfg)
+	if err == nil && f.hasStarting() {
+		err = envconfig.Process("", &cfg.Starting)
+	}
 	if bad, ok := errors.AsType[*envconfig.ParseError](err); ok {
 		err := bad.Err
 		if number, ok := errors.AsType[*strconv.NumError](err); ok {

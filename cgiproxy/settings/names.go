@@ -19,14 +19,14 @@ type Setting struct {
 func List() []Setting { return list() }
 
 var list = sync.OnceValue(func() []Setting {
-	var list []Setting
-	for field := range reflect.TypeFor[Config]().Fields() {
-		if field.Tag.Get("envconfig") == "" {
-			continue
+	list := make([]Setting, 0, 32)
+	for _, group := range [...]reflect.Type{reflect.TypeFor[Config](), reflect.TypeFor[Starting]()} {
+		for i := range group.NumField() { // Fields, the iterator, would cost an allocation a field
+			tag := group.Field(i).Tag
+			if name, ok := strings.CutPrefix(tag.Get("envconfig"), Prefix); ok {
+				list = append(list, Setting{name, tag.Get("default"), tag.Get("example"), tag.Get("desc")})
+			}
 		}
-		tag := field.Tag
-		name := strings.TrimPrefix(tag.Get("envconfig"), Prefix)
-		list = append(list, Setting{name, tag.Get("default"), tag.Get("example"), tag.Get("desc")})
 	}
 	return list
 })

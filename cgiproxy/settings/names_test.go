@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -36,6 +37,7 @@ func TestSettingsBad(t *testing.T) {
 		"START_ENV":       {"A-B", "HTTP_HOST", "QUERY_STRING", "PORT", "SECRET", "CGIPROXY_SECRET", "A=1"},
 		"START_PAGE":      {"maybe"},
 		"IDLE_STOP":       {"30", "-1m"},
+		"LOG_FILE":        {"proxy.log", "logs/proxy.log", "logs/../proxy.log", ".htaccess", ".htcgiproxy", "log.htproxy"},
 	}
 	for _, s := range List() {
 		if slices.Contains(anyString, s.Name) {
@@ -61,6 +63,10 @@ func TestSettingsBad(t *testing.T) {
 	}
 }
 
+func process(cfg *Config) error {
+	return errors.Join(envconfig.Process("", cfg), envconfig.Process("", &cfg.Starting))
+}
+
 // The names that this package tells the owner are those envconfig reads, and
 // no value comes from a name without prefix.
 func TestSettingsNames(t *testing.T) {
@@ -69,7 +75,7 @@ func TestSettingsNames(t *testing.T) {
 		os.Unsetenv("CGIPROXY_" + s.Name)
 	}
 	var standard Config
-	if err := envconfig.Process("", &standard); err != nil {
+	if err := process(&standard); err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range List() {
@@ -80,7 +86,7 @@ func TestSettingsNames(t *testing.T) {
 			}
 			t.Setenv("CGIPROXY_"+s.Name, value)
 			var cfg Config
-			if err := envconfig.Process("", &cfg); err != nil {
+			if err := process(&cfg); err != nil {
 				t.Fatalf("CGIPROXY_%s=%s: %v", s.Name, value, err)
 			}
 			if reflect.DeepEqual(cfg, standard) {
@@ -90,7 +96,7 @@ func TestSettingsNames(t *testing.T) {
 			os.Unsetenv("CGIPROXY_" + s.Name)
 			t.Setenv(s.Name, value)
 			cfg = Config{}
-			if err := envconfig.Process("", &cfg); err != nil {
+			if err := process(&cfg); err != nil {
 				t.Fatal(err)
 			}
 			if !reflect.DeepEqual(cfg, standard) {

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"proxy.cgi/cgiproxy/ondemand"
 	"proxy.cgi/cgiproxy/settings"
 	"proxy.cgi/cgiproxy/syntax"
 )
@@ -44,27 +45,35 @@ func (t *Transport) connect(ctx context.Context) (net.Conn, error) {
 	}
 }
 
-// connectOnce connects to the first of the app's addresses that takes us.
-func (t *Transport) connectOnce(ctx context.Context) (net.Conn, error) {
-	if t.Config.ConnectTimeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, t.Config.ConnectTimeout)
-		defer cancel()
-	}
-	conn, err := t.dial(ctx, t.Config.Upstream.Address)
-	if second := t.Config.Upstream.Second; second != "" && mayBeElsewhere(err) {
-		other, otherErr := t.dial(ctx, second)
-		switch {
-		case otherErr == nil:
-			conn, err = other, nil
-		case errors.Is(otherErr, syscall.ECONNREFUSED) && errors.Is(err, syscall.ECONNREFUSED):
-			err = &bothRefused{t.Config.Upstream.Address + " and " + second}
-		}
+// connectOnce connects to the app, which is started where that is wanted.
+func (t *Transport) connectOnce(ctx context.Context) (conn net.Conn, err error) {
+	if t.App != nil {
+		conn, err = t.App.Dial(ctx)
+	} else {
+		conn, err = t.connectAny(ctx)
 	}
 	if err != nil || t.Config.Upstream.Scheme != "https" {
 		return conn, err
 	}
+	ctx, cancel := withTimeout(ctx, t.Config.ConnectTimeout)
+	defer cancel()
 	return startTLS(ctx, conn, t.Config)
+}
+
+// connectAny connects to the first of the app's addresses that takes us.
+func (t *Transport) connectAny(ctx context.Context) (net.Conn, error) {
+	u := &t.Config.Upstream
+	conn, err := t.connectTo(ctx, u.Network, u.Address)
+	if u.Second != "" && mayBeElsewhere(err) {
+		other, otherErr := t.connectTo(ctx, u.Network, u.Second)
+		switch {
+		case otherErr == nil:
+			return other, nil
+		case errors.Is(otherErr, syscall.ECONNREFUSED) && errors.Is(err, syscall.ECONNREFUSED):
+			err = &bothRefused{u.Address + " and " + u.Second}
+		}
+	}
+	return conn, err
 }
 
 // mayBeElsewhere reports whether the app may be at its other address: nobody
@@ -80,19 +89,27 @@ type bothRefused struct{ addresses string }
 func (e *bothRefused) Error() string { return syscall.ECONNREFUSED.Error() }
 func (e *bothRefused) Unwrap() error { return syscall.ECONNREFUSED }
 
-// dial connects to one address, to a listener that is ours where REQUIRE_OWNER
-// demands it.
-func (t *Transport) dial(ctx context.Context, address string) (net.Conn, error) {
-	dial := func(address string) (net.Conn, error) {
-		if t.Dial != nil {
-			return t.Dial(ctx, t.Config.Upstream.Network, address)
-		}
-		return Dial(ctx, t.Config.Upstream.Network, address)
+// connectTo connects to one address within CONNECT_TIMEOUT, to a listener that
+// is ours where REQUIRE_OWNER demands it.
+func (t *Transport) connectTo(ctx context.Context, network, address string) (net.Conn, error) {
+	ctx, cancel := withTimeout(ctx, t.Config.ConnectTimeout)
+	defer cancel()
+	dial := t.Dial
+	if dial == nil {
+		dial = Dial
 	}
-	if t.Config.RequireOwner {
-		return dialOwn(t.Config.Upstream.Network, address, dial)
+	if !t.Config.RequireOwner {
+		return dial(ctx, network, address)
 	}
-	return dial(address)
+	return dialOwn(network, address, func(address string) (net.Conn, error) { return dial(ctx, network, address) })
+}
+
+// withTimeout is context.WithTimeout, of which 0 is none.
+func withTimeout(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	if timeout == 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, timeout)
 }
 
 // Dial connects to an address until ctx ends. It is net.Dialer.DialContext, but
@@ -138,7 +155,7 @@ func tlsConfig(cfg *settings.Config) (*tls.Config, error) {
 	if cfg.TLSCA == "" {
 		return config, nil
 	}
-	pem, _, err := settings.ReadOwn(cfg.TLSCA, maxTLSCA)
+	pem, err := cfg.ReadOwn(cfg.TLSCA, maxTLSCA)
 	config.RootCAs = x509.NewCertPool()
 	if err == nil && !config.RootCAs.AppendCertsFromPEM(pem) {
 		err = errors.New("holds no certificate in PEM form")
@@ -153,7 +170,13 @@ func tlsConfig(cfg *settings.Config) (*tls.Config, error) {
 
 // connectError gives a failed attempt the remedy its cause suggests.
 func connectError(err error, cfg *settings.Config) error {
-	if _, ok := errors.AsType[*settings.Error](err); ok || errors.Is(err, context.Canceled) {
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	if _, ok := errors.AsType[*settings.Error](err); ok {
+		return err
+	}
+	if _, ok := errors.AsType[*ondemand.Error](err); ok {
 		return err
 	}
 	at := "connect " + cfg.Upstream.String()

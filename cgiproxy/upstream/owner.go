@@ -58,12 +58,16 @@ func dialOwn(network, address string, dial func(address string) (net.Conn, error
 			}
 		}
 		conn.Close()
-		if err != errListenerChanged {
+		if err != errListenerChanged && !errors.Is(err, errNobody) {
 			break
 		}
 	}
 	return nil, &ownerError{err}
 }
+
+// errNobody is also that of an app that has just ended, and of a system that
+// does not show it.
+var errNobody = errors.New("whose listener it is cannot be found out: /proc/net/tcp shows none there")
 
 var errListenerChanged = errors.New("the listener changed while we connected, so that nobody can tell whose it was")
 

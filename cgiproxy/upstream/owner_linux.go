@@ -42,7 +42,7 @@ func tcpListener(at netip.AddrPort) (l listener, err error) {
 		}
 	}
 	if closest == 0 {
-		return listener{}, fmt.Errorf("whose listener it is cannot be found out: /proc/net/tcp shows none on %v", at)
+		return listener{}, errNobody
 	}
 	return l, nil
 }

@@ -4,8 +4,11 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"net/http/httptrace"
+	"sync/atomic"
 	"time"
 
+	"proxy.cgi/cgiproxy/ondemand"
 	"proxy.cgi/cgiproxy/settings"
 )
 
@@ -15,6 +18,10 @@ import (
 // fifth of its time.
 type Transport struct {
 	Config *settings.Config
+
+	// App starts the app where nobody listens; nil is an app that others start.
+	// See NewApp.
+	App *ondemand.App
 
 	// Dial connects to an address of the app, without TLS, until ctx ends. Nil is
 	// Dial of this package.
@@ -28,7 +35,8 @@ type Transport struct {
 	// response, before the rest of it is given up. Zero is 10 s.
 	BodyLinger time.Duration
 
-	idle pool
+	idle        pool
+	idleAddress atomic.Pointer[string] // of App with Auto, to which the idle connections are
 }
 
 // RoundTrip implements http.RoundTripper. Unlike net/http it sends the
@@ -36,15 +44,18 @@ type Transport struct {
 //
 // It returns when the header of the response has been read, while the body of
 // the request may still be under way. Closing the response's Body, which is a
-// *Body, or the end of the request's context, ends both. An error is an *Error,
-// a *settings.Error, that of the request's context, or one that reading the
+// *Body, or the end of the request's context, ends both. Of httptrace.ClientTrace
+// it calls GotConn. An error is an *Error,
+// a *settings.Error, an *ondemand.Error, that of the request's context, or one that reading the
 // request's body gave.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	keep := t.Keep && repeatable(req)
 	if keep {
 		kept := *req
 		kept.Close, req = false, &kept
+		t.forgetOldApp()
 		if conn := t.idle.take(); conn != nil {
+			gotConn(req.Context(), conn, true)
 			x := t.send(conn, req, keep)
 			resp, err := x.readResponse()
 			if err == nil || !x.closedWithoutResponse() {
@@ -59,7 +70,14 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	gotConn(req.Context(), conn, false)
 	return t.send(conn, req, keep).readResponse()
+}
+
+func gotConn(ctx context.Context, conn net.Conn, reused bool) {
+	if trace := httptrace.ContextClientTrace(ctx); trace != nil && trace.GotConn != nil {
+		trace.GotConn(httptrace.GotConnInfo{Conn: conn, Reused: reused})
+	}
 }
 
 // CloseIdle closes the connections that are kept and not in use.

@@ -21,11 +21,17 @@ import (
 func main() {
 	app := flag.String("app", "127.0.0.1:6543", "`address` of the demo app")
 	listen := flag.String("listen", "127.0.0.1:8080", "`address` of the CGI web server")
+	started := flag.Bool("ondemand", false, "let proxy.cgi start the app with the first request")
+	serve := flag.Bool("serve", false, "be the app, on the port that PORT says")
 	flag.Usage = func() {
-		fmt.Fprintln(os.Stderr, "usage: demo [-app address] [-listen address] path/to/proxy.cgi")
+		fmt.Fprintln(os.Stderr, "usage: demo [-app address | -ondemand] [-listen address] path/to/proxy.cgi")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
+	if *serve {
+		fmt.Fprintln(os.Stderr, "demo:", serveApp())
+		os.Exit(1)
+	}
 	if flag.NArg() != 1 {
 		flag.Usage()
 		os.Exit(2)
@@ -34,7 +40,18 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	// A second Ctrl-C does not wait.
 	context.AfterFunc(ctx, stop)
-	d, err := open(flag.Arg(0), *app, *listen)
+	var d interface {
+		greet(io.Writer)
+		serve(context.Context) error
+	}
+	var err error
+	if command := ""; *started {
+		if command, err = ownCommand(); err == nil {
+			d, err = openOnDemand(flag.Arg(0), *listen, command)
+		}
+	} else {
+		d, err = open(flag.Arg(0), *app, *listen)
+	}
 	if err == nil {
 		d.greet(os.Stdout)
 		err = d.serve(ctx)

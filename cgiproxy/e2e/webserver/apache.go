@@ -44,7 +44,7 @@ func (a apache) setup(s *Server, o Options) ([]command, error) {
 	if err != nil {
 		return nil, err
 	}
-	config := modules + a.config(s) + s.own(o)
+	config := modules + a.config(s) + s.fill(o.Config)
 	if err := os.WriteFile(s.path("apache.conf"), []byte(config), 0o644); err != nil {
 		return nil, err
 	}

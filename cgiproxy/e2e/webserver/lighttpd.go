@@ -4,6 +4,7 @@
 package webserver
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -31,32 +32,38 @@ func (l lighttpd) setup(s *Server, o Options) ([]command, error) {
 }
 
 // config leaves out server.errorlog: the log is then stderr, which
-// programs share. It sets stream-response-body, or lighttpd would hold back an
-// response until it is whole. Request bodies it holds back, as it does unless
-// stream-request-body is set: programs then get a length for chunked ones.
+// programs share.
 func (l lighttpd) config(s *Server, o Options) string {
-	script, programs := "proxy.cgi", `cgi.assign = (".cgi" => "")`
-	if l.fastcgi {
-		script, programs = "proxy.fcgi", lighttpdPrograms(s, o.Folders)
-	}
-	return fmt.Sprintf(`server.modules = ("mod_access", "mod_rewrite", "mod_setenv", "mod_cgi", "mod_fastcgi")
+	return fmt.Sprintf(`server.modules = ("mod_setenv")
 server.bind = "127.0.0.1"
 server.port = %s
 server.document-root = %q
 server.pid-file = "%[3]s/pid"
 server.upload-dirs = (%[3]q)
-server.stream-response-body = 1
 index-file.names = ("index.html")
 mimetype.assign = (
 	".html" => "text/html", ".css" => "text/css", ".js" => "text/javascript",
 	".txt" => "text/plain", ".png" => "image/png", ".svg" => "image/svg+xml",
 )
-%[6]s
+%[4]s
+%[5]s
+`, s.port(), s.Root, s.dir, s.fill(cmp.Or(o.Rules, l.rules(s, o.Folders))), s.fill(o.Config))
+}
+
+// rules sets stream-response-body, or lighttpd would hold back a response until
+// it is whole. Request bodies it holds back, as it does unless
+// stream-request-body is set: programs then get a length for chunked ones.
+func (l lighttpd) rules(s *Server, folders []string) string {
+	script, programs := "proxy.cgi", `cgi.assign = (".cgi" => "")`
+	if l.fastcgi {
+		script, programs = "proxy.fcgi", lighttpdPrograms(s, folders)
+	}
+	return fmt.Sprintf(`server.modules += ("mod_access", "mod_rewrite", "mod_cgi", "mod_fastcgi")
+server.stream-response-body = 1
+%s
 $HTTP["url"] =~ "/\.ht" { url.access-deny = ("") }
 url.rewrite-if-not-file = (
-%[4]s)
-%[5]s
-`, s.port(), s.Root, s.dir, lighttpdRules(o.Folders, script), s.own(o), programs)
+%s)`, programs, lighttpdRules(folders, script))
 }
 
 // lighttpdPrograms starts the proxy.fcgi of each folder (bin-path): one process

@@ -28,7 +28,8 @@ func nginxFcgiwrap(s *Server, o Options) ([]command, error) {
 	}
 	// NO_BUFFERING is for fcgiwrap, which holds back a response as well.
 	pass := "fastcgi_param NO_BUFFERING 1;\n\t\t\tfastcgi_pass unix:" + s.path("fcgiwrap.sock") + ";"
-	server, err := startNginx(s, "", nginxLocations(o.Folders, "proxy.cgi", pass), o)
+	locations := s.fill(cmp.Or(o.Rules, nginxLocations(o.Folders, "proxy.cgi", pass)))
+	server, err := startNginx(s, "", locations, o)
 	if err != nil {
 		return nil, err
 	}
@@ -123,11 +124,10 @@ http {
 %[6]s	server {
 		listen %[2]s;
 		root %[3]s;
-		location ~ /\.ht { deny all; }
 %[4]s%[5]s
 	}
 }
-`, s.dir, s.Addr, s.Root, server, s.own(o), http)
+`, s.dir, s.Addr, s.Root, server, s.fill(o.Config), http)
 }
 
 // nginxLocations runs the script of each folder, and sends what is not a file
@@ -137,6 +137,7 @@ http {
 // 200, so that nobody could tell the page of an error (error_page).
 func nginxLocations(folders []string, script, pass string) string {
 	var b strings.Builder
+	b.WriteString("\t\tlocation ~ /\\.ht { deny all; }\n")
 	var all []string
 	for _, folder := range scriptsDeepestFirst(folders) {
 		all = append(all, regexp.QuoteMeta(folder))

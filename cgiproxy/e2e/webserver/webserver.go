@@ -29,7 +29,7 @@ type Options struct {
 	// Config is text for the server's own configuration, in its language: for
 	// Apache and lighttpd it follows the generated one, for nginx it stands in
 	// the server block. lighttpd replaces an earlier setting only by :=. In it
-	// {root} stands for the document root.
+	// {root} stands for the document root, and {fcgiwrap} for its socket.
 	Config string
 
 	// Folders are the folders of the document root whose proxy.cgi, or
@@ -37,6 +37,10 @@ type Options struct {
 	// server has no .htaccess to say so. None means the document root alone,
 	// which is "". Apache only finds them there when it starts.
 	Folders []string
+
+	// Rules are in place of the generated lines by which nginx and lighttpd run
+	// the scripts of Folders.
+	Rules string
 
 	// Program is the file to install as proxy.fcgi in each of Folders before
 	// the server starts; "" for none.
@@ -145,9 +149,9 @@ func start(k Kind, o Options) (_ *Server, err error) {
 	return s, s.awaitReady()
 }
 
-// own returns the test's own part of the configuration.
-func (s *Server) own(o Options) string {
-	return strings.ReplaceAll(o.Config, "{root}", s.Root) + "\n"
+// fill puts this server's paths into a text of Options.
+func (s *Server) fill(text string) string {
+	return strings.NewReplacer("{root}", s.Root, "{fcgiwrap}", s.path("fcgiwrap.sock")).Replace(text) + "\n"
 }
 
 // prepare picks the account, the folders and the port.

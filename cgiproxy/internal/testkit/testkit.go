@@ -9,8 +9,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
+
+// Files and folders of tests are made as README tells, whoever runs them: what
+// others may write to is refused.
+func init() { syscall.Umask(0o022) }
 
 // NoBody is a response without a body.
 const NoBody = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"

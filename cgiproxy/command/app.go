@@ -1,0 +1,221 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"proxy.cgi/cgiproxy"
+	"proxy.cgi/cgiproxy/ondemand"
+	"proxy.cgi/cgiproxy/settings"
+)
+
+func appCommand() command {
+	return command{
+		name:      "app",
+		arguments: "start|stop|restart|status|log [-f] [DIR]",
+		summary:   "start or stop the app that CGIPROXY_START names, or show its state",
+		text: `DIR is the folder with .htcgiproxy, by default the current one.
+
+    start    start the app if it does not run; a pause after failed starts ends
+    stop     stop it; the next request starts it again
+    restart  stop and start it; requests that come meanwhile wait
+    status   show where it listens, its process, memory and last exit
+    log      print what it has printed; -f goes on with what it prints
+
+The exit status is 0 where the app runs afterwards (stop: where it does not), and
+1 otherwise. To have the app run after a boot already, without waiting for the
+first visitor, put a line into crontab -e:
+
+    @reboot /home/me/public_html/proxy.cgi app start /home/me/public_html
+`,
+		run: runApp,
+	}
+}
+
+func runApp(t *terminal, args []string) int {
+	flags := flag.NewFlagSet("app", flag.ContinueOnError)
+	follow := flags.Bool("f", false, "go on with what the app prints")
+	args, ok := t.parse(flags, args)
+	if !ok {
+		return exitUsage
+	}
+	if len(args) == 0 || len(args) > 2 {
+		return t.misused("app takes one of start, stop, restart, status and log, and a folder")
+	}
+	verb, folder := args[0], "."
+	if len(args) == 2 {
+		folder = args[1]
+	}
+	if *follow && verb != "log" {
+		return t.misused("-f is for app log")
+	}
+	do := map[string]func(*terminal, *cgiproxy.Site) error{
+		"start":   startApp,
+		"stop":    stopApp,
+		"restart": restartApp,
+		"status":  showApp,
+		"log":     func(t *terminal, s *cgiproxy.Site) error { return showLog(t, s.Config().StartLog, *follow) },
+	}[verb]
+	if do == nil {
+		return t.misused("unknown command %q: app takes start, stop, restart, status and log", "app "+verb)
+	}
+	site, err := loadApp(t, folder)
+	if err == nil {
+		err = do(t, site)
+	}
+	if err != nil {
+		return t.failed("%s", explain(err))
+	}
+	return exitOK
+}
+
+// loadApp reads the settings in a folder, which have to say how the app is
+// started.
+func loadApp(t *terminal, folder string) (*cgiproxy.Site, error) {
+	folder, err := filepath.Abs(folder)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := os.Stat(folder); err == nil && !info.IsDir() {
+		folder = filepath.Dir(folder) // the path of proxy.cgi
+	}
+	site := cgiproxy.LoadSite(cgiproxy.NewEnviron(os.Environ()), folder)
+	if err := site.Err(); err != nil {
+		return nil, err
+	}
+	if site.App() == nil {
+		return nil, fmt.Errorf("no %sSTART in %s: proxy.cgi does not start this site's app", settings.Prefix, filepath.Join(folder, settings.File))
+	}
+	site.App().Warn = func(line string) { fmt.Fprintf(t.err, "proxy.cgi: %s\n", line) }
+	return site, nil
+}
+
+// explain returns an error with its remedy.
+func explain(err error) string {
+	if e, ok := errors.AsType[*settings.Error](err); ok {
+		return e.Error() + ": " + e.Remedy
+	}
+	e, ok := errors.AsType[*ondemand.Error](err)
+	if !ok {
+		return err.Error()
+	}
+	text := e.Error()
+	if e.Remedy != "" {
+		text += ": " + e.Remedy
+	}
+	if e.Output != "" {
+		text += "; its last lines:\n" + e.Output
+	}
+	return text
+}
+
+func startApp(t *terminal, site *cgiproxy.Site) error {
+	ctx, cancel := untilInterrupted()
+	defer cancel()
+	if err := site.App().Start(ctx); err != nil {
+		return err
+	}
+	return reportAddress(t, site.App())
+}
+
+func restartApp(t *terminal, site *cgiproxy.Site) error {
+	ctx, cancel := untilInterrupted()
+	defer cancel()
+	if err := site.App().Restart(ctx); err != nil {
+		return err
+	}
+	return reportAddress(t, site.App())
+}
+
+func stopApp(t *terminal, site *cgiproxy.Site) error {
+	ctx, cancel := untilInterrupted()
+	defer cancel()
+	if err := site.App().Stop(ctx); err != nil {
+		return err
+	}
+	fmt.Fprintln(t.out, "the app is stopped; the next request starts it")
+	return nil
+}
+
+func reportAddress(t *terminal, app *ondemand.App) error {
+	_, addresses, err := app.Address()
+	if err == nil {
+		fmt.Fprintf(t.out, "the app listens on %s\n", strings.Join(addresses, " or "))
+	}
+	return err
+}
+
+func untilInterrupted() (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+}
+
+func showApp(t *terminal, site *cgiproxy.Site) error {
+	st, err := site.App().Status()
+	if err != nil {
+		return err
+	}
+	phase := st.Phase
+	if phase == "" {
+		phase = "never started"
+	}
+	show := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(t.out, "%-10s%s\n", name, value)
+		}
+	}
+	show("state", phase)
+	show("address", strings.Join(st.Addresses, " or "))
+	show("listener", st.Listener)
+	if st.PID != 0 {
+		show("process", fmt.Sprintf("%d, since %s (%v)", st.PID, st.Since.Format(time.DateTime), time.Since(st.Since).Round(time.Second)))
+		show("memory", fmt.Sprintf("%.1f MB", float64(st.Memory)/1e6))
+	}
+	show("last exit", st.LastExit)
+	if st.Failures > 0 {
+		show("failures", fmt.Sprintf("%d in a row", st.Failures))
+	}
+	if time.Until(st.NextTry) > 0 {
+		show("next try", "in "+time.Until(st.NextTry).Round(time.Second).String())
+	}
+	show("log", site.Config().StartLog)
+	if !st.Running {
+		return errors.New("the app does not run")
+	}
+	return nil
+}
+
+// followPause is the time between two looks at the log.
+const followPause = 250 * time.Millisecond
+
+// showLog prints the app's log. Where it becomes shorter, its older half has been
+// taken away, and what is new is at its end.
+func showLog(t *terminal, path string, follow bool) error {
+	log, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("%w: has the app been started?", err)
+	}
+	defer log.Close()
+	at, err := io.Copy(t.out, log)
+	for err == nil && follow {
+		time.Sleep(followPause)
+		var info os.FileInfo
+		if info, err = log.Stat(); err == nil && info.Size() < at {
+			at, err = log.Seek(0, io.SeekEnd)
+		}
+		if err == nil {
+			var n int64
+			n, err = io.Copy(t.out, log)
+			at += n
+		}
+	}
+	return err
+}

@@ -1,0 +1,34 @@
+package settings
+
+import (
+	"errors"
+	"path/filepath"
+	"strings"
+)
+
+// checkLogFile takes LOG_FILE away where the web server would serve it: in or
+// below one of these folders, of which htaccess.example serves all files but
+// .ht*. The end of the name keeps .htaccess itself from being written to.
+func (c *Config) checkLogFile(served ...string) error {
+	name := filepath.Base(c.LogFile)
+	if c.LogFile == "" || strings.HasPrefix(name, ".ht") && strings.HasSuffix(name, ".log") {
+		return nil
+	}
+	folder := c.withoutLinks(filepath.Dir(c.LogFile))
+	for _, root := range served {
+		if root != "" && strings.HasPrefix(folder+"/", c.withoutLinks(root)+"/") {
+			c.LogFile = ""
+			return c.Misconfigured("LOG_FILE", errors.New("visitors could read it: in the folder that is served its name must begin with .ht and end in .log"))
+		}
+	}
+	return nil
+}
+
+// withoutLinks returns the path of a folder without symbolic links. Where there
+// is none, OpenOwn opens nothing there.
+func (c *Config) withoutLinks(folder string) string {
+	if path, err := (site{c.folder}).resolve(folder); err == nil {
+		return path
+	}
+	return filepath.Clean(folder)
+}
