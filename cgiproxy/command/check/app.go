@@ -31,8 +31,12 @@ type listener struct {
 
 // findListeners connects to each of the app's addresses.
 func (s *site) findListeners() (list []listener) {
+	if s.cfgErr != nil {
+		return nil
+	}
+	s.findAuto()
 	up := s.cfg.Upstream
-	if s.cfgErr != nil || up.Auto {
+	if up.Auto {
 		return nil
 	}
 	for _, address := range []string{up.Address, up.Second} {
@@ -41,6 +45,16 @@ func (s *site) findListeners() (list []listener) {
 		}
 	}
 	return list
+}
+
+// findAuto takes the port that the app was started with last as its address.
+func (s *site) findAuto() {
+	if !s.cfg.Upstream.Auto {
+		return
+	}
+	if network, addresses, err := upstream.NewApp(s.cfg).Address(); err == nil && len(addresses) > 0 {
+		s.cfg.Upstream.Network, s.cfg.Upstream.Address, s.cfg.Upstream.Auto = network, addresses[0], false
+	}
 }
 
 func (s *site) connect(network, address string) listener {
@@ -75,7 +89,7 @@ func checkApp(s *site) []Finding {
 		return nil // see settings
 	}
 	if up.Auto {
-		return fine("the app gets a free port each time that a request starts it")
+		return fine("the app is not running: the first request starts it, on a free port")
 	}
 	if up.Network == "unix" {
 		if f := s.checkSocket(up.Address); f != nil {
