@@ -8,8 +8,9 @@
 //	limits.go    what the host allows a process
 //	settings.go  the settings and their file
 //	app.go       the app: who listens, and how it responds; start.go: START
-//	htaccess.go  .htaccess, read; rules.go, options.go: what it must say;
-//	             parents.go: what the folders above say
+//	htaccess.go  .htaccess, read; directives.go: the lines there are;
+//	             options.go, rules.go: what it must say; parents.go: what
+//	             serves the app better, and what the folders above say
 //	served.go    files that visitors should not get
 //	troubles.go  the rows of README's "When it does not work"
 //

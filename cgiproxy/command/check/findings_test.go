@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"proxy.cgi/cgiproxy/settings"
 )
@@ -45,6 +46,10 @@ func programTests() []findingTest {
 			s.do(os.Remove(s.path("proxy.cgi")))
 			s.do(os.Symlink("nowhere", s.path("proxy.cgi")))
 		}, "no such file"},
+		{"script", "a pipe", Fault, "exec", func(s *testSite) {
+			s.do(os.Remove(s.path("proxy.cgi")))
+			s.do(syscall.Mkfifo(s.path("proxy.cgi"), 0o755))
+		}, "is no program"},
 		{"system", "empty", Fault, "exec", program(""), "is empty"},
 		{"system", "text", Fault, "exec", program("#!/bin/sh\n"), "no program"},
 		{"system", "another machine", Fault, "exec", program(elfHeader(2)), "built for machine 2"},

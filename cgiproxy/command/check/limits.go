@@ -1,7 +1,6 @@
 package check
 
 import (
-	"os"
 	"strconv"
 	"strings"
 
@@ -39,7 +38,7 @@ func checkMemory(s *site) (all []Finding) {
 		return fine("the address space is not limited")
 	}
 	all = s.eachScript(func(name string) []Finding {
-		program, err := os.ReadFile(s.path(name))
+		program, err := s.program(name)
 		if err != nil {
 			return nil
 		}

@@ -15,7 +15,7 @@ func foundElsewhere() map[string]bool { return map[string]bool{"threads processe
 // address space: with too little of that it would not run.
 func TestLimits(t *testing.T) {
 	if os.Getenv("CHECK_FEW") == "" {
-		cmd := exec.Command("/bin/bash", "-c", `ulimit -S -v 8192000 -u 20 -t 5 && ulimit -n 50 && exec "$0" "$@"`, os.Args[0], "-test.run=^TestLimits$", "-test.v")
+		cmd := exec.Command("bash", "-c", `ulimit -S -v 8192000 -u 20 -t 5 && ulimit -n 50 && exec "$0" "$@"`, os.Args[0], "-test.run=^TestLimits$", "-test.v")
 		cmd.Env = append(os.Environ(), "CHECK_FEW=1")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Errorf("%v:\n%s", err, out)

@@ -9,12 +9,27 @@ import (
 	"runtime"
 )
 
+// maxProgram is many times what proxy.cgi has.
+const maxProgram = 256 << 20 // bytes
+
+// program reads a program, but nothing that would not end, such as a pipe.
+func (s *site) program(name string) ([]byte, error) {
+	info, err := os.Stat(s.path(name))
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular() || info.Size() > maxProgram:
+		return nil, fmt.Errorf("%s is no program", s.path(name))
+	}
+	return os.ReadFile(s.path(name))
+}
+
 func checkScript(s *site) []Finding {
 	if len(s.scripts) == 0 {
 		return cause{"", "upload it there, in binary mode"}.fault("no proxy.cgi (or proxy.fcgi) in %s", s.folder)
 	}
 	return s.eachScript(func(name string) []Finding {
-		program, err := os.ReadFile(s.path(name))
+		program, err := s.program(name)
 		if err != nil {
 			return cause{"exec", "set its permissions to 755"}.fault("%v", err)
 		}
@@ -31,7 +46,7 @@ func uploadAgain() cause {
 // cannot be asked from here are like the machine of the check.
 func checkSystem(s *site) []Finding {
 	return s.eachScript(func(name string) []Finding {
-		program, err := os.ReadFile(s.path(name))
+		program, err := s.program(name)
 		if err != nil {
 			return nil // see script
 		}
@@ -83,7 +98,7 @@ func checkWhole(s *site) []Finding {
 	damaged := uploadAgain()
 	damaged.trouble = "suexec"
 	return s.eachScript(func(name string) []Finding {
-		program, err := os.ReadFile(s.path(name))
+		program, err := s.program(name)
 		if err != nil || machineOf(program) == "" {
 			return nil // see script, system
 		}
