@@ -11,12 +11,19 @@
 package main
 
 import (
+	_ "embed"
 	"os"
 
 	"proxy.cgi/cgiproxy"
 	"proxy.cgi/cgiproxy/command"
 	"proxy.cgi/cgiproxy/fastcgi"
 )
+
+// htaccess is for install. It costs a request nothing: embedded, it is only read
+// from the file when it is looked at.
+//
+//go:embed htaccess.example
+var htaccess string
 
 func main() {
 	// A web server turns a query without "=" into arguments (RFC 3875, section
@@ -27,5 +34,5 @@ func main() {
 	if fastcgi.IsListening() {
 		os.Exit(fastcgi.Serve())
 	}
-	os.Exit(command.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	os.Exit(command.Main(os.Args[1:], htaccess, os.Stdin, os.Stdout, os.Stderr))
 }

@@ -35,7 +35,7 @@ func TestCheckCommand(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var out, err bytes.Buffer
-			if got := Main(append([]string{"check"}, tt.args...), strings.NewReader(""), &out, &err); got != tt.status {
+			if got := Main(append([]string{"check"}, tt.args...), "", strings.NewReader(""), &out, &err); got != tt.status {
 				t.Errorf("exit status %d, want %d", got, tt.status)
 			}
 			if (out.Len() == 0) != (tt.out == "") || (err.Len() == 0) != (tt.err == "") {

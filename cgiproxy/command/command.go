@@ -3,6 +3,8 @@
 //	command.go  the table of commands, and what they share
 //	check.go    check, on package check
 //	help.go     help and version
+//	install.go  puts a site into a folder: installplan.go, installfiles.go, diff.go
+//	flags.go    what was meant by an unknown flag
 //	app.go      app start, stop, restart, status, log
 //
 // Each file that has a command adds it to the table in commands. Nothing here
@@ -32,6 +34,7 @@ type command struct {
 // function, for a variable would be filled with each request.
 func commands() []command {
 	return []command{
+		installCommand(),
 		checkCommand(),
 		appCommand(),
 		versionCommand(),
@@ -43,6 +46,7 @@ func commands() []command {
 type terminal struct {
 	in       io.Reader
 	out, err io.Writer
+	htaccess string // htaccess.example
 }
 
 // Exit statuses. What status 1 means is each command's own: of check a fault, of
@@ -53,9 +57,10 @@ const (
 	exitUsage   = 2
 )
 
-// Main runs the command that args name and returns the exit status.
-func Main(args []string, in io.Reader, out, err io.Writer) int {
-	t := &terminal{in, out, err}
+// Main runs the command that args name and returns the exit status. The text of
+// htaccess.example is from main, which alone can embed what is beside it.
+func Main(args []string, htaccess string, in io.Reader, out, err io.Writer) int {
+	t := &terminal{in, out, err, htaccess}
 	if len(args) > 1 && args[0] == "app" && ondemand.Hidden(args[1:]) {
 		return ondemand.RunStarter(args[1:])
 	}
@@ -105,7 +110,7 @@ func (t *terminal) parse(flags *flag.FlagSet, args []string) (rest []string, ok 
 	flags.SetOutput(io.Discard)
 	for {
 		if err := flags.Parse(args); err != nil {
-			t.misused("%s: %v", flags.Name(), err)
+			t.misused("%s: %v%s", flags.Name(), err, nearFlag(flags, args))
 			return nil, false
 		}
 		if flags.NArg() == 0 {

@@ -27,10 +27,9 @@ func versionCommand() command {
 const about = `proxy.cgi puts an app that listens on a local port or unix socket on the web,
 on a host that offers .htaccess and CGI but no mod_proxy.
 
-Put it beside a .htaccess made from htaccess.example, and write into the file
-.htcgiproxy beside them where the app listens:
+Where the app listens on port 6543, this puts it into a folder of the web server:
 
-    CGIPROXY_UPSTREAM=6543
+    proxy.cgi install --upstream 6543 ~/public_html
 
 The web server then runs it for each request. By hand it knows:
 

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"proxy.cgi/cgiproxy/e2e/webserver"
+	"proxy.cgi/cgiproxy/htaccess"
 )
 
 // What the web server has refused never reaches the app, whatever page the host
@@ -30,7 +31,7 @@ var textDocuments = regexp.MustCompile(`/...\.shtml`).ReplaceAllString(errorDocu
 
 // statusCondition is the line of htaccess.example that leaves such a page to
 // Apache.
-const statusCondition = "RewriteCond %{ENV:REDIRECT_STATUS} ^(200)?$\n"
+const statusCondition = htaccess.StatusCondition
 
 const (
 	login    = "Authorization: Basic bWU6cHc=\r\n"     // me:pw

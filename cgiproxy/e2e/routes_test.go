@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"proxy.cgi/cgiproxy/e2e/webserver"
+	"proxy.cgi/cgiproxy/htaccess"
 )
 
 // A route is a request to a site with the files of siteFiles. In its texts
@@ -133,6 +134,8 @@ func TestRoutes(t *testing.T) {
 		{"FastCGI, no module", webserver.ApacheEvent, fastCGIExample(t), "proxy.fcgi", folderRoutes},
 		{"both", webserver.ApacheFcgid, hybridExample(t), "proxy.fcgi proxy.cgi", folderRoutes},
 		{"both, no module", webserver.ApacheEvent, hybridExample(t), "proxy.fcgi proxy.cgi", folderRoutes},
+		{"only public, FastCGI", webserver.ApacheFcgid, variant(t, htaccess.Variant{Scripts: htaccess.FastCGI, PublicOnly: true}), "proxy.fcgi", publicRoutes},
+		{"only public, both", webserver.ApacheFcgid, variant(t, htaccess.Variant{Scripts: htaccess.Both, PublicOnly: true}), "proxy.fcgi proxy.cgi", publicRoutes},
 	} {
 		t.Run(fmt.Sprintf("%s/%s", c.kind, c.name), func(t *testing.T) {
 			t.Parallel()

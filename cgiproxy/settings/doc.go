@@ -3,7 +3,7 @@
 //
 //	config.go   the settings, one tagged struct
 //	load.go     where they are looked for, and which one counts
-//	file.go     the lines of .htcgiproxy
+//	file.go     the lines of .htcgiproxy; edit.go changes one
 //	ownfile.go  the rule for files of the owner
 //	address.go  where the app listens; networks.go, level.go, logfile.go: other
 //	            values

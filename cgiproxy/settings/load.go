@@ -48,27 +48,39 @@ type Note struct {
 // An empty one is as good as none. The Config is usable for logging and the
 // error page also where there is an error, which is an *Error.
 func Load(vars map[string]string, folder string) (*Config, []Note, error) {
-	return load(vars, folder, LevelError)
+	return load(finder{}, vars, folder)
 }
 
 // Explain is Load for a person who looks: with the notes up to LevelInfo, also
 // where LOG_LEVEL is lower.
 func Explain(vars map[string]string, folder string) (*Config, []Note, error) {
-	return load(vars, folder, LevelInfo)
+	return load(finder{least: LevelInfo}, vars, folder)
 }
 
-// load finds notes up to LOG_LEVEL, and at least to a level.
-func load(vars map[string]string, folder string, level Level) (*Config, []Note, error) {
+func load(found finder, vars map[string]string, folder string) (*Config, []Note, error) {
+	found.counted = map[string]setting{}
+	notes, err := found.addFile(folder)
+	cfg, more, err := found.load(vars, folder, err)
+	return cfg, append(notes, more...), err
+}
+
+// Check does what Load would do with a File of this text in folder, and with
+// nothing from elsewhere.
+func Check(text []byte, folder string) (*Config, []Note, error) {
 	found := finder{counted: map[string]setting{}}
-	notes, fileErr := found.addFile(folder)
-	found.add(vars, Prefix, "SetEnv")
-	found.add(vars, "REDIRECT_"+Prefix, "SetEnv")
+	return found.load(nil, folder, found.addText(filepath.Join(folder, File), text))
+}
+
+// load adds what is not from a file, and decodes and checks all.
+func (f *finder) load(vars map[string]string, folder string, fileErr error) (*Config, []Note, error) {
+	f.add(vars, Prefix, "SetEnv")
+	f.add(vars, "REDIRECT_"+Prefix, "SetEnv")
 	if bakedUpstream != "" {
-		found.add(map[string]string{"UPSTREAM": bakedUpstream}, "", "the build")
+		f.add(map[string]string{"UPSTREAM": bakedUpstream}, "", "the build")
 	}
 
-	cfg, err := found.decode(folder)
-	cfg.StartVars = found.startVars(cfg.StartEnv, vars)
+	cfg, err := f.decode(folder)
+	cfg.StartVars = f.startVars(cfg.StartEnv, vars)
 	for _, file := range [...]*string{&cfg.ErrorPage, &cfg.TLSCA, &cfg.LogFile} {
 		if *file != "" && !filepath.IsAbs(*file) {
 			*file = filepath.Join(folder, *file)
@@ -83,13 +95,14 @@ func load(vars map[string]string, folder string, level Level) (*Config, []Note, 
 	case err == nil:
 		err = cfg.check()
 	}
-	return cfg, append(notes, found.notes(cfg, max(level, cfg.LogLevel))...), err
+	return cfg, f.notes(cfg, max(f.least, cfg.LogLevel)), err
 }
 
 // A finder collects settings, those that count first.
 type finder struct {
 	counted   map[string]setting // by their names without Prefix
 	overruled []string           // about others that differ
+	least     Level              // notes are up to this one, or LOG_LEVEL's
 }
 
 type setting struct{ value, source string }
@@ -121,17 +134,25 @@ func (f *finder) addFile(folder string) (notes []Note, err error) {
 	if err != nil {
 		return nil, err
 	}
-	vars, err := parseFile(text)
-	if err != nil {
-		return nil, fmt.Errorf("%s is not made of lines NAME=value: %w", file, err)
+	if err := f.addText(file, text); err != nil {
+		return nil, err
 	}
-	f.add(vars, Prefix, file)
-	maps.DeleteFunc(vars, func(name, _ string) bool { return strings.HasPrefix(name, Prefix) })
-	f.add(vars, "", file)
 	if f.counted["SECRET"].value != "" && readableByOthers(info) {
 		notes = append(notes, Note{LevelWarn, file + " holds " + Prefix + "SECRET and others may read it: set its permissions to 600"})
 	}
 	return notes, nil
+}
+
+// addText adds the settings in the text of a file.
+func (f *finder) addText(file string, text []byte) error {
+	vars, err := parseFile(text)
+	if err != nil {
+		return fmt.Errorf("%s is not made of lines NAME=value: %w", file, err)
+	}
+	f.add(vars, Prefix, file)
+	maps.DeleteFunc(vars, func(name, _ string) bool { return strings.HasPrefix(name, Prefix) })
+	f.add(vars, "", file)
+	return nil
 }
 
 // notes tells what the owner may have meant otherwise, and at LevelDebug where

@@ -1,0 +1,198 @@
+// The files of a folder, read and replaced.
+
+package command
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
+)
+
+// A change is what shall become of one file.
+type change struct {
+	name          string
+	old, new      []byte // nil is no file
+	oldMode, mode fs.FileMode
+}
+
+func (c change) isNeeded() bool {
+	return (c.old == nil) != (c.new == nil) || !bytes.Equal(c.old, c.new) || c.old != nil && c.mode != c.oldMode
+}
+
+// verb says what the change does.
+func (c change) verb() string {
+	switch {
+	case c.old == nil:
+		return "made"
+	case c.new == nil:
+		return "removed"
+	}
+	return "changed"
+}
+
+// readFile returns a file as it is, refusing what a new one cannot replace
+// without a loss.
+func readFile(folder, name string) (change, error) {
+	c := change{name: name}
+	path := filepath.Join(folder, name)
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return c, nil
+	}
+	if err != nil {
+		return c, explained(err)
+	}
+	owner, me := int(info.Sys().(*syscall.Stat_t).Uid), os.Geteuid()
+	switch {
+	case info.Mode()&fs.ModeSymlink != 0:
+		to, _ := os.Readlink(path)
+		return c, fmt.Errorf("%s is a symbolic link to %s, which would be replaced: put a file in its place first", path, to)
+	case !info.Mode().IsRegular():
+		return c, fmt.Errorf("%s is no regular file: move it away first", path)
+	case me != 0 && owner != me:
+		return c, fmt.Errorf("%s belongs to user %d, and you are user %d: run this as that user, or put a copy of your own in its place", path, owner, me)
+	}
+	c.oldMode = info.Mode().Perm()
+	if c.old, err = os.ReadFile(path); err != nil {
+		return c, explained(err)
+	}
+	if c.old == nil {
+		c.old = []byte{}
+	}
+	return c, nil
+}
+
+// apply makes all changes, or none. Each new file is written beside the old one,
+// down to the disk, and then takes its place, so that the web server sees whole
+// files only.
+func apply(folder string, changes []change) error {
+	staged := make([]string, len(changes))
+	defer func() {
+		for _, temp := range staged {
+			if temp != "" {
+				os.Remove(temp) // where it has not been moved
+			}
+		}
+	}()
+	for i, c := range changes {
+		if c.new == nil {
+			continue
+		}
+		temp, err := stage(folder, c.name, c.new, c.mode)
+		if err != nil {
+			return fmt.Errorf("%s cannot be written: %w; nothing has been changed", c.name, explained(err))
+		}
+		staged[i] = temp
+	}
+	for i, c := range changes {
+		if err := place(folder, c.name, staged[i]); err != nil {
+			if err2 := undo(folder, changes[:i]); err2 != nil {
+				return fmt.Errorf("%s cannot be replaced: %w; nor could all be put back: %w", c.name, explained(err), err2)
+			}
+			return fmt.Errorf("%s cannot be replaced: %w; nothing has been changed", c.name, explained(err))
+		}
+	}
+	return syncFolder(folder)
+}
+
+// stage writes a file under a name that no server serves, and returns its path.
+func stage(folder, name string, content []byte, mode fs.FileMode) (temp string, err error) {
+	f, err := os.CreateTemp(folder, ".htproxycgi-new-*")
+	if err != nil {
+		return "", err
+	}
+	defer func() {
+		if err2 := f.Close(); err == nil {
+			err = err2
+		}
+		if err != nil {
+			os.Remove(f.Name())
+		}
+	}()
+	if _, err := f.Write(content); err != nil {
+		return "", err
+	}
+	if err := giveAway(f, folder, name); err != nil {
+		return "", err
+	}
+	if err := f.Chmod(mode); err != nil { // after giveAway, and without the umask
+		return "", err
+	}
+	return f.Name(), f.Sync()
+}
+
+// giveAway gives a file that root writes to the owner of the one that it
+// replaces, or else of the folder: suEXEC runs no others.
+func giveAway(f *os.File, folder, name string) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	info, err := os.Lstat(filepath.Join(folder, name))
+	if err != nil {
+		if info, err = os.Stat(folder); err != nil {
+			return err
+		}
+	}
+	owner := info.Sys().(*syscall.Stat_t)
+	return f.Chown(int(owner.Uid), int(owner.Gid))
+}
+
+// place puts a staged file in its place, "" is none.
+func place(folder, name, staged string) error {
+	path := filepath.Join(folder, name)
+	if staged == "" {
+		return os.Remove(path)
+	}
+	return os.Rename(staged, path)
+}
+
+// undo puts back what was there before the changes.
+func undo(folder string, changes []change) error {
+	var errs []error
+	for _, c := range slices.Backward(changes) {
+		var temp string
+		var err error
+		if c.old != nil {
+			temp, err = stage(folder, c.name, c.old, c.oldMode)
+		}
+		if err == nil {
+			err = place(folder, c.name, temp)
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// syncFolder makes the new names last, too.
+func syncFolder(folder string) error {
+	f, err := os.Open(folder)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := f.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) { // some file systems cannot
+		return err
+	}
+	return nil
+}
+
+// explained adds to an error of the system what to do about it.
+func explained(err error) error {
+	remedy := ""
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		remedy = "free some space or quota, and run this again"
+	case errors.Is(err, syscall.EROFS):
+		remedy = "the file system is mounted read-only"
+	case errors.Is(err, fs.ErrPermission):
+		remedy = fmt.Sprintf("you are user %d: run this as the owner of the folder, who must have its w permission (chmod 755)", os.Geteuid())
+	default:
+		return err
+	}
+	return fmt.Errorf("%w: %s", err, remedy)
+}

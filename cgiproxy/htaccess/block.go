@@ -1,0 +1,100 @@
+package htaccess
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// The marks of the block, as WordPress and others write theirs.
+const (
+	beginMark = "# BEGIN proxy.cgi"
+	endMark   = "# END proxy.cgi"
+)
+
+const blockNote = "# From proxy.cgi install, which replaces all between these marks when it is run\n# again; --uninstall takes it out. Lines above and below stay as they are.\n\n"
+
+// Lines returns what a variant of htaccess.example does: without its beginning,
+// which names an app (.htcgiproxy does, and folders below would inherit it), and
+// without the variants that are not chosen.
+func (v Variant) Lines(example string) (string, error) {
+	text, err := v.Apply(example)
+	if err != nil {
+		return "", err
+	}
+	_, text, ok := strings.Cut(text, "\n# Run proxy.cgi;")
+	text, _, ok2 := strings.Cut(text, "\n# Only public/")
+	if !ok || !ok2 {
+		return "", errors.New("htaccess.example has not the parts it should have")
+	}
+	return blockNote + "# Run proxy.cgi;" + text, nil
+}
+
+// Put returns text with lines between the marks, in the place of what is there
+// between them, or else where they work. All else stays as it is, and the ends
+// of lines are those that text has.
+func Put(text, lines string) (string, error) {
+	rest, at, err := cut(text)
+	if err != nil {
+		return "", err
+	}
+	place, err := place(rest)
+	if err != nil {
+		return "", err
+	}
+	if at < 0 || at > place {
+		at = place
+	}
+	newline := "\n"
+	if strings.Contains(text, "\r\n") {
+		newline = "\r\n"
+	}
+	block := strings.ReplaceAll(beginMark+"\n"+lines+endMark+"\n", "\n", newline)
+	if at == len(rest) && rest != "" && !strings.HasSuffix(rest, "\n") {
+		// Now the block is what ends without a newline: by that cut knows.
+		return rest + newline + strings.TrimSuffix(block, newline), nil
+	}
+	return rest[:at] + block + rest[at:], nil
+}
+
+// Cut returns text as it was before Put.
+func Cut(text string) (rest string, err error) {
+	rest, _, err = cut(text)
+	return rest, err
+}
+
+// cut returns text without the block and where that was, -1 if nowhere.
+func cut(text string) (rest string, at int, err error) {
+	begin, end := -1, -1
+	offset := 0
+	for line := range strings.Lines(text) {
+		switch strings.TrimSpace(line) {
+		case beginMark:
+			if begin >= 0 {
+				return "", -1, damaged("twice")
+			}
+			begin = offset
+		case endMark:
+			if begin < 0 || end >= 0 {
+				return "", -1, damaged("without a beginning")
+			}
+			end = offset + len(line)
+		}
+		offset += len(line)
+	}
+	switch {
+	case begin < 0:
+		return text, -1, nil
+	case end < 0:
+		return "", -1, damaged("without its end")
+	}
+	before := text[:begin]
+	if end == len(text) && !strings.HasSuffix(text, "\n") {
+		before = strings.TrimSuffix(strings.TrimSuffix(before, "\n"), "\r")
+	}
+	return before + text[end:], len(before), nil
+}
+
+func damaged(how string) error {
+	return fmt.Errorf("the block between %q and %q is there %s: take what is left of it out of the file, and run this again", beginMark, endMark, how)
+}

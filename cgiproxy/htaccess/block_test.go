@@ -1,0 +1,195 @@
+package htaccess
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+func example(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("../../htaccess.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+const wordPress = `# BEGIN WordPress
+# The directives (lines) between "BEGIN WordPress" and "END WordPress" are
+# dynamically generated.
+<IfModule mod_rewrite.c>
+RewriteEngine On
+RewriteRule .* - [E=HTTP_AUTHORIZATION:%{HTTP:Authorization}]
+RewriteBase /
+RewriteRule ^index\.php$ - [L]
+RewriteCond %{REQUEST_FILENAME} !-f
+RewriteCond %{REQUEST_FILENAME} !-d
+RewriteRule . /index.php [L]
+</IfModule>
+
+# END WordPress
+`
+
+const phpHandler = `# php -- BEGIN cPanel-generated handler, do not edit
+<IfModule mime_module>
+  AddHandler application/x-httpd-ea-php82 .php .php8 .phtml
+</IfModule>
+# php -- END cPanel-generated handler, do not edit
+`
+
+const toHTTPS = `RewriteEngine On
+RewriteCond %{HTTPS} off
+RewriteRule ^(.*)$ https://%{HTTP_HOST}%{REQUEST_URI} [L,R=301]
+`
+
+// TestPut puts a block into files of others, marked with | where it has to
+// stand: a second time changes nothing, and Cut gives back each byte.
+func TestPut(t *testing.T) {
+	for _, c := range []struct{ name, text string }{
+		{"no file", "|"},
+		{"one line", "Options -Indexes\n|"},
+		{"no newline at the end", "Options -Indexes|"},
+		{"empty lines at the end", "Options -Indexes\n\n\n|"},
+		{"a handler", phpHandler + "|"},
+		{"a redirect", toHTTPS + "|"},
+		{"a redirect without its flag", "RewriteRule ^old https://example.org/new\n|"},
+		{"a refusal", "RewriteRule ^wp-config - [F]\nRewriteRule ^x y [G]\n|"},
+		{"WordPress", "|" + wordPress},
+		{"WordPress among others", toHTTPS + "|" + wordPress + phpHandler},
+		{"a front controller", "Options -Indexes\n|RewriteCond %{REQUEST_FILENAME} !-f\nRewriteRule ^ index.php [L]\n"},
+		{"a front controller after its engine", "RewriteEngine On\n|RewriteRule ^(.*)$ index.php?q=$1 [L,QSA]\n"},
+		{"conditions of a redirect before it", toHTTPS + "|RewriteRule ^ index.php [L]\n"},
+		{"a front controller in sections", "<IfModule a>\n</IfModule>\n|<IfModule mod_rewrite.c>\n<IfModule mod_negotiation.c>\nOptions -MultiViews\n</IfModule>\nRewriteRule ^ index.php [L]\n</IfModule>\n"},
+		{"other cases and blanks", "|\trewriterule  \"^a b\"  /index.php\n"},
+		{"a comment", "# RewriteRule ^ index.php [L]\n|"},
+	} {
+		for _, newline := range []string{"\n", "\r\n"} {
+			t.Run(c.name+map[string]string{"\n": "", "\r\n": " CRLF"}[newline], func(t *testing.T) {
+				text := strings.ReplaceAll(c.text, "\n", newline)
+				above, below, _ := strings.Cut(text, "|")
+				old := above + below
+				got, err := Put(old, "line\n")
+				if err != nil {
+					t.Fatal(err)
+				}
+				want := above + "# BEGIN proxy.cgi" + newline + "line" + newline + "# END proxy.cgi" + newline + below
+				if above != "" && !strings.HasSuffix(above, "\n") {
+					want = above + newline + "# BEGIN proxy.cgi" + newline + "line" + newline + "# END proxy.cgi"
+				}
+				if !strings.Contains(old, "\n") {
+					want = strings.ReplaceAll(want, "\r\n", "\n")
+				}
+				if got != want {
+					t.Errorf("got %q, want %q", got, want)
+				}
+				if again, err := Put(got, "line\n"); err != nil || again != got {
+					t.Errorf("the second time %q, %v, want no change of %q", again, err, got)
+				}
+				if newer, err := Put(got, "other\n"); err != nil || strings.Replace(newer, "other", "line", 1) != got {
+					t.Errorf("with other lines %q, %v, want them in the same place of %q", newer, err, got)
+				}
+				if back, err := Cut(got); err != nil || back != old {
+					t.Errorf("taken out %q, %v, want %q", back, err, old)
+				}
+			})
+		}
+	}
+}
+
+// TestPutMoves has a rule that came above the block after it was put there.
+func TestPutMoves(t *testing.T) {
+	got, err := Put(wordPress+"# BEGIN proxy.cgi\nold\n# END proxy.cgi\n# last\n", "line\n")
+	if want := "# BEGIN proxy.cgi\nline\n# END proxy.cgi\n" + wordPress + "# last\n"; err != nil || got != want {
+		t.Errorf("got %q, %v, want %q", got, err, want)
+	}
+}
+
+func TestPutRefuses(t *testing.T) {
+	for _, c := range []struct{ name, text, want string }{
+		{"no end", "# BEGIN proxy.cgi\nline\n", "without its end"},
+		{"no beginning", "line\n# END proxy.cgi\n", "without a beginning"},
+		{"two blocks", "# BEGIN proxy.cgi\n# END proxy.cgi\n# BEGIN proxy.cgi\n# END proxy.cgi\n", "twice"},
+		{"htaccess.example as it is", example(t), "take the lines of htaccess.example out"},
+		{"rules of the article", "RewriteRule ^(.*)$ proxy.fcgi/$1 [QSA,L]\n", "take the lines of htaccess.example out"},
+	} {
+		if _, err := Put(c.text, "line\n"); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v, want one with %q", c.name, err, c.want)
+		}
+	}
+}
+
+// TestLines checks what is in the block of each variant, and what is not.
+func TestLines(t *testing.T) {
+	for _, scripts := range []Scripts{CGI, FastCGI, Both} {
+		for _, public := range []bool{false, true} {
+			v := Variant{scripts, public}
+			lines, err := v.Lines(example(t))
+			if err != nil {
+				t.Fatalf("%+v: %v", v, err)
+			}
+			rule := "RewriteRule ^ "
+			if public {
+				rule = "RewriteRule ^.*$ "
+			}
+			for text, want := range map[string]bool{
+				rule + "proxy.cgi [L]\n":      scripts != FastCGI,
+				rule + "proxy.fcgi [L]\n":     scripts != CGI,
+				"  SetHandler fcgid-script\n": scripts != CGI,
+				"RewriteRule ^(?!public/)":    public,
+				"\nRewriteRule ^ ":            !public,
+				"CGIPROXY_UPSTREAM":           false,
+				"# FastCGI: ":                 false,
+			} {
+				if strings.Contains(lines, text) != want {
+					t.Errorf("%+v: %q is there: %t, want %t, in\n%s", v, text, !want, want, lines)
+				}
+			}
+		}
+	}
+}
+
+// TestApplyShown: the changes are those that the comments show, to the byte.
+func TestApplyShown(t *testing.T) {
+	for _, c := range []struct {
+		variant Variant
+		comment string
+	}{
+		{Variant{PublicOnly: true}, "# Only public/"},
+		{Variant{Scripts: Both}, "# Both: "},
+	} {
+		text, err := c.variant.Apply(example(t))
+		if code := shown(example(t), c.comment); err != nil || !strings.Contains(text, "\n"+code) {
+			t.Errorf("%+v: %v, want the lines\n%s\nin\n%s", c.variant, err, code, text)
+		}
+	}
+	text, err := Variant{Scripts: FastCGI}.Apply(example(t))
+	files, rule, _ := strings.Cut(shown(example(t), "# FastCGI: "), "...\n")
+	if err != nil || !strings.Contains(text, "\n"+files) || !strings.Contains(text, "\n"+rule) {
+		t.Errorf("FastCGI: %v, want the lines\n%s\nand\n%s\nin\n%s", err, files, rule, text)
+	}
+}
+
+func TestNotes(t *testing.T) {
+	for _, c := range []struct{ name, text, want string }{
+		{"alone", "", ""},
+		{"a handler", phpHandler, ""},
+		{"a redirect", toHTTPS, ""},
+		{"WordPress", wordPress, "WordPress is in this folder"},
+		{"a front controller", "RewriteRule ^ index.php [L]\n", "other rewrite rules"},
+		{"RewriteBase", "RewriteBase /shop/\n", "RewriteBase /shop/ counts"},
+		{"engine off above", "RewriteEngine Off\n", ""},
+		{"engine off below", "RewriteRule ^ index.php [L]\nRewriteEngine off\n", "RewriteEngine Off below"},
+		{"options below", "RewriteRule ^ index.php [L]\nOptions FollowSymLinks\n", "takes ExecCGI away"},
+		{"options with signs below", "RewriteRule ^ index.php [L]\nOptions -Indexes\n", "other rewrite rules"},
+	} {
+		text, err := Put(c.text, "line\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := strings.Join(Notes(text), "\n")
+		if c.want == "" && got != "" || !strings.Contains(got, c.want) {
+			t.Errorf("%s: notes %q, want %q", c.name, got, c.want)
+		}
+	}
+}

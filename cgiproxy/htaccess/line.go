@@ -1,0 +1,69 @@
+package htaccess
+
+import (
+	"slices"
+	"strings"
+)
+
+// words returns the words of a line, as Apache reads them (ap_getword_conf): a
+// quoted one may have blanks.
+func words(line string) (list []string) {
+	line = strings.TrimSpace(line)
+	for line != "" {
+		end := strings.IndexAny(line, " \t")
+		if quote := line[0]; quote == '"' || quote == '\'' {
+			end = len(line)
+			for i := 1; i < len(line); i++ {
+				if line[i] == '\\' {
+					i++
+				} else if line[i] == quote {
+					end = i
+					break
+				}
+			}
+			list = append(list, line[1:end])
+			line = line[min(end+1, len(line)):]
+		} else {
+			if end < 0 {
+				end = len(line)
+			}
+			list = append(list, line[:end])
+			line = line[end:]
+		}
+		line = strings.TrimLeft(line, " \t")
+	}
+	return list
+}
+
+// isDirective reports whether words are the named directive, whose name has no
+// case.
+func isDirective(words []string, name string) bool {
+	return len(words) > 0 && strings.EqualFold(words[0], name)
+}
+
+// leadsTo returns what a RewriteRule makes of a request inside the site; "" is
+// another line, or a rule that redirects, refuses or does nothing.
+func leadsTo(words []string) string {
+	if !isDirective(words, "RewriteRule") || len(words) < 3 || words[2] == "-" || strings.Contains(words[2], "://") {
+		return ""
+	}
+	if len(words) > 3 {
+		for flag := range strings.SplitSeq(strings.Trim(words[3], "[]"), ",") {
+			name, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(flag)), "=")
+			if slices.Contains([]string{"r", "redirect", "f", "forbidden", "g", "gone"}, name) {
+				return ""
+			}
+		}
+	}
+	return words[2]
+}
+
+// anyLeads reports whether a rule of text leads to a place of that kind.
+func anyLeads(text string, kind func(to string) bool) bool {
+	for line := range strings.Lines(text) {
+		if to := leadsTo(words(line)); to != "" && kind(to) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,41 @@
+package htaccess
+
+import "strings"
+
+// Notes tells what the lines of others in a .htaccess with the block mean for
+// the app.
+func Notes(text string) (notes []string) {
+	add := func(note string) { notes = append(notes, note) }
+	_, below, _ := strings.Cut(text, endMark)
+	rest, _, err := cut(text)
+	if err != nil {
+		return nil
+	}
+	if strings.Contains(rest, "# BEGIN WordPress") {
+		add("WordPress is in this folder: the lines of proxy.cgi stand above its own, so that the app gets its pages. Only its files (wp-login.php, images) are still served. To have both, give the app a folder of its own; --uninstall brings WordPress back")
+	} else if anyLeads(below, func(string) bool { return true }) {
+		add("other rewrite rules stand below those of proxy.cgi: the app gets all but existing files, and they get nothing more")
+	}
+	for line := range strings.Lines(rest) {
+		if words := words(line); isDirective(words, "RewriteBase") && len(words) > 1 {
+			add("RewriteBase " + words[1] + " counts for the app's rule, too: it must be the path of this folder in URLs, else take it out")
+			break
+		}
+	}
+	for line := range strings.Lines(below) {
+		words := words(line)
+		switch {
+		case isDirective(words, "RewriteEngine") && len(words) > 1 && strings.EqualFold(words[1], "off"):
+			add("RewriteEngine Off below the lines of proxy.cgi turns them off: take it out")
+		case isDirective(words, "Options") && isAbsolute(words[1:]):
+			add(strings.TrimSpace(line) + " below the lines of proxy.cgi takes ExecCGI away: write +ExecCGI into it, with + or - before the others")
+		}
+	}
+	return notes
+}
+
+// isAbsolute reports whether Options replaces those that are set: it does where
+// they have no sign.
+func isAbsolute(options []string) bool {
+	return len(options) > 0 && !strings.ContainsAny(options[0][:min(1, len(options[0]))], "+-")
+}
