@@ -1,6 +1,7 @@
 // Package command is what proxy.cgi does when a person runs it.
 //
 //	command.go  the table of commands, and what they share
+//	check.go    check, on package check
 //	help.go     help and version
 //	install.go  puts a site into a folder: installplan.go, installfiles.go, diff.go
 //	flags.go    what was meant by an unknown flag
@@ -34,8 +35,8 @@ type command struct {
 func commands() []command {
 	return []command{
 		installCommand(),
-		appCommand(),
 		checkCommand(),
+		appCommand(),
 		versionCommand(),
 		helpCommand(),
 	}

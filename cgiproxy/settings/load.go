@@ -48,7 +48,17 @@ type Note struct {
 // An empty one is as good as none. The Config is usable for logging and the
 // error page also where there is an error, which is an *Error.
 func Load(vars map[string]string, folder string) (*Config, []Note, error) {
-	found := finder{counted: map[string]setting{}}
+	return load(finder{}, vars, folder)
+}
+
+// Explain is Load for a person who looks: with the notes up to LevelInfo, also
+// where LOG_LEVEL is lower.
+func Explain(vars map[string]string, folder string) (*Config, []Note, error) {
+	return load(finder{least: LevelInfo}, vars, folder)
+}
+
+func load(found finder, vars map[string]string, folder string) (*Config, []Note, error) {
+	found.counted = map[string]setting{}
 	notes, err := found.addFile(folder)
 	cfg, more, err := found.load(vars, folder, err)
 	return cfg, append(notes, more...), err
@@ -85,13 +95,14 @@ func (f *finder) load(vars map[string]string, folder string, fileErr error) (*Co
 	case err == nil:
 		err = cfg.check()
 	}
-	return cfg, f.notes(cfg), err
+	return cfg, f.notes(cfg, max(f.least, cfg.LogLevel)), err
 }
 
 // A finder collects settings, those that count first.
 type finder struct {
 	counted   map[string]setting // by their names without Prefix
 	overruled []string           // about others that differ
+	least     Level              // notes are up to this one, or LOG_LEVEL's
 }
 
 type setting struct{ value, source string }
@@ -146,9 +157,8 @@ func (f *finder) addText(file string, text []byte) error {
 
 // notes tells what the owner may have meant otherwise, and at LevelDebug where
 // each setting comes from.
-func (f *finder) notes(cfg *Config) []Note {
+func (f *finder) notes(cfg *Config, level Level) []Note {
 	var notes []Note
-	level := cfg.LogLevel
 	for _, text := range f.unknown(cfg.StartEnv) {
 		notes = append(notes, Note{LevelWarn, text})
 	}
@@ -167,6 +177,10 @@ func (f *finder) notes(cfg *Config) []Note {
 	}
 	return notes
 }
+
+// Source returns where a setting, named without Prefix, was found: a file's path,
+// "SetEnv" or "the build". It is "" where nobody has set it.
+func (c *Config) Source(name string) string { return c.written[name].source }
 
 // decodeLock guards the process environment, the only place that envconfig
 // reads from.

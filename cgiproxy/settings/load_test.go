@@ -251,3 +251,22 @@ func TestSettingsNotes(t *testing.T) {
 		})
 	}
 }
+
+// Explain tells what a log would not, and a Config where its values are from.
+func TestExplain(t *testing.T) {
+	folder := t.TempDir()
+	file := testkit.WriteFile(t, folder, File, "UPSTREAM=6543\n")
+	vars := map[string]string{"CGIPROXY_UPSTREAM": "7000", "CGIPROXY_MAX_BODY": "1"}
+	if _, notes, err := Load(vars, folder); err != nil || len(notes) > 0 {
+		t.Errorf("Load: got %v and %v", notes, err)
+	}
+	cfg, notes, err := Explain(vars, folder)
+	if err != nil || len(notes) != 1 || notes[0].Level != LevelInfo || !strings.Contains(notes[0].Text, "not as SetEnv has it") {
+		t.Errorf("Explain: got %v and %v", notes, err)
+	}
+	for name, want := range map[string]string{"UPSTREAM": file, "MAX_BODY": "SetEnv", "SECRET": ""} {
+		if got := cfg.Source(name); got != want {
+			t.Errorf("%s is from %q, want %q", name, got, want)
+		}
+	}
+}

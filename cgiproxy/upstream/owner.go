@@ -86,6 +86,13 @@ func listenerAt(address string) (listener, error) {
 	return tcpListener(netip.AddrPortFrom(at.Addr().Unmap(), at.Port()))
 }
 
+// ListenerOwner returns the user who listens at the other end of a connection to
+// this machine.
+func ListenerOwner(conn net.Conn) (uid int, err error) {
+	l, err := listenerOf(conn)
+	return l.uid, err
+}
+
 // listenerOf returns who listens at the other end of a connection.
 func listenerOf(conn net.Conn) (l listener, err error) {
 	controlErr := descriptor.Control(conn, func(fd int) { l, err = socketListener(fd) })

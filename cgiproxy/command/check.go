@@ -1,0 +1,123 @@
+package command
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"unicode"
+
+	"golang.org/x/sys/unix"
+
+	"proxy.cgi/cgiproxy/command/check"
+	"proxy.cgi/cgiproxy/command/live"
+	"proxy.cgi/cgiproxy/settings"
+)
+
+func checkCommand() command {
+	return command{
+		name:      "check",
+		arguments: "[--json] [--url URL [--insecure]] [DIR]",
+		summary:   "say what is wrong with a site, and what to do",
+		text: `DIR is the folder of proxy.cgi, and where it is left out the current one. Each
+line is a finding: ok, warning or fault, then what is so, then what to do. As
+root it judges as for the folder's owner. It changes nothing, but asks the app
+for its first page.
+
+    --json      print the findings as JSON
+    --url URL   ask the live site instead, the folder that DIR is on the web, what
+                its web server does to requests and responses; from any machine,
+                where the variable CGIPROXY_SECRET has the site's secret, or DIR is
+                the site's folder
+    --insecure  with --url: accept any certificate
+
+The exit status is 1 where there is a fault.
+`,
+		run: runCheck,
+	}
+}
+
+func runCheck(t *terminal, args []string) int {
+	flags := flag.NewFlagSet("check", flag.ContinueOnError)
+	asJSON := flags.Bool("json", false, "")
+	site := live.Options{Secret: os.Getenv(settings.Prefix + "SECRET")} // before settings are loaded, which changes them
+	flags.StringVar(&site.URL, "url", "", "")
+	flags.BoolVar(&site.Insecure, "insecure", false, "")
+	rest, ok := t.parse(flags, args)
+	switch {
+	case !ok:
+		return exitUsage
+	case len(rest) > 1:
+		return t.misused("check takes one folder, not %d", len(rest))
+	case site.Insecure && site.URL == "":
+		return t.misused("check: --insecure is for --url")
+	}
+	var findings []check.Finding
+	if site.URL != "" {
+		site.Dir = append(rest, "")[0]
+		findings = askSite(site)
+	} else {
+		var err error
+		if findings, err = check.Folder(context.Background(), append(rest, ".")[0]); err != nil {
+			return t.misused("check: %v", err)
+		}
+	}
+	if *asJSON {
+		io.WriteString(t.out, check.JSON(findings))
+	} else {
+		printFindings(t.out, findings)
+	}
+	if check.Worst(findings) == check.Fault {
+		return exitFailure
+	}
+	return exitOK
+}
+
+func askSite(site live.Options) []check.Finding {
+	var findings []check.Finding
+	for _, f := range live.Run(context.Background(), site) {
+		level := map[string]check.Level{live.OK: check.OK, live.Warning: check.Warning, live.Fault: check.Fault}[f.Outcome]
+		findings = append(findings, check.Finding{Check: f.Name, Level: level, Text: f.Text, Remedy: f.Remedy})
+	}
+	return findings
+}
+
+// printFindings prints a line for each finding.
+func printFindings(w io.Writer, findings []check.Finding) {
+	plain := !isColored(w)
+	colors := [...]string{check.OK: "\x1b[32m", check.Warning: "\x1b[33m", check.Fault: "\x1b[31m"}
+	for _, f := range findings {
+		level := fmt.Sprintf("%-7s", f.Level)
+		if !plain {
+			level = colors[f.Level] + level + "\x1b[0m"
+		}
+		text := f.Text
+		if f.Remedy != "" {
+			text += ": " + f.Remedy
+		}
+		fmt.Fprintf(w, "%s  %s: %s\n", level, f.Check, printable(text))
+	}
+}
+
+// printable keeps what files hold from moving the cursor.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, s)
+}
+
+// isColored reports whether output may be colored: on a terminal, unless the
+// variable NO_COLOR is there (no-color.org).
+func isColored(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok || os.Getenv("NO_COLOR") != "" {
+		return false
+	}
+	_, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
+	return err == nil
+}

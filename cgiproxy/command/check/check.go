@@ -1,0 +1,183 @@
+// Package check looks at a site's folder, as its owner would with enough
+// patience, and says what is wrong with it and what to do.
+//
+//	check.go     the table of checks; a finding
+//	site.go      what they look at
+//	program.go   proxy.cgi itself: whole, for this system, may be run
+//	owners.go    permissions and owners, as suEXEC and the web server judge them
+//	limits.go    what the host allows a process
+//	settings.go  the settings and their file
+//	app.go       the app: who listens, and how it responds; start.go: START
+//	htaccess.go  .htaccess, read; directives.go: the lines there are;
+//	             options.go, rules.go: what it must say; parents.go: what
+//	             serves the app better, and what the folders above say
+//	served.go    files that visitors should not get
+//	troubles.go  the rows of README's "When it does not work"
+//
+// It changes nothing, and what it says is for the owner alone. Where the host's
+// own configuration decides, which nobody can read, it says what is probable.
+package check
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// A Level says how bad a finding is.
+type Level int
+
+const (
+	OK Level = iota
+	Warning
+	Fault
+)
+
+var levelNames = [...]string{"ok", "warning", "fault"}
+
+func (l Level) String() string { return levelNames[l] }
+
+// A Finding is what one check says.
+type Finding struct {
+	Check   string // its name in the table
+	Level   Level
+	Text    string // what is so, or the cause
+	Remedy  string // "" where nothing has to be done
+	Trouble string // ID of the row of README that it leads to, "" for none
+}
+
+// A check is one question about a site.
+type check struct {
+	name string
+	run  func(*site) []Finding
+}
+
+// checks returns the table of checks, from what keeps a site from working at
+// all to what only makes it better. It is a function, for a variable would be
+// filled with each request.
+func checks() []check {
+	return []check{
+		{"script", checkScript},
+		{"system", checkSystem},
+		{"whole", checkWhole},
+		{"executable", checkExecutable},
+		{"mount", checkMount},
+		{"link", checkLink},
+		{"owner", checkOwner},
+		{"writable", checkWritable},
+		{"folders", checkFolders},
+
+		{"memory", checkMemory},
+		{"processes", checkProcesses},
+		{"files", checkOpenFiles},
+		{"cpu", checkCPU},
+
+		{"settings-file", checkSettingsFile},
+		{"settings", checkSettings},
+		{"notes", checkNotes},
+		{"setenv", checkSetEnv},
+		{"second-site", checkSecondSite},
+		{"max-body", checkMaxBody},
+
+		{"start", checkStart},
+		{"app", checkApp},
+		{"app-owner", checkAppOwner},
+		{"app-http", checkHTTP},
+		{"app-https", checkHTTPS},
+		{"app-prefix", checkPrefix},
+
+		{"htaccess", checkHtaccess},
+		{"lines", checkLines},
+		{"handler", checkHandler},
+		{"exec-cgi", checkExecCGI},
+		{"links", checkLinks},
+		{"rewrite", checkRewrite},
+		{"rule-order", checkRuleOrder},
+		{"error-pages", checkErrorPages},
+		{"block", checkBlock},
+		{"slash", checkSlash},
+		{"authorization", checkAuthorization},
+		{"length", checkLength},
+		{"streams", checkStreams},
+		{"parents", checkParents},
+
+		{"served", checkServed},
+	}
+}
+
+// Folder checks the site in a folder. An error is one of the folder itself.
+func Folder(ctx context.Context, folder string) ([]Finding, error) {
+	s, err := newSite(ctx, folder)
+	if err != nil {
+		return nil, err
+	}
+	var all []Finding
+	for _, c := range checks() {
+		for _, f := range c.run(s) {
+			f.Check = c.name
+			all = append(all, f)
+		}
+	}
+	return all, nil
+}
+
+// Worst returns the highest level of the findings.
+func Worst(findings []Finding) Level {
+	worst := OK
+	for _, f := range findings {
+		worst = max(worst, f.Level)
+	}
+	return worst
+}
+
+func fine(format string, args ...any) []Finding {
+	return []Finding{{Level: OK, Text: fmt.Sprintf(format, args...)}}
+}
+
+// A cause leads to a row of README, and has a remedy.
+type cause struct{ trouble, remedy string }
+
+func (c cause) warning(format string, args ...any) []Finding {
+	return []Finding{{Level: Warning, Text: fmt.Sprintf(format, args...), Remedy: c.remedy, Trouble: c.trouble}}
+}
+
+func (c cause) fault(format string, args ...any) []Finding {
+	f := c.warning(format, args...)
+	f[0].Level = Fault
+	return f
+}
+
+// JSON returns the findings as an array of objects, each on a line. It is made
+// by hand: encoding/json would be initialised with each request.
+func JSON(findings []Finding) string {
+	var b strings.Builder
+	b.WriteString("[")
+	for i, f := range findings {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, "\n{\"check\":%s,\"level\":%s,\"text\":%s,\"remedy\":%s,\"trouble\":%s}",
+			quoteJSON(f.Check), quoteJSON(f.Level.String()), quoteJSON(f.Text), quoteJSON(f.Remedy), quoteJSON(f.Trouble))
+	}
+	b.WriteString("\n]\n")
+	return b.String()
+}
+
+// quoteJSON returns a string as JSON has it (RFC 8259, section 7).
+func quoteJSON(s string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, r := range strings.ToValidUTF8(s, "\ufffd") {
+		switch {
+		case r == '"' || r == '\\':
+			b.WriteByte('\\')
+			b.WriteRune(r)
+		case r < ' ' || r == 0x7f:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}

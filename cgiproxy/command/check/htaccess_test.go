@@ -1,0 +1,82 @@
+package check
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+const optionsLine = "Options +ExecCGI +SymLinksIfOwnerMatch -MultiViews"
+
+func htaccessTests() []findingTest {
+	rules := func(pairs ...string) func(*testSite) { return func(s *testSite) { s.rules(pairs...) } }
+	above := func(line string) func(*testSite) {
+		return func(s *testSite) { s.write("../.htaccess", line+"\n", 0o644) }
+	}
+	return []findingTest{
+		{"htaccess", "none", Fault, "listing", func(s *testSite) { s.do(os.Remove(s.path(".htaccess"))) }, "there is no .htaccess"},
+		{"htaccess", "another name", Fault, "listing", func(s *testSite) {
+			s.do(os.Rename(s.path(".htaccess"), s.path("htaccess.txt")))
+		}, "but htaccess.txt"},
+		{"lines", "an unknown one", Warning, "500-everywhere", rules("RewriteEngine On", "RewriteEngin On"), "did you mean rewriteengine"},
+		{"lines", "for the server alone", Fault, "500-everywhere", rules("RewriteEngine On", "RewriteEngine On\nProxyPass / http://x/"), "proxypass is not allowed"},
+		{"lines", "an open section", Fault, "500-everywhere", rules("</If>\n<Files", "<Files"), "is not closed"},
+		{"lines", "an end too many", Fault, "500-everywhere", rules("RewriteEngine On", "</IfModule>\nRewriteEngine On"), "without <ifmodule>"},
+		{"lines", "unknown where its module is", OK, "", rules("RewriteEngine On", "<IfModule x>\nNoSuchLine On\n</IfModule>\nRewriteEngine On"), "Apache knows"},
+		{"handler", "none", Fault, "download", rules("  SetHandler cgi-script\n", ""), "tells Apache to run proxy.cgi"},
+		{"handler", "AddHandler", OK, "", rules("  SetHandler cgi-script\n", "", "RewriteEngine On", "AddHandler cgi-script .cgi\nRewriteEngine On"), "AddHandler"},
+		{"exec-cgi", "turned off", Fault, "forbidden", rules(optionsLine, "Options FollowSymLinks"), "ExecCGI is off in this directory"},
+		{"exec-cgi", "no line", Warning, "forbidden", rules(optionsLine, ""), "only where the host does"},
+		{"links", "turned off", Fault, "links", rules(optionsLine, "Options ExecCGI"), "AH00670"},
+		{"links", "no line", Warning, "links", rules(optionsLine, ""), "AH00670"},
+		{"links", "off above, on here", OK, "", above("Options -FollowSymLinks -SymLinksIfOwnerMatch"), "links are on"},
+		{"slash", "none", Warning, "slash", rules("  DirectorySlash Off\n", ""), "arrives as GET"},
+		{"authorization", "none", Warning, "", rules(`SetEnvIf Authorization "(.+)" HTTP_AUTHORIZATION=$1`, ""), "SetEnvIf Authorization"},
+		{"length", "none", Warning, "", rules("SetEnv ap_trust_cgilike_cl 1", ""), "ap_trust_cgilike_cl"},
+		{"streams", "none", Warning, "late", rules(`SetEnvIf Accept "text/event-stream" no-gzip no-brotli`, ""), "no-gzip"},
+		{"parents", "all denied", Warning, "forbidden", above("Require all denied"), "refuses every page"},
+		{"parents", "a redirect", Warning, "forbidden", above("Redirect 301 / https://example.org/"), "a redirect"},
+		{"parents", "rules that go down", Warning, "forbidden", above("RewriteOptions InheritDown"), "count here, too"},
+	}
+}
+
+func ruleTests() []findingTest {
+	rules := func(pairs ...string) func(*testSite) { return func(s *testSite) { s.rules(pairs...) } }
+	before := func(lines string) func(*testSite) { return rules("RewriteEngine On", "RewriteEngine On\n"+lines) }
+	const wordPress = "RewriteCond %{REQUEST_FILENAME} !-f\nRewriteRule . /index.php [L]"
+	return []findingTest{
+		{"rewrite", "no rule", Fault, "listing", rules("RewriteRule ^ proxy.cgi [L]", ""), "no RewriteRule"},
+		{"rewrite", "off", Fault, "listing", rules("RewriteEngine On", "RewriteEngine Off"), "RewriteEngine On"},
+		{"rewrite", "another program", Fault, "apache-404", rules("RewriteRule ^ proxy.cgi [L]", "RewriteRule ^ proxy.fcgi [L]"), "leads to proxy.fcgi"},
+		{"rewrite", "a wrong base", Warning, "apache-404", before("RewriteBase /other/"), "RewriteBase /other/"},
+		{"rewrite", "the right base", OK, "", before("RewriteBase /shop/"), "are sent to proxy.cgi"},
+		{"rule-order", "WordPress", Fault, "apache-404", before(wordPress), "WordPress"},
+		{"rule-order", "another rule", Warning, "apache-404", before("RewriteRule ^page - [L]"), "does not reach the app"},
+		{"rule-order", "to https", OK, "", before("RewriteCond %{HTTPS} off\nRewriteRule ^ https://%{HTTP_HOST}%{REQUEST_URI} [R=301,L]"), "no other"},
+		{"rule-order", "WordPress below", OK, "", func(s *testSite) { s.write(".htaccess", example(s.t)+wordPress+"\n", 0o644) }, "no other"},
+		{"error-pages", "no condition", Fault, "refused", func(s *testSite) {
+			s.rules("RewriteCond %{ENV:REDIRECT_STATUS} ^(200)?$\n", "")
+			s.write("../.htaccess", "ErrorDocument 403 /no.shtml\n", 0o644)
+		}, "REDIRECT_STATUS"},
+		{"block", "an older one", Warning, "", rules(`RewriteRule ^proxy\.f?cgi/(.*)$ $1 [L]`, ""), "of another version"},
+		{"block", "half of its marks", Fault, "", before("# BEGIN proxy.cgi"), "1 marks of a beginning and 0 of an end"},
+	}
+}
+
+func TestParseHtaccess(t *testing.T) {
+	h := &htaccess{path: "x"}
+	h.parse("# no\n\nOptions \\\r\n  +A   +B\r\n<Files \"a b\">\n SetHandler x\n</Files>\nLast")
+	var got []string
+	for _, d := range h.directives {
+		got = append(got, d.place()+" "+d.name+" "+d.args+" "+strings.Join(d.sections, "|"))
+	}
+	want := []string{
+		"x, line 3 options +A +B ",
+		`x, line 5 files "a b"> `,
+		`x, line 6 sethandler x files "a b"`,
+		"x, line 8 last  ",
+	}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") || h.unclosed != nil {
+		t.Errorf("got %q and %q, want %q", got, h.unclosed, want)
+	}
+}

@@ -1,0 +1,127 @@
+package check
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// checkHtaccess looks whether there is a .htaccess that Apache may read.
+func checkHtaccess(s *site) []Finding {
+	h := s.own()
+	if h.isMissing() {
+		for _, name := range []string{"htaccess", "htaccess.txt", ".htaccess.txt", "htaccess.example", ".htaccess.example"} {
+			if !readHtaccess(s.path(name)).isMissing() {
+				return cause{"listing", "rename it"}.fault("there is no .htaccess in %s, but %s, which Apache does not read", s.folder, name)
+			}
+		}
+		return cause{"listing", "run proxy.cgi install, or copy htaccess.example there as .htaccess"}.fault("there is no .htaccess in %s: nothing is sent to the app", s.folder)
+	}
+	for _, h := range s.rules {
+		if f := s.checkReadable(h); f != nil {
+			return f
+		}
+	}
+	return fine(".htaccess is there, and the web server may read it")
+}
+
+func (s *site) checkReadable(h *htaccess) []Finding {
+	if h.isMissing() {
+		return nil
+	}
+	info, err := os.Stat(h.path)
+	switch {
+	case err != nil:
+		return cause{"forbidden", "set its permissions to 644"}.fault("%v", err)
+	case !s.serverMay(info, 4):
+		return cause{"forbidden", "set its permissions to 644"}.fault("%s has permissions %03o: the web server may not read it, and refuses every page", h.path, info.Mode().Perm())
+	case info.Mode().Perm()&0o022 != 0:
+		return cause{"", "set its permissions to 644"}.warning("%s has permissions %03o: others may write to it", h.path, info.Mode().Perm())
+	case h.err != nil:
+		return cause{"forbidden", "set its permissions to 644"}.fault("%v", h.err)
+	}
+	return nil
+}
+
+// checkHandler looks whether Apache is told to run the program.
+func checkHandler(s *site) []Finding {
+	if s.own().isMissing() {
+		return nil // see htaccess
+	}
+	return s.eachScript(func(name string) []Finding {
+		for _, d := range s.lines("sethandler") {
+			if strings.Contains(d.args, "cgi") && (d.in(`files "`+name) || d.in("files "+name) || d.in("filesmatch")) {
+				return fine("%s is run: SetHandler %s", name, d.args)
+			}
+		}
+		for _, d := range s.lines("addhandler") {
+			if strings.Contains(d.args, "cgi") && strings.Contains(d.args, strings.TrimPrefix(filepath.Ext(name), ".")) {
+				return fine("%s is run: AddHandler %s", name, d.args)
+			}
+		}
+		return cause{"download", "take the <Files> lines from htaccess.example, or run proxy.cgi install; delete the program until then"}.fault("no line of .htaccess tells Apache to run %s: visitors can download it", name)
+	})
+}
+
+// A state is what is known about an option: the server's configuration, which
+// comes before all .htaccess, nobody can read.
+type state int
+
+const (
+	unknown state = iota
+	off
+	on
+)
+
+// option returns the state of an option in the site's folder, and the line that
+// decided.
+func (s *site) option(names ...string) (state, string) {
+	now, by := unknown, ""
+	for _, d := range s.lines("options") {
+		if len(d.sections) > 0 && !d.in("ifmodule") {
+			continue
+		}
+		words := strings.Fields(strings.ToLower(d.args))
+		if len(words) > 0 && !strings.ContainsAny(words[0][:1], "+-") {
+			now, by = off, d.place() // those without a sign replace all
+		}
+		for _, word := range words {
+			bare := strings.TrimLeft(word, "+-")
+			for _, name := range names {
+				if bare == name || bare == "all" && word[0] != '-' {
+					if word[0] == '-' {
+						now = off
+					} else {
+						now = on
+					}
+					by = d.place()
+				}
+			}
+		}
+	}
+	return now, by
+}
+
+func checkExecCGI(s *site) []Finding {
+	switch now, by := s.option("execcgi"); {
+	case s.own().isMissing():
+		return nil
+	case now == off:
+		return cause{"forbidden", "write Options +ExecCGI into .htaccess, as htaccess.example has it"}.fault("%s turns ExecCGI off: \"ExecCGI is off in this directory\", and pages are 403", by)
+	case now == unknown:
+		return cause{"forbidden", "write Options +ExecCGI into .htaccess, unless the host forbids Options"}.warning("no .htaccess turns ExecCGI on: it works only where the host does")
+	}
+	return fine("ExecCGI is on")
+}
+
+func checkLinks(s *site) []Finding {
+	switch now, by := s.option("symlinksifownermatch", "followsymlinks"); {
+	case s.own().isMissing():
+		return nil
+	case now == off:
+		return cause{"links", "write Options +SymLinksIfOwnerMatch into .htaccess, as htaccess.example has it"}.fault("%s turns links off, without which Apache refuses rewrite rules (AH00670): pages are 403", by)
+	case now == unknown:
+		return cause{"links", "write Options +SymLinksIfOwnerMatch into .htaccess, unless the host forbids Options"}.warning("no .htaccess turns SymLinksIfOwnerMatch on: where the host has it off, pages are 403 (AH00670)")
+	}
+	return fine("links are on, which rewrite rules need")
+}

@@ -1,0 +1,66 @@
+package check
+
+import (
+	"slices"
+	"strings"
+)
+
+func checkSlash(s *site) []Finding {
+	if s.own().isMissing() || s.own().says("directoryslash", "off") {
+		return nil
+	}
+	return cause{"slash", "take the DirectorySlash lines from htaccess.example, unless the host forbids them; or post to the name with a slash"}.warning("DirectorySlash Off is missing: a form that is posted to a folder's name arrives as GET")
+}
+
+func checkAuthorization(s *site) []Finding {
+	h := s.own()
+	if h.isMissing() || h.says("setenvif", "authorization", "http_authorization") || h.says("cgipassauth", "on") {
+		return nil
+	}
+	return cause{"", "take the line SetEnvIf Authorization from htaccess.example"}.warning("Apache keeps the visitor's Authorization field from the app: logins by Basic or Bearer fail")
+}
+
+func checkLength(s *site) []Finding {
+	if s.own().isMissing() || s.own().says("setenv", "ap_trust_cgilike_cl") {
+		return nil
+	}
+	return cause{"", "take the line SetEnv ap_trust_cgilike_cl 1 from htaccess.example"}.warning("Apache keeps the app's Content-Length from visitors: downloads show no progress, and a cut one looks whole")
+}
+
+func checkStreams(s *site) []Finding {
+	if s.own().isMissing() || s.own().says("setenvif", "text/event-stream", "no-gzip") {
+		return nil
+	}
+	return cause{"late", "take the lines with text/event-stream from htaccess.example"}.warning("a compression filter of the host would hold back event streams: the line with no-gzip is missing")
+}
+
+// checkParents looks at what a .htaccess above does to this folder.
+func checkParents(s *site) (all []Finding) {
+	above := s.rules[:len(s.rules)-1]
+	note := func(d directive, remedy, what string) {
+		all = append(all, cause{"forbidden", remedy}.warning("%s: %s", d.place(), what)...)
+	}
+	for _, h := range append(slices.Clone(above), s.own()) {
+		for _, d := range h.directives {
+			args := strings.ToLower(d.args)
+			if len(d.sections) > 0 && !d.in("ifmodule") {
+				continue // for some files or requests
+			}
+			switch {
+			case d.name == "require" && strings.Contains(args, "all denied"), d.name == "deny" && strings.HasSuffix(args, "from all"):
+				note(d, "take the line out, or write Require all granted into "+s.own().path, "the web server refuses every page (403)")
+			case d.name == "require" && strings.HasPrefix(args, "valid-user"):
+				note(d, "take it out if the app has a login of its own", "visitors have to log in at the web server")
+			case d.name == "redirect" || d.name == "redirectmatch" || d.name == "redirectpermanent":
+				if h != s.own() || strings.Contains(args, " / ") || strings.HasPrefix(args, "/ ") {
+					note(d, "take it out if it is not meant for the app", "a redirect that comes before the app: "+d.name+" "+d.args)
+				}
+			case d.name == "rewriteoptions" && strings.Contains(args, "inheritdown"):
+				note(d, "write RewriteOptions IgnoreInherit into "+s.own().path, "the rewrite rules of that file count here, too")
+			case d.name == "addtype" && strings.Contains(args, "cgi"), d.name == "removehandler" && strings.Contains(args, "cgi"):
+				note(d, "take it out", d.name+" "+d.args+" may keep the program from being run")
+			}
+		}
+	}
+	return all
+}

@@ -1,0 +1,173 @@
+package check
+
+import (
+	"path"
+	"slices"
+	"strings"
+)
+
+// A rule is a RewriteRule of the site's own .htaccess.
+type rule struct {
+	directive
+	pattern, to, flags string
+}
+
+func (h *htaccess) rewriteRules() (rules []rule) {
+	for _, d := range h.lines("rewriterule") {
+		words := strings.Fields(d.args)
+		r := rule{directive: d}
+		for i, part := range []*string{&r.pattern, &r.to, &r.flags} {
+			if i < len(words) {
+				*part = unquote(words[i])
+			}
+		}
+		rules = append(rules, r)
+	}
+	return rules
+}
+
+// script returns the program that a rule leads to, "" for none.
+func (r rule) script() string {
+	to, _, _ := strings.Cut(r.to, "?")
+	if name := path.Base(to); name == "proxy.cgi" || name == "proxy.fcgi" {
+		return name
+	}
+	return ""
+}
+
+// has reports whether a rule has a flag ("R=301" is R).
+func (r rule) has(names ...string) bool {
+	for flag := range strings.SplitSeq(strings.Trim(r.flags, "[]"), ",") {
+		name, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(flag)), "=")
+		if slices.Contains(names, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// lead is what to do where rules do not lead to the program.
+func lead(trouble string) cause {
+	return cause{trouble, "run proxy.cgi install, or take the rewrite lines from htaccess.example"}
+}
+
+func checkRewrite(s *site) []Finding {
+	h := s.own()
+	if h.isMissing() {
+		return nil // see htaccess
+	}
+	engine := ""
+	for _, d := range h.lines("rewriteengine") {
+		engine = strings.ToLower(d.args) // the last counts
+	}
+	var to []string
+	for _, r := range h.rewriteRules() {
+		if name := r.script(); name != "" && !slices.Contains(to, name) {
+			to = append(to, name)
+		}
+	}
+	switch {
+	case len(to) == 0:
+		return lead("listing").fault("no RewriteRule of %s leads to proxy.cgi: nothing is sent to the app", h.path)
+	case engine != "on":
+		return lead("listing").fault("%s has not RewriteEngine On: its rules do not count", h.path)
+	}
+	for _, name := range to {
+		if !slices.Contains(s.scripts, name) {
+			return cause{"apache-404", "upload the program as " + name + ", too"}.fault("a RewriteRule of %s leads to %s, which is not there", h.path, name)
+		}
+	}
+	for _, d := range h.lines("rewritebase") {
+		if base := s.publicPrefix(); base != "" && strings.TrimSuffix(d.args, "/") != base {
+			return cause{"apache-404", "take the line out"}.warning("%s: RewriteBase %s counts for the app's rule, too, and is not the path of this folder", d.place(), d.args)
+		}
+	}
+	return fine("requests are sent to %s", strings.Join(to, " and "))
+}
+
+// ourRules are the patterns of the rules in htaccess.example, its variants
+// included.
+func ourRules() []string {
+	return []string{
+		`^proxy\.f?cgi$`, `^proxy\.f?cgi/(.*)$`, `(^|/)(\.ht|error_log$)`, `^`, `^.*$`, `^(?!public/)([^?%#\\]+)$`,
+	}
+}
+
+// checkRuleOrder looks for rules of others that take requests before ours do.
+// Redirects and refusals are as good as ever there.
+func checkRuleOrder(s *site) (all []Finding) {
+	h := s.own()
+	rules := h.rewriteRules()
+	last := -1
+	for i, r := range rules {
+		if r.script() != "" {
+			last = i
+		}
+	}
+	if last < 0 {
+		return nil // see rewrite
+	}
+	for _, r := range rules[:last] {
+		switch {
+		case r.script() != "" || slices.Contains(ourRules(), r.pattern) || r.has("r", "redirect", "f", "forbidden", "g", "gone") || strings.Contains(r.to, "://"):
+		case strings.Contains(r.to, "index.php"):
+			all = append(all, cause{"apache-404", "take WordPress's lines out, or put those of proxy.cgi above them: proxy.cgi install does"}.fault("%s: the rule for index.php (WordPress has it) comes before the app's, and takes its requests", r.place())...)
+		case r.to != "-" || r.has("l", "last", "end"):
+			all = append(all, cause{"apache-404", "put it below the lines of proxy.cgi, or take it out"}.warning("%s: RewriteRule %s %s comes before the app's, and what it matches does not reach the app", r.place(), r.pattern, r.to)...)
+		}
+	}
+	if all == nil {
+		return fine("no other rewrite rule takes the app's requests")
+	}
+	return all
+}
+
+// statusCondition keeps the server's own error pages from the app.
+const statusCondition = "%{env:redirect_status}"
+
+func checkErrorPages(s *site) []Finding {
+	documents := s.lines("errordocument")
+	documents = slices.DeleteFunc(documents, func(d directive) bool { return !strings.Contains(d.args, " /") })
+	if s.own().says("rewritecond", statusCondition) || len(documents) == 0 {
+		return nil
+	}
+	return cause{"refused", "take the line with REDIRECT_STATUS from htaccess.example"}.fault("%s: the host's page for an error (ErrorDocument) is sent to the app, for the RewriteCond with REDIRECT_STATUS is missing", documents[0].place())
+}
+
+// checkBlock looks for what htaccess.example has in this version, and for the
+// marks of install.
+func checkBlock(s *site) (all []Finding) {
+	h := s.own()
+	if len(h.rewriteRules()) == 0 {
+		return nil // see rewrite
+	}
+	if h.begins != h.ends || h.begins > 1 {
+		all = append(all, cause{"", "take what is left of the block out, and run proxy.cgi install"}.fault("%s: the lines of proxy.cgi install have %d marks of a beginning and %d of an end", h.path, h.begins, h.ends)...)
+	}
+	for _, want := range wantedLines() {
+		if !h.says(want.name, want.texts...) {
+			all = append(all, lead("").warning("%s is of another version: it has no %s with %s, which %s", h.path, want.name, strings.Join(want.texts, " and "), want.why)...)
+		}
+	}
+	if all == nil {
+		return fine("the rewrite lines are those of this version")
+	}
+	return all
+}
+
+type wanted struct {
+	name  string
+	texts []string
+	why   string
+}
+
+// wantedLines are the lines of htaccess.example that keep something closed.
+func wantedLines() []wanted {
+	return []wanted{
+		{"rewritecond", []string{"%{REQUEST_URI}", `/\.(?!well-known`}, "keeps names that begin with a dot (.env, .git) from visitors"},
+		{"rewritecond", []string{"%{ENV:REDIRECT_STATUS}"}, "leaves the pages of errors to the server"},
+		{"rewriterule", []string{`(\.ht|error_log$)`}, "refuses .htaccess, .htcgiproxy and error_log"},
+		{"rewriterule", []string{`^proxy\.f?cgi/(.*)$`}, "closes the way round the rules behind the program's name"},
+		{"rewriteoptions", []string{"AllowNoSlash"}, "is for the folder's own name without its slash"},
+	}
+}

@@ -1,0 +1,113 @@
+package check
+
+import (
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// maxEntries bounds how many names are looked at: an app's node_modules may have
+// very many.
+const maxEntries = 20_000
+
+// checkServed looks for files that visitors can get and should not: Apache
+// serves each existing file.
+func checkServed(s *site) (all []Finding) {
+	if s.own().isMissing() {
+		return nil // see htaccess
+	}
+	dots := s.own().says("rewritecond", `/\.(?!well-known`)
+	var private, sources []string
+	for _, name := range s.servedFiles(dots) {
+		switch {
+		case isPrivate(name):
+			private = append(private, name)
+		case isSource(name):
+			sources = append(sources, name)
+		}
+	}
+	away := cause{"", "move it out of the served folder, or serve public/ alone: htaccess.example has a variant for that (install --public-only)"}
+	if private != nil {
+		all = append(all, away.fault("visitors can download %s", firstFew(private))...)
+	}
+	if sources != nil {
+		all = append(all, away.warning("visitors can read the app's own files: %s", firstFew(sources))...)
+	}
+	if all == nil {
+		return fine("no file in the folder looks as if visitors should not get it")
+	}
+	return all
+}
+
+// servedFiles returns the files below the folder that are served, in their order.
+// Those in or below a name with a dot are, unless the rules keep them closed.
+func (s *site) servedFiles(dotsClosed bool) (names []string) {
+	root := s.folder
+	publicOnly := false
+	for _, r := range s.own().rewriteRules() {
+		publicOnly = publicOnly || strings.HasPrefix(r.to, "public/")
+	}
+	if publicOnly {
+		root = s.path("public")
+	}
+	count := 0
+	filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if count++; err != nil || count > maxEntries {
+			return fs.SkipAll
+		}
+		name := d.Name()
+		hidden := strings.HasPrefix(name, ".") && name != ".well-known" && path != root
+		closed := hidden && (dotsClosed || strings.HasPrefix(strings.ToLower(name), ".ht"))
+		switch {
+		case closed && d.IsDir():
+			return fs.SkipDir
+		case d.IsDir() && path != root && !readHtaccess(filepath.Join(path, ".htaccess")).isMissing():
+			return fs.SkipDir // a site of its own
+		case !closed && !d.IsDir():
+			if relative, err := filepath.Rel(s.folder, path); err == nil {
+				names = append(names, relative)
+			}
+		}
+		return nil
+	})
+	return names
+}
+
+// isPrivate reports whether a file by its name holds what nobody else should
+// see: keys, passwords, data, what visitors did.
+func isPrivate(name string) bool {
+	name = strings.ToLower(name)
+	base := filepath.Base(name)
+	switch base {
+	case "id_rsa", "id_ed25519", "id_ecdsa", "credentials.json", "secrets.json", "secrets.yml", "config.ini", "settings.ini", "nohup.out", "master.key":
+		return true
+	case "error_log": // refused by the rules, and by many hosts
+		return false
+	}
+	for _, end := range []string{".gz", ".bz2", ".xz", ".zst", ".bak", ".old", "~"} {
+		base = strings.TrimSuffix(base, end)
+	}
+	switch filepath.Ext(base) {
+	case ".log", ".sqlite", ".sqlite3", ".db", ".db3", ".sql", ".dump", ".pem", ".key", ".p12", ".pfx", ".env", ".kdbx", ".htpasswd":
+		return true
+	}
+	for part := range strings.SplitSeq(name, "/") {
+		if strings.HasPrefix(part, ".") && part != ".well-known" { // .env, .git/config
+			return true
+		}
+	}
+	return strings.HasSuffix(name, ".tar") || strings.HasSuffix(name, ".tar.gz") && strings.Contains(name, "backup")
+}
+
+// isSource reports whether a file by its name is part of an app. JavaScript is
+// not, for pages have it, too; nor PHP, which is run.
+func isSource(name string) bool {
+	base := strings.ToLower(filepath.Base(name))
+	sources := []string{".py", ".pyc", ".rb", ".go", ".rs", ".java", ".ts", ".ex", ".pl", ".erb", ".jinja2", ".bak", ".old", ".orig", ".swp", ".toml", ".yml", ".yaml"}
+	switch base {
+	case "package.json", "package-lock.json", "composer.json", "composer.lock", "requirements.txt", "gemfile", "gemfile.lock", "go.mod", "go.sum", "dockerfile", "makefile", "procfile", "server.js", "app.js.map", "config.ru":
+		return true
+	}
+	return slices.Contains(sources, filepath.Ext(base)) || strings.HasSuffix(base, "~")
+}

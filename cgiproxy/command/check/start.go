@@ -1,0 +1,77 @@
+package check
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"proxy.cgi/cgiproxy/settings"
+)
+
+// checkStart looks at what a request would start, and what the app said when
+// that was done last.
+func checkStart(s *site) (all []Finding) {
+	cfg := s.cfg
+	if cfg.Start == "" || s.cfgErr != nil {
+		return nil
+	}
+	info, err := os.Stat(cfg.StartDir)
+	if err == nil && !info.IsDir() {
+		return s.startFault("START_DIR", "%s is no folder", cfg.StartDir)
+	}
+	if err != nil {
+		return s.startFault("START_DIR", "%v", err)
+	}
+	if !may(info, s.uid, s.gid, 3) {
+		return s.startFault("START_DIR", "user %d may not write to %s: the app's log and state are kept there", s.uid, cfg.StartDir)
+	}
+	if program := firstProgram(cfg.Start); strings.Contains(program, "/") && !strings.Contains(program, "$") {
+		path := program
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(cfg.StartDir, path)
+		}
+		if info, err := os.Stat(path); err != nil {
+			return s.startFault("START", "%v", err)
+		} else if !may(info, s.uid, s.gid, 1) || info.Mode().Perm()&0o111 == 0 {
+			return s.startFault("START", "user %d may not run %s (permissions %03o)", s.uid, path, info.Mode().Perm())
+		}
+	}
+	all = fine("START runs in %s: %s", cfg.StartDir, cfg.Start)
+	if lines := lastLines(cfg.StartLog); lines != "" && len(s.listening()) == 0 {
+		all = append(all, cause{"502", "if these are why it ended: correct that"}.warning("the app is not running; the last lines of %s are: %s", cfg.StartLog, lines)...)
+	}
+	return all
+}
+
+func (s *site) startFault(name, format string, args ...any) []Finding {
+	return cause{"502", "correct " + settings.Prefix + name + " in " + s.path(settings.File)}.fault(format, args...)
+}
+
+// firstProgram returns the program that a command of the shell runs first: what
+// stands behind NAME=value and exec.
+func firstProgram(command string) string {
+	for word := range strings.FieldsSeq(command) {
+		if word != "exec" && word != "env" && !strings.Contains(word, "=") {
+			return strings.Trim(word, `'"`)
+		}
+	}
+	return ""
+}
+
+// lastLines returns the last three lines of a log, "" where there is none.
+func lastLines(path string) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return ""
+	}
+	const tail = 2048 // bytes
+	text, _ := io.ReadAll(io.NewSectionReader(f, max(0, info.Size()-tail), tail))
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	return strings.Join(lines[max(0, len(lines)-3):], " | ")
+}
