@@ -46,7 +46,9 @@ func TestLiveCheckHtaccess(t *testing.T) {
 			want: findings{"Authorization": `fault: arrives as "x"`}},
 		{name: "no ap_trust_cgilike_cl", rules: func(t *testing.T) string { return without(t, "ap_trust_cgilike_cl") },
 			want: findings{"Content-Length": "warning: lost", "HEAD": "warning: no Content-Length", "cut response": "warning: looks whole"}},
-		{name: "no handler", rules: func(t *testing.T) string { return strings.Replace(example(t), between(t, example(t), "\n<Files \"proxy.cgi\">\n", "\n</Files>\n"), "\n", 1) },
+		{name: "no handler", rules: func(t *testing.T) string {
+			return strings.Replace(example(t), between(t, example(t), "\n<Files \"proxy.cgi\">\n", "\n</Files>\n"), "\n", 1)
+		},
 			want: findings{"reach": "fault: the file itself was sent: CGI is off"}},
 		{name: "no handler and no rules", rules: func(*testing.T) string { return "" },
 			want: findings{"reach": "fault: proxy.cgi itself was sent: CGI is off, and requests are not led to it"}},
