@@ -91,14 +91,16 @@ func TestReadmeShell(t *testing.T) {
 			s := webserver.Run(t, kind, webserver.Options{})
 			home := publicFolder(t)
 			copyProgram(t, binary, filepath.Join(home, "proxy.cgi"))
-			if err := os.WriteFile(filepath.Join(home, "htaccess.example"), []byte(example(t)), 0o644); err != nil {
-				t.Fatal(err)
+			for _, name := range []string{home, filepath.Join(home, "proxy.cgi")} {
+				if err := os.Chown(name, s.UID, s.GID); err != nil {
+					t.Fatal(err)
+				}
 			}
 			if err := os.Symlink(s.Root, filepath.Join(home, "public_html")); err != nil {
 				t.Fatal(err)
 			}
-			commands := block(t, "README.md", "3 and 4 say about 644 and a `.htaccess` that is there holds here, too:")
-			commands = strings.NewReplacer("UPSTREAM=6543", "UPSTREAM="+app, "https://your.domain", s.URL).Replace(commands)
+			commands := block(t, "README.md", "With `proxy.cgi` in your home folder:")
+			commands = strings.NewReplacer("--upstream 6543", "--upstream "+app, "https://your.domain", s.URL).Replace(commands)
 			cmd := exec.Command("sh", "-e", "-c", commands)
 			cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home}
 			if os.Getuid() == 0 {

@@ -215,7 +215,7 @@ func checkHTTP(s *site) []Finding {
 	if server := resp.Header.Get("Server"); isWebServer(server) {
 		return cause{"loop", "is that your app? " + settings.Prefix + "UPSTREAM must be its own port, not the web server's"}.warning("the program at %s is a web server (%.60q)", s.cfg.Upstream.String(), server)
 	}
-	return fine("the app speaks %s: %s in %v", resp.Proto, resp.Status, time.Since(begin).Round(time.Millisecond))
+	return fine("the app speaks HTTP/%d.%d: %s in %v", resp.ProtoMajor, resp.ProtoMinor, resp.Status, time.Since(begin).Round(time.Millisecond))
 }
 
 func isWebServer(server string) bool {
