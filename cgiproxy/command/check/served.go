@@ -43,13 +43,18 @@ func checkServed(s *site) (all []Finding) {
 // servedFiles returns the files below the folder that are served, in their order.
 // Those in or below a name with a dot are, unless the rules keep them closed.
 func (s *site) servedFiles(dotsClosed bool) (names []string) {
-	root := s.folder
+	// WalkDir follows no link, and cPanel has www, a link to public_html.
+	folder, err := filepath.EvalSymlinks(s.folder)
+	if err != nil {
+		return nil
+	}
+	root := folder
 	publicOnly := false
 	for _, r := range s.own().rewriteRules() {
 		publicOnly = publicOnly || strings.HasPrefix(r.to, "public/")
 	}
 	if publicOnly {
-		root = s.path("public")
+		root = filepath.Join(folder, "public")
 	}
 	count := 0
 	filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -65,7 +70,7 @@ func (s *site) servedFiles(dotsClosed bool) (names []string) {
 		case d.IsDir() && path != root && !readHtaccess(filepath.Join(path, ".htaccess")).isMissing():
 			return fs.SkipDir // a site of its own
 		case !closed && !d.IsDir():
-			if relative, err := filepath.Rel(s.folder, path); err == nil {
+			if relative, err := filepath.Rel(folder, path); err == nil {
 				names = append(names, relative)
 			}
 		}

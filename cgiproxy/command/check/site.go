@@ -36,9 +36,6 @@ type site struct {
 
 func newSite(ctx context.Context, folder string) (*site, error) {
 	folder, err := filepath.Abs(folder)
-	if err == nil {
-		folder, err = filepath.EvalSymlinks(folder) // cPanel has www, a link to public_html
-	}
 	if err != nil {
 		return nil, err
 	}
