@@ -7,14 +7,15 @@
 //	site.go       the settings, and the way to the app
 //	request.go    the request as the app shall see it: incoming.go, target.go,
 //	              body.go, forwarded.go (proxyfields.go), fields.go, loop.go
-//	rewrite.go    the app's URLs and the public ones, in requests and responses
+//	rewrite.go    the app's URLs and the public ones, in rewriterequest.go and
+//	              rewriteresponse.go
 //	signature.go  proves to the app where a request comes from
 //	response.go   the response as the web server shall see it; fieldlimit.go
 //	probe.go      the responses to `proxy.cgi check --url`, not the app's
-//	failure.go    what goes wrong, and its status; errorpage.go, log.go,
-//	              logfile.go
+//	failure.go    what goes wrong, and its status; errorpage.go, startingpage.go,
+//	              log.go, logfile.go
 //	cgi.go        one way in: a process for each request; package fastcgi is the
-//	              other; clientgone.go: a client that leaves
+//	              other; clientgone.go: a client that leaves (clientconn_linux.go)
 //
 // # Whom it trusts
 //

@@ -7,6 +7,10 @@ import (
 	"proxy.cgi/cgiproxy/challenge"
 )
 
+// Fields of a request that end here are in three places: those of one connection
+// and those that only we may say below, those that frameworks believe of a proxy in
+// proxyfields.go, and X-Forwarded-* in forwarded.go.
+
 // hopByHop lists the fields that concern one connection only (RFC 9110,
 // section 7.6.1), beside those that Connection names itself.
 var hopByHop = [...]string{

@@ -5,7 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -137,7 +137,7 @@ func (c *conn) readParams(id uint16, content []byte) error {
 		delete(c.params, id)
 		return c.begin(id, collected)
 	case len(collected)+len(content) > maxParams:
-		return errors.New("fastcgi: parameters over 1 MiB")
+		return fmt.Errorf("fastcgi: parameters over %d bytes", maxParams)
 	}
 	c.params[id] = append(collected, content...)
 	return nil

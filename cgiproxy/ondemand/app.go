@@ -47,13 +47,6 @@ const (
 	comeBack       = 2 * time.Second // an app that reloads itself does not listen for a moment
 )
 
-// Only tests change them.
-var (
-	drainLimit = 10 * time.Second // a stop waits that long for requests under way
-	killLimit  = 10 * time.Second // and that long after SIGTERM, before SIGKILL
-	retireTime = time.Minute      // until then an old app has ended (Auto)
-)
-
 // Enter is called before a request's connection to the app is looked for. It
 // restarts the app where that was asked for, waits while it is being stopped,
 // and marks the request as under way until leave is called. An *Error or ctx's

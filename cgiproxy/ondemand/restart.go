@@ -7,6 +7,13 @@ import (
 	"time"
 )
 
+// Only tests change them.
+var (
+	drainLimit = 10 * time.Second // a stop waits that long for requests under way
+	killLimit  = 10 * time.Second // and that long after SIGTERM, before SIGKILL
+	retireTime = time.Minute      // until then an old app has ended (Auto)
+)
+
 // Start starts the app if it does not run, without regard to the pause after a
 // start that failed.
 func (a *App) Start(ctx context.Context) error {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// A Config holds the settings of one site. The README's table is generated
+// A Config holds the settings of one site. MANUAL's table is generated
 // from its tags: desc says what a setting does, example how it is written.
 //
 // Each tag is the whole name: given the prefix, envconfig would also take a

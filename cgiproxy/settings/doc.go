@@ -7,7 +7,7 @@
 //	ownfile.go  the rule for files of the owner
 //	address.go  where the app listens; networks.go, level.go, logfile.go: other
 //	            values
-//	names.go    the list for README, and names that no setting has
+//	names.go    the list for MANUAL, and names that no setting has
 //	errors.go   what is wrong, and what to do about it
 //
 // It trusts the owner and the web server. It does not trust other users of the

@@ -15,7 +15,7 @@ const (
 	tableEnd   = "<!-- end of settings -->"
 )
 
-// TestReadme holds README's table of settings to the tags of Config.
+// TestReadme holds MANUAL's table of settings to the tags of Config.
 func TestReadme(t *testing.T) {
 	text, err := os.ReadFile("../../MANUAL.md")
 	if err != nil {
