@@ -94,7 +94,7 @@ var failureCases = []exchangeCase{
 	}, page: "half", cut: true, log: "no piece of the answer within 300ms", except: on(fcgidHolds, fcgid)},
 	{name: "app down", settings: "CGIPROXY_UPSTREAM=127.0.0.1:1\n", request: html502, noApp: true, status: "502 Bad Gateway", page: "*", log: "connect 127.0.0.1:1: connection refused: is the app running?"},
 	{name: "no socket", settings: "CGIPROXY_UPSTREAM=unix:/nonexistent/app.sock\n", request: html502, noApp: true, status: "502 Bad Gateway", page: "*", log: "connect unix:/nonexistent/app.sock: no such file or directory"},
-	{name: "bad upstream", settings: "CGIPROXY_UPSTREAM=app\n", request: html502, noApp: true, status: "500 Internal Server Error", page: "*", log: "CGIPROXY_UPSTREAM is \"app\": neither a port, host:port, a URL nor unix:/path: write for example CGIPROXY_UPSTREAM=6543 into"},
+	{name: "bad upstream", settings: "CGIPROXY_UPSTREAM=app\n", request: html502, noApp: true, status: "500 Internal Server Error", page: "*", log: "CGIPROXY_UPSTREAM is \"app\": neither a port, host:port, a URL, unix:/path nor auto: write for example CGIPROXY_UPSTREAM=6543 into"},
 	{name: "bad setting", settings: "CGIPROXY_HEADER_TIMEOUT=soon\n", request: html502, noApp: true, status: "500 Internal Server Error", page: "*", log: "CGIPROXY_HEADER_TIMEOUT is \"soon\""},
 	{name: "misspelt setting", settings: "CGIPROXY_HEADER_TIMOUT=5s\n", request: "GET {site}/ HTTP/1.1\r\n{}", log: "CGIPROXY_HEADER_TIMOUT is no setting: did you mean CGIPROXY_HEADER_TIMEOUT?"},
 }
