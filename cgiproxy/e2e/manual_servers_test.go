@@ -32,6 +32,10 @@ var manualCases = []namedCase{
 	{"GET /.env", "403", ""},
 	{"GET /.git/config", "403", ""},
 	{"GET /.git", "403", ""},
+	{"GET /app.log", "403", ""},
+	{"GET /app%2Elog?x", "403", ""},
+	{"GET /.cgiproxy/state", "403", ""},
+	{"GET /app.logs", "200", "GET /app.logs "},
 	{"GET /.well-knownx", "403", ""},
 	{"GET /admin/x", "403", ""},
 	{"POST /admin/x", "403", ""},
@@ -79,6 +83,8 @@ func TestManualServers(t *testing.T) {
 			})}
 			app := refusedApp(t)
 			fillSite(t, s.Server, "", "", app.addr, "proxy.cgi")
+			s.WriteFile(t, "app.log", "static log", 0o644)
+			s.WriteFile(t, ".cgiproxy/state", "static state", 0o644)
 			s.WriteFile(t, ".htpasswd", passwords("me", "pw"), 0o644)
 			checkNamed(t, s, app, login, manualCases)
 			if c.kind == webserver.NginxFcgiwrap {

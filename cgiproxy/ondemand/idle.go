@@ -29,6 +29,7 @@ type watcher struct {
 	start    uint64      // when it did
 	status   exit        // of the shell, or of another if that is 0
 	children bool        // there are some: the app is one of them
+	reaped   bool        // one has just ended
 	program  os.FileInfo // what this process runs
 
 	used     time.Time // when it was last seen in use
@@ -45,6 +46,9 @@ func watch(arguments []string) int {
 	if len(arguments) != 3 && len(arguments) != 5 {
 		return 2
 	}
+	// The kernel interrupts the thread that has started a child at its end
+	// (SIGCHLD), so that has to be the one that sleeps.
+	runtime.LockOSThread()
 	// The runtime shall not wake up every two minutes to collect; tick does.
 	debug.SetGCPercent(-1)
 	_ = adoptOrphans() // an app that goes into the background stays our child
@@ -125,6 +129,9 @@ func (w *watcher) loop() int {
 		if s, err := w.folder.readAnyBoot(); err == nil && s.phase == starting {
 			pause = min(pause, 50*time.Millisecond) // who starts it waits for what we say
 		}
+		if w.reaped { // the others of a session end with it, perhaps before we sleep
+			w.reaped, pause = false, min(pause, 50*time.Millisecond)
+		}
 		// The end of a child interrupts it (SIGCHLD). One that comes just before
 		// is seen a period later.
 		_, _ = unix.Poll(nil, int(max(pause, 0).Milliseconds())+1) // less than 0 is for ever
@@ -145,6 +152,7 @@ func (w *watcher) reap() bool {
 		case pid == 0:
 			return true
 		}
+		w.reaped = true
 		if pid == w.pid || w.status == 0 {
 			w.status = exitStatus(status)
 		}

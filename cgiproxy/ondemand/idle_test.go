@@ -172,3 +172,34 @@ func copyTo(t *testing.T, path, script string) {
 		t.Fatal(err)
 	}
 }
+
+// A watcher sees the end of its app when that comes, and not half a minute
+// later when it looks around. (Its thread was not always the one that the kernel
+// wakes up.)
+func TestWatcherEndsWithApp(t *testing.T) {
+	t.Parallel()
+	for i := range 3 {
+		t.Run(strconv.Itoa(i), func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, "")
+			s.IdleStop = time.Hour
+			for range 8 {
+				if _, err := s.get(context.Background(), "/"); err != nil {
+					t.Fatal(err)
+				}
+				if len(s.others()) != 1 {
+					t.Errorf("beside the app run %q, want the watcher", s.others())
+				}
+				time.Sleep(100 * time.Millisecond) // it goes to sleep
+				if err := s.Stop(context.Background()); err != nil {
+					t.Fatal(err)
+				}
+				stopped := time.Now()
+				eventually(t, "the watcher has ended", func() bool { return len(s.others()) == 0 })
+				if took := time.Since(stopped); took > watchPeriod/2 {
+					t.Fatalf("the watcher saw it after %v", took)
+				}
+			}
+		})
+	}
+}
