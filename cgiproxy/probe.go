@@ -59,6 +59,10 @@ func (c *call) answerProbe(p probe) error {
 	switch p.What {
 	case "stream":
 		return c.writePieces()
+	case "length":
+		// In pieces: Apache makes up the length of a response that it gets whole.
+		h.Set("Content-Length", strconv.Itoa(StreamPieces*len(piece(1))))
+		return c.writePieces()
 	case "cut":
 		h.Set("Content-Length", "1000")
 		return errors.Join(c.writeWhole(http.StatusOK, "cut short\n"), errCutForCheck)
@@ -104,12 +108,14 @@ func (c *call) writePieces() error {
 		if i > 0 {
 			time.Sleep(StreamPause)
 		}
-		if err := c.writeWhole(http.StatusOK, "data: piece "+strconv.Itoa(i+1)+"\n\n"); err != nil {
+		if err := c.writeWhole(http.StatusOK, piece(i+1)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+func piece(number int) string { return "data: piece " + strconv.Itoa(number) + "\n\n" }
 
 // describe returns the request as it has come, and as the app would get it. It
 // is not JSON, whose package would be initialised for each request.

@@ -17,7 +17,7 @@ import (
 
 // leaveLimit is how soon the app's connection must be free and the process
 // gone once the client has left.
-const leaveLimit = 2 * time.Second
+const leaveLimit = 4 * time.Second // 0.5 s where nothing else runs
 
 // otherPort is the client of a site whose Host names a port of its choice,
 // which Apache believes (UseCanonicalName Off) and tells as SERVER_PORT.

@@ -80,7 +80,7 @@ func TestManPage(t *testing.T) {
 	got := manPage(date, intro, append(pages, command.Page{Name: "try", Arguments: `[--as "a b"] DIR`, Summary: "try it", Text: "A text.\n"}))
 	for _, want := range []string{
 		".Dd November 2, 2026\n",
-		"\nCGIPROXY_UPSTREAM=6543\n",
+		"\nproxy.cgi install \\-\\-upstream 6543 ~/public_html\n",
 		"\n.It Cm version\nPrint the version.\n",
 		"\n.It Cm try No \"[\\-\\-as \\(dqa b\\(dq] DIR\"\nTry it.\n.Pp\nA text.\n.El\n",
 	} {

@@ -89,7 +89,7 @@ func checkRewrite(s *site) []Finding {
 // included.
 func ourRules() []string {
 	return []string{
-		`^proxy\.f?cgi$`, `^proxy\.f?cgi/(.*)$`, `(^|/)(\.ht|error_log$)`, `^`, `^.*$`, `^(?!public/)([^?%#\\]+)$`,
+		`^proxy\.f?cgi$`, `^proxy\.f?cgi/(.*)$`, `(^|/)(\.ht|error_log$|app\.log$)`, `^`, `^.*$`, `^(?!public/)([^?%#\\]+)$`,
 	}
 }
 
@@ -166,7 +166,7 @@ func wantedLines() []wanted {
 	return []wanted{
 		{"rewritecond", []string{"%{REQUEST_URI}", `/\.(?!well-known`}, "keeps names that begin with a dot (.env, .git) from visitors"},
 		{"rewritecond", []string{"%{ENV:REDIRECT_STATUS}"}, "leaves the pages of errors to the server"},
-		{"rewriterule", []string{`(\.ht|error_log$)`}, "refuses .htaccess, .htcgiproxy and error_log"},
+		{"rewriterule", []string{`(\.ht|error_log$|app\.log$)`}, "refuses .htaccess, .htcgiproxy, error_log and app.log"},
 		{"rewriterule", []string{`^proxy\.f?cgi/(.*)$`}, "closes the way round the rules behind the program's name"},
 		{"rewriteoptions", []string{"AllowNoSlash"}, "is for the folder's own name without its slash"},
 	}

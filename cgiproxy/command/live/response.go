@@ -11,7 +11,7 @@ import (
 const trustLength = "put SetEnv ap_trust_cgilike_cl 1 into .htaccess (Apache takes Content-Length away without it)"
 
 func contentLength(s *site) Finding {
-	r, bad := s.describe(question{})
+	r, bad := s.describe(question{what: "length"})
 	switch {
 	case bad != nil:
 		return *bad
