@@ -39,7 +39,7 @@ run-ondemand: build ## the same, where nothing listens until the page is asked f
 .PHONY: test
 test: ## install what the tests need, run all tests
 	@scripts/webservers
-	go test -count=1 ./... # what the tests build is not in go test's cache
+	go test -count=1 -timeout 25m ./... # what the tests build is not in go test's cache
 
 .PHONY: race
 race: ## run the tests that need no web server, nor start programs, with the race detector
