@@ -189,9 +189,13 @@ func installProgram(t *testing.T) string {
 	if err := os.Chmod(folder, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	self, err := os.ReadFile("/proc/self/exe")
+	path, err := os.Executable()
 	if err != nil {
-		t.Skip(err)
+		t.Fatal(err)
+	}
+	self, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
 	}
 	writeFile(t, folder, "proxy.cgi", string(self), 0o755)
 	return filepath.Join(folder, "proxy.cgi")

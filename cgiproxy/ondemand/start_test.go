@@ -239,7 +239,7 @@ func TestStrangerAuto(t *testing.T) {
 	eventually(t, "the app is gone", func() bool { return !st.run.alive() })
 	l, err := net.Listen("tcp", st.run.addresses[0])
 	if err != nil {
-		t.Skip(err)
+		t.Skipf("another program has taken the port before us: %v", err)
 	}
 	defer l.Close()
 	s.Connect = owned(func(c net.Conn) error {
