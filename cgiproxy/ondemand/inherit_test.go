@@ -21,6 +21,10 @@ func TestWhatTheAppInherits(t *testing.T) {
 	// Programs that change nothing of it say what they get, in a shell that does
 	// not either (dash clears the mask of signals).
 	s.Command = `exec bash -c "cat /proc/self/status /proc/self/limits >inherited; ls -l /proc/self/fd >descriptors; ` + s.Command + `"`
+	if err := setHandler(sigCancel, 1); err != nil { // the shells cannot
+		t.Fatal(err)
+	}
+	defer setHandler(sigCancel, 0)
 	c := s.process("/environ")
 	// As some web servers do: descriptors, signals ignored and blocked, limits.
 	c.Args = append([]string{"sh", "-c", `trap "" HUP INT TSTP USR1 PIPE; ulimit -S -n 64; ulimit -S -t 100

@@ -43,8 +43,8 @@ func closeOnExec(first int) {
 	}
 }
 
-// unblockSignals: the mask is as the web server had it.
-func unblockSignals() error { return nil }
+// resetSignals does nothing: the mask is as the web server had it.
+func resetSignals() error { return nil }
 
 func adoptOrphans() error { return errors.ErrUnsupported }
 

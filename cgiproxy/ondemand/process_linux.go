@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -109,10 +110,30 @@ func closeOnExec(first int) {
 	}
 }
 
-// unblockSignals clears the calling thread's mask, which exec keeps: a thread of
-// a web server that starts scripts may have all blocked.
-func unblockSignals() error {
+// sigCancel is the C library's own. Its posix_spawn(3), which GNU make uses, leaves
+// it ignored, and Go's os/signal does not know it.
+const sigCancel unix.Signal = 32
+
+// resetSignals undoes what exec would keep and os/signal does not reach: sigCancel,
+// and the calling thread's mask, for a thread of a web server that starts scripts
+// may have all blocked.
+func resetSignals() error {
+	if err := setHandler(sigCancel, 0); err != nil {
+		return err
+	}
 	return unix.PthreadSigmask(unix.SIG_SETMASK, new(unix.Sigset_t), nil)
+}
+
+// setHandler sets what a signal does: 0 is its default, 1 to ignore it.
+func setHandler(signal unix.Signal, handler uintptr) error {
+	// Handler, flags, restorer and mask, on some architectures in another order: 0
+	// in all but the first (rt_sigaction(2), struct kernel_sigaction).
+	action := [4]uint64{uint64(handler)}
+	_, _, err := unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(signal), uintptr(unsafe.Pointer(&action)), 0, 8, 0, 0)
+	if err != 0 {
+		return err
+	}
+	return nil
 }
 
 // adoptOrphans makes processes that lose their parent below us our children.

@@ -97,7 +97,7 @@ func raiseLimits() {
 // default, so each gets one.
 func defaultSignals() error {
 	signal.Notify(make(chan os.Signal, 1))
-	return unblockSignals()
+	return resetSignals()
 }
 
 // encodeError and decodeError pass an *Error through a pipe: its kind, the
