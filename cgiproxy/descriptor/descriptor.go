@@ -1,5 +1,6 @@
 // Package descriptor asks the system about a socket or pipe by its descriptor:
-// whether the other end is gone, has read everything, or has sent something.
+// whether the other end is gone, has read everything, or has sent something. And
+// it lists who listens (listener_linux.go).
 package descriptor
 
 import (

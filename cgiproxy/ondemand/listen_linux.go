@@ -2,13 +2,13 @@ package ondemand
 
 import (
 	"bufio"
-	"encoding/binary"
-	"encoding/hex"
 	"net/netip"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
+
+	"proxy.cgi/cgiproxy/descriptor"
 )
 
 // listeners returns the sockets that processes listen on. The tables in
@@ -29,17 +29,11 @@ func listeners(of []process) []listener {
 		return nil
 	}
 	var found []listener
-	for _, table := range [...]string{"/proc/net/tcp", "/proc/net/tcp6"} {
-		eachLine(table, func(columns []string) {
-			const listen = "0A" // TCP_LISTEN
-			if len(columns) < 10 || columns[3] != listen {
-				return
-			}
-			if p, ok := sockets[columns[9]]; ok {
-				found = append(found, listener{p, "tcp", procAddress(columns[1])})
-			}
-		})
-	}
+	_ = descriptor.EachListener(func(l descriptor.Listener) { // whom it does not show is not found
+		if p, ok := sockets[strconv.FormatUint(l.Inode, 10)]; ok {
+			found = append(found, listener{p, "tcp", unmapped(l.At).String()})
+		}
+	})
 	eachLine("/proc/net/unix", func(columns []string) {
 		const accepts = "00010000" // __SO_ACCEPTCON
 		if len(columns) < 8 || columns[3] != accepts {
@@ -52,6 +46,10 @@ func listeners(of []process) []listener {
 	return found
 }
 
+func unmapped(at netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
+}
+
 func eachLine(table string, do func(columns []string)) {
 	file, err := os.Open(table)
 	if err != nil {
@@ -61,20 +59,6 @@ func eachLine(table string, do func(columns []string)) {
 	for lines := bufio.NewScanner(file); lines.Scan(); {
 		do(strings.Fields(lines.Text()))
 	}
-}
-
-// procAddress reads "0100007F:198F": the address in words of the machine's byte
-// order, the port as a number (proc_pid_net(5)).
-func procAddress(s string) string {
-	address, port, _ := strings.Cut(s, ":")
-	words, _ := hex.DecodeString(address)
-	b := make([]byte, 0, 16)
-	for i := 0; i+4 <= len(words); i += 4 {
-		b = binary.NativeEndian.AppendUint32(b, binary.BigEndian.Uint32(words[i:]))
-	}
-	addr, _ := netip.AddrFromSlice(b)
-	n, _ := strconv.ParseUint(port, 16, 16)
-	return netip.AddrPortFrom(addr.Unmap(), uint16(n)).String()
 }
 
 // at reports whether a listener takes the connections to one of the addresses.

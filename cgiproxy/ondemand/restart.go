@@ -2,8 +2,8 @@ package ondemand
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"os"
 	"time"
 )
 
@@ -27,11 +27,7 @@ func (a *App) Start(ctx context.Context) error {
 		return err
 	}
 	defer lock.Close()
-	conn, err := a.bring(ctx, lock, true)
-	if err == nil {
-		conn.Close()
-	}
-	return err
+	return a.bringUp(ctx, lock)
 }
 
 // Stop ends the app, once the requests under way are done. The next request
@@ -46,22 +42,11 @@ func (a *App) Stop(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	network, addresses := s.run.network, a.addresses(s)
-	err = a.stop(ctx, s)
-	if gateErr := a.folder().openGate(a.nameNow()); err == nil {
-		err = gateErr
-	}
-	if err != nil {
+	addresses := a.addresses(s)
+	if err := a.reopen(a.stop(ctx, s)); err != nil {
 		return err
 	}
-	if !a.Auto {
-		network = a.network()
-	}
-	if conn, err := a.connect(ctx, network, addresses); err == nil {
-		conn.Close()
-		return notOurs(addresses)
-	}
-	return nil
+	return a.nobodyAt(ctx, addresses)
 }
 
 // Restart ends the app as Stop does, and starts it. With Auto the new one
@@ -72,30 +57,38 @@ func (a *App) Restart(ctx context.Context) error {
 		return err
 	}
 	defer lock.Close()
-	f := a.folder()
-	s, err := f.read()
+	s, err := a.folder().read()
 	if err != nil {
 		return err
 	}
-	known := s.run.alive()
-	if known && a.replaceable(s) {
-		return errors.Join(a.replace(ctx, lock, s), f.openGate(a.nameNow()))
-	}
-	if known {
+	switch known := s.run.alive(); {
+	case known && a.replaceable(s):
+		return a.reopen(a.replace(ctx, lock, s))
+	case known:
 		err = a.stop(ctx, s)
-	} else if conn, dialErr := a.connect(ctx, a.network(), a.addresses(s)); dialErr == nil {
-		conn.Close()
-		err = notOurs(a.addresses(s))
+	default:
+		err = a.nobodyAt(ctx, a.addresses(s))
 	}
-	if gateErr := f.openGate(a.nameNow()); err == nil {
-		err = gateErr
-	}
-	if err != nil {
+	if err := a.reopen(err); err != nil {
 		return err
 	}
+	return a.bringUp(ctx, lock)
+}
+
+// bringUp has bring start the app, for nobody who wants the connection.
+func (a *App) bringUp(ctx context.Context, lock *os.File) error {
 	conn, err := a.bring(ctx, lock, true)
 	if err == nil {
 		conn.Close()
+	}
+	return err
+}
+
+// reopen lets requests in after a stop or restart, whatever came of it, which is
+// err.
+func (a *App) reopen(err error) error {
+	if gateErr := a.folder().openGate(a.nameNow()); err == nil {
+		return gateErr
 	}
 	return err
 }
@@ -105,7 +98,13 @@ func (a *App) nameNow() string {
 	return now.name()
 }
 
-func notOurs(addresses []string) error {
+// nobodyAt returns an error where something listens that was not started here.
+func (a *App) nobodyAt(ctx context.Context, addresses []string) error {
+	conn, err := a.connect(ctx, a.network(), addresses)
+	if err != nil {
+		return nil
+	}
+	conn.Close()
 	return &Error{
 		Kind:   Unending,
 		Cause:  fmt.Errorf("on %v listens what was not started here", addresses),

@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"proxy.cgi/cgiproxy/descriptor"
 )
 
 // get makes one request of the app, as a gateway does.
@@ -95,17 +97,16 @@ func owned(owner func(net.Conn) error) func(ctx context.Context, network, addres
 
 // testOwner says whose a TCP listener is.
 func testOwner(conn net.Conn) error {
-	at := conn.RemoteAddr().String()
-	owner := ""
-	eachLine("/proc/net/tcp", func(columns []string) {
-		if len(columns) > 7 && columns[3] == "0A" && procAddress(columns[1]) == at {
-			owner = columns[7]
+	owner := -1
+	err := descriptor.EachListener(func(l descriptor.Listener) {
+		if l.At.String() == conn.RemoteAddr().String() {
+			owner = l.UID
 		}
 	})
-	if owner != fmt.Sprint(os.Geteuid()) {
-		return fmt.Errorf("the listener belongs to user %q", owner)
+	if err == nil && owner != os.Geteuid() {
+		err = fmt.Errorf("the listener belongs to user %d", owner)
 	}
-	return nil
+	return err
 }
 
 // testApp is an app with the habits that its flags say.

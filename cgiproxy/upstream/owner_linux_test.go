@@ -153,21 +153,6 @@ func TestCloseness(t *testing.T) {
 
 // Where nobody can tell whose the listener is, nothing is sent.
 func TestOwnerUnknown(t *testing.T) {
-	for _, table := range []struct{ name, text, want string }{
-		{"no such file", "", "no such file"},
-		{"another format", "x\n 0: 0100007F:198F\n", "cannot read"},
-		{"a bad address", "x\n 0: 0100007:198F 00000000:0000 0A 0:0 0:0 0 1000 0 1\n", "address"},
-		{"a bad user", "x\n 0: 0100007F:198F 00000000:0000 0A 0:0 0:0 0 me 0 1\n", "me"},
-		{"a bad inode", "x\n 0: 0100007F:198F 00000000:0000 0A 0:0 0:0 0 1000 0 x\n", "x"},
-	} {
-		t.Run(table.name, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "tcp")
-			if table.text != "" {
-				path = testkit.WriteFile(t, t.TempDir(), "tcp", table.text)
-			}
-			testkit.WantError(t, eachListener(path, func(netip.AddrPort, listener) {}), table.want)
-		})
-	}
 	if _, err := tcpListener(netip.MustParseAddrPort("127.0.0.1:1")); err == nil {
 		t.Error("nobody listens on port 1, and yet it has an owner")
 	}
