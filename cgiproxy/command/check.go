@@ -57,7 +57,7 @@ func runCheck(t *terminal, args []string) int {
 	var findings []check.Finding
 	if site.URL != "" {
 		site.Dir = append(rest, "")[0]
-		findings = askSite(site)
+		findings = live.Run(context.Background(), site)
 	} else {
 		var err error
 		if findings, err = check.Folder(context.Background(), append(rest, ".")[0]); err != nil {
@@ -73,15 +73,6 @@ func runCheck(t *terminal, args []string) int {
 		return exitFailure
 	}
 	return exitOK
-}
-
-func askSite(site live.Options) []check.Finding {
-	var findings []check.Finding
-	for _, f := range live.Run(context.Background(), site) {
-		level := map[string]check.Level{live.OK: check.OK, live.Warning: check.Warning, live.Fault: check.Fault}[f.Outcome]
-		findings = append(findings, check.Finding{Check: f.Name, Level: level, Text: f.Text, Remedy: f.Remedy})
-	}
-	return findings
 }
 
 // printFindings prints a line for each finding.

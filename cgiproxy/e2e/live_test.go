@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"proxy.cgi/cgiproxy/challenge"
+	"proxy.cgi/cgiproxy/command/check"
 	"proxy.cgi/cgiproxy/command/live"
 	"proxy.cgi/cgiproxy/e2e/webserver"
 )
@@ -26,16 +27,16 @@ func wantFindings(t *testing.T, o live.Options, want findings) {
 	want = maps.Clone(want)
 	got := live.Run(t.Context(), o)
 	for _, f := range got {
-		outcome, text := live.OK, ""
-		if w, ok := want[f.Name]; ok {
+		outcome, text := check.OK.String(), ""
+		if w, ok := want[f.Check]; ok {
 			outcome, text, _ = strings.Cut(w, ": ")
-			delete(want, f.Name)
+			delete(want, f.Check)
 		}
-		if f.Outcome != outcome || !strings.Contains(f.Text, text) {
-			t.Errorf("%s: got %s: %s\nwant %s: %s", f.Name, f.Outcome, f.Text, outcome, text)
+		if f.Level.String() != outcome || !strings.Contains(f.Text, text) {
+			t.Errorf("%s: got %s: %s\nwant %s: %s", f.Check, f.Level, f.Text, outcome, text)
 		}
-		if (f.Remedy == "") != (f.Outcome == live.OK) {
-			t.Errorf("%s is %s, with the remedy %q", f.Name, f.Outcome, f.Remedy)
+		if (f.Remedy == "") != (f.Level == check.OK) {
+			t.Errorf("%s is %s, with the remedy %q", f.Check, f.Level, f.Remedy)
 		}
 	}
 	for name := range want {

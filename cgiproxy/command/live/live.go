@@ -22,33 +22,23 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"proxy.cgi/cgiproxy/command/check"
 )
 
-// A Finding is one line of a check.
-type Finding struct {
-	Name    string // what was looked at
-	Outcome string // OK, Warning or Fault
-	Text    string // what was seen
-	Remedy  string // what to do; "" for nothing
-}
-
-// The outcomes.
-const (
-	OK      = "ok"
-	Warning = "warning"
-	Fault   = "fault"
-)
+// A Finding is one line of a check. Its Check is the row's name.
+type Finding = check.Finding
 
 func ok(format string, args ...any) Finding {
-	return Finding{Outcome: OK, Text: fmt.Sprintf(format, args...)}
+	return Finding{Level: check.OK, Text: fmt.Sprintf(format, args...)}
 }
 
 func warning(remedy, format string, args ...any) Finding {
-	return Finding{Outcome: Warning, Text: fmt.Sprintf(format, args...), Remedy: remedy}
+	return Finding{Level: check.Warning, Text: fmt.Sprintf(format, args...), Remedy: remedy}
 }
 
 func fault(remedy, format string, args ...any) Finding {
-	return Finding{Outcome: Fault, Text: fmt.Sprintf(format, args...), Remedy: remedy}
+	return Finding{Level: check.Fault, Text: fmt.Sprintf(format, args...), Remedy: remedy}
 }
 
 // Options say what to ask.
@@ -111,25 +101,25 @@ func Run(ctx context.Context, o Options) []Finding {
 
 	s, err := newSite(ctx, o)
 	if err != nil {
-		return []Finding{{"reach", Fault, err.Error(), "give the address of the site's folder, as in https://example.com/app/"}}
+		return []Finding{{Check: "reach", Level: check.Fault, Text: err.Error(), Remedy: "give the address of the site's folder, as in https://example.com/app/"}}
 	}
 	remove, err := s.findKey(o.Secret, o.Dir)
 	if err != nil {
-		return []Finding{{"reach", Fault, err.Error(), "give the site's folder, or in the environment CGIPROXY_SECRET as it is there"}}
+		return []Finding{{Check: "reach", Level: check.Fault, Text: err.Error(), Remedy: "give the site's folder, or in the environment CGIPROXY_SECRET as it is there"}}
 	}
 	defer remove()
 	reach := s.reach()
-	reach.Name = "reach"
+	reach.Check = "reach"
 	findings := []Finding{reach}
-	if reach.Outcome == Fault {
+	if reach.Level == check.Fault {
 		return findings
 	}
 	for _, r := range rows() {
-		found := Finding{Outcome: Warning, Text: "not asked: the time is over", Remedy: "the site is slow: ask again"}
+		found := Finding{Level: check.Warning, Text: "not asked: the time is over", Remedy: "the site is slow: ask again"}
 		if ctx.Err() == nil {
 			found = r.look(s)
 		}
-		found.Name = r.name
+		found.Check = r.name
 		findings = append(findings, found)
 	}
 	return findings

@@ -15,15 +15,16 @@ import (
 	"time"
 
 	"proxy.cgi/cgiproxy/challenge"
+	"proxy.cgi/cgiproxy/command/check"
 	"proxy.cgi/cgiproxy/internal/testkit"
 )
 
 const secret = "SECRET of the site"
 
 // wantReach checks the first finding.
-func wantReach(t *testing.T, found []Finding, outcome, text string) {
+func wantReach(t *testing.T, found []Finding, outcome check.Level, text string) {
 	t.Helper()
-	if f := found[0]; f.Name != "reach" || f.Outcome != outcome || !strings.Contains(f.Text, text) {
+	if f := found[0]; f.Check != "reach" || f.Level != outcome || !strings.Contains(f.Text, text) {
 		t.Errorf("got %+v, want %s: %s", f, outcome, text)
 	}
 }
@@ -46,7 +47,7 @@ func TestNoResponse(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			wantReach(t, Run(t.Context(), Options{URL: tt.url, Secret: secret}), Fault, tt.want)
+			wantReach(t, Run(t.Context(), Options{URL: tt.url, Secret: secret}), check.Fault, tt.want)
 		})
 	}
 }
@@ -69,15 +70,16 @@ func serveClock(t *testing.T, key string, ahead time.Duration) (address string) 
 
 func TestClock(t *testing.T) {
 	for _, tt := range []struct {
-		name          string
-		ahead         time.Duration
-		key           string
-		outcome, text string
+		name    string
+		ahead   time.Duration
+		key     string
+		outcome check.Level
+		text    string
 	}{
-		{"the same", 0, secret, OK, "proxy.cgi answers, behind test"},
-		{"ahead", time.Hour, secret, Warning, "the clock there is 1h0m"},
-		{"behind", -time.Hour, secret, Warning, "the clock there is -1h0m"},
-		{"ahead, and another key", time.Hour, "another", Fault, "something else answers"},
+		{"the same", 0, secret, check.OK, "proxy.cgi answers, behind test"},
+		{"ahead", time.Hour, secret, check.Warning, "the clock there is 1h0m"},
+		{"behind", -time.Hour, secret, check.Warning, "the clock there is -1h0m"},
+		{"ahead, and another key", time.Hour, "another", check.Fault, "something else answers"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -86,7 +88,7 @@ func TestClock(t *testing.T) {
 				t.Fatal(err)
 			}
 			found := (&site{ctx: t.Context(), url: u, base: "/", key: secret}).reach()
-			found.Name = "reach"
+			found.Check = "reach"
 			found.Text = strings.Replace(found.Text, "59m59s", "1h0m", 1) // as long as a Date is whole seconds
 			wantReach(t, []Finding{found}, tt.outcome, tt.text)
 		})
@@ -95,10 +97,14 @@ func TestClock(t *testing.T) {
 
 // A body with the response to HEAD is nothing that net/http's server would send.
 func TestHead(t *testing.T) {
-	for _, tt := range []struct{ name, text, outcome, want string }{
-		{"header alone", "Content-Length: 2\r\n\r\n", OK, "has the Content-Length"},
-		{"no length", "\r\n", Warning, "has no Content-Length"},
-		{"with a body", "Content-Length: 2\r\n\r\nhi", Fault, "the response has a body"},
+	for _, tt := range []struct {
+		name, text string
+		outcome    check.Level
+		want       string
+	}{
+		{"header alone", "Content-Length: 2\r\n\r\n", check.OK, "has the Content-Length"},
+		{"no length", "\r\n", check.Warning, "has no Content-Length"},
+		{"with a body", "Content-Length: 2\r\n\r\nhi", check.Fault, "the response has a body"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -111,7 +117,7 @@ func TestHead(t *testing.T) {
 				io.WriteString(conn, "HTTP/1.1 200 OK\r\n"+challenge.Field+": "+asked.Proof(secret, r.Method)+"\r\n"+tt.text)
 			})
 			u := &url.URL{Scheme: "http", Host: app.Addr().String()}
-			if f := head(&site{ctx: t.Context(), url: u, base: "/", key: secret}); f.Outcome != tt.outcome || !strings.Contains(f.Text, tt.want) {
+			if f := head(&site{ctx: t.Context(), url: u, base: "/", key: secret}); f.Level != tt.outcome || !strings.Contains(f.Text, tt.want) {
 				t.Errorf("got %+v, want %s: %s", f, tt.outcome, tt.want)
 			}
 		})
@@ -156,7 +162,7 @@ func TestNoKey(t *testing.T) {
 		{"a folder without proxy.cgi", t.TempDir(), "no proxy.cgi, beside which a key could be put"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			wantReach(t, Run(t.Context(), Options{URL: "http://127.0.0.1:1/", Dir: tt.folder}), Fault, tt.want)
+			wantReach(t, Run(t.Context(), Options{URL: "http://127.0.0.1:1/", Dir: tt.folder}), check.Fault, tt.want)
 		})
 	}
 }
@@ -166,19 +172,20 @@ func TestJudgeClient(t *testing.T) {
 	for _, tt := range []struct {
 		name                     string
 		own, client, addr, chain string
-		outcome, text            string
+		outcome                  check.Level
+		text                     string
 	}{
-		{"ours", "198.51.100.7", "198.51.100.7", "198.51.100.7", sent, OK, "which is ours"},
-		{"behind a router", "192.168.0.2", "198.51.100.7", "198.51.100.7", sent, OK, "is it yours?"},
-		{"a claim that is believed", "198.51.100.7", sent, "10.0.0.1", sent, Fault, "whoever writes"},
-		{"a proxy that is not believed", "198.51.100.7", "192.0.2.1", "192.0.2.1", sent + ", 198.51.100.7", Fault, "all visitors are 192.0.2.1"},
-		{"one that replaces the claim", "192.168.0.2", "10.0.0.1", "10.0.0.1", "198.51.100.7", Fault, "all visitors are 10.0.0.1"},
-		{"an inner address", "198.51.100.7", "10.0.0.1", "10.0.0.1", sent, Warning, "an inner address"},
-		{"within one network", "192.168.0.2", "192.168.0.1", "192.168.0.1", sent, OK, "is it yours?"},
-		{"none", "198.51.100.7", "", "", sent, Fault, "none is known"},
+		{"ours", "198.51.100.7", "198.51.100.7", "198.51.100.7", sent, check.OK, "which is ours"},
+		{"behind a router", "192.168.0.2", "198.51.100.7", "198.51.100.7", sent, check.OK, "is it yours?"},
+		{"a claim that is believed", "198.51.100.7", sent, "10.0.0.1", sent, check.Fault, "whoever writes"},
+		{"a proxy that is not believed", "198.51.100.7", "192.0.2.1", "192.0.2.1", sent + ", 198.51.100.7", check.Fault, "all visitors are 192.0.2.1"},
+		{"one that replaces the claim", "192.168.0.2", "10.0.0.1", "10.0.0.1", "198.51.100.7", check.Fault, "all visitors are 10.0.0.1"},
+		{"an inner address", "198.51.100.7", "10.0.0.1", "10.0.0.1", sent, check.Warning, "an inner address"},
+		{"within one network", "192.168.0.2", "192.168.0.1", "192.168.0.1", sent, check.OK, "is it yours?"},
+		{"none", "198.51.100.7", "", "", sent, check.Fault, "none is known"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if f := judgeClient(tt.own, tt.client, tt.addr, tt.chain); f.Outcome != tt.outcome || !strings.Contains(f.Text, tt.text) {
+			if f := judgeClient(tt.own, tt.client, tt.addr, tt.chain); f.Level != tt.outcome || !strings.Contains(f.Text, tt.text) {
 				t.Errorf("got %+v, want %s: %s", f, tt.outcome, tt.text)
 			}
 		})
