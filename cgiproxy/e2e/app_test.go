@@ -17,6 +17,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"proxy.cgi/cgiproxy/internal/testkit"
 )
 
 // patience bounds each wait of a test: far more than any step takes.
@@ -92,20 +94,7 @@ func listenSocket(t *testing.T) net.Listener {
 // serveApp is newApp for one that listens elsewhere.
 func serveApp(t *testing.T, l net.Listener, handle func(net.Conn)) (addr string) {
 	t.Helper()
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				handle(conn)
-			}()
-		}
-	}()
-	return l.Addr().String()
+	return testkit.ServeApp(t, l, handle).Addr().String()
 }
 
 // request returns the next request the app got.

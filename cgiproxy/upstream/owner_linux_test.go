@@ -6,38 +6,13 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"runtime"
 	"testing"
-
-	"golang.org/x/sys/unix"
 
 	"proxy.cgi/cgiproxy/internal/testkit"
 )
 
 // stranger is another user of the machine.
 const stranger = 65534
-
-// listenAs listens as another user: the kernel notes the user of the thread
-// that opens a socket.
-func listenAs(t *testing.T, uid int, network, address string) net.Listener {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("only root can listen as another user")
-	}
-	runtime.LockOSThread() // and let go of only when it is ours again
-	if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, ^uintptr(0), uintptr(uid), ^uintptr(0)); errno != 0 {
-		t.Fatal(errno)
-	}
-	l, err := net.Listen(network, address)
-	if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, ^uintptr(0), 0, ^uintptr(0)); errno != 0 {
-		t.Fatal(errno)
-	}
-	runtime.UnlockOSThread()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
 
 func TestRequireOwner(t *testing.T) {
 	folder, err := os.MkdirTemp("", "proxycgi-owner-") // where others may make a socket
@@ -65,7 +40,7 @@ func TestRequireOwner(t *testing.T) {
 				}
 			})
 			t.Run("a stranger's", func(t *testing.T) {
-				got, err := askOwned(t, listenAs(t, stranger, tt.network, tt.address))
+				got, err := askOwned(t, testkit.ListenAs(t, stranger, tt.network, tt.address))
 				if got != 0 {
 					t.Errorf("the stranger got %d bytes", got)
 				}
@@ -114,7 +89,7 @@ func portOf(t *testing.T, a net.Addr) string {
 
 // A connection in TLS is checked before the handshake.
 func TestRequireOwnerTLS(t *testing.T) {
-	l := listenAs(t, stranger, "tcp", "127.0.0.1:0")
+	l := testkit.ListenAs(t, stranger, "tcp", "127.0.0.1:0")
 	got := make(chan int, 1)
 	testkit.ServeApp(t, l, func(conn net.Conn) {
 		b, _ := io.ReadAll(conn)
@@ -164,7 +139,7 @@ func TestOwnerChanges(t *testing.T) {
 	mine := testkit.Listen(t, "tcp", "127.0.0.1:0")
 	address := mine.Addr().String()
 	mine.Close()
-	squatter := listenAs(t, stranger, "tcp", address)
+	squatter := testkit.ListenAs(t, stranger, "tcp", address)
 	dials := 0
 	conn, err := dialOwn("tcp", address, func(address string) (net.Conn, error) {
 		dials++
@@ -233,7 +208,7 @@ func TestOwnerOfName(t *testing.T) {
 // While a stranger has the port on one loopback address, the app may be on the
 // other; while it is on neither, the stranger is what the owner has to know of.
 func TestOwnerLoopback(t *testing.T) {
-	squatter := listenAs(t, stranger, "tcp", "127.0.0.1:0")
+	squatter := testkit.ListenAs(t, stranger, "tcp", "127.0.0.1:0")
 	defer squatter.Close()
 	port := portOf(t, squatter.Addr())
 	cfg := configure(t, "UPSTREAM="+port, "REQUIRE_OWNER=true")

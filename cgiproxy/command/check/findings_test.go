@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 
+	"proxy.cgi/cgiproxy/internal/testkit"
 	"proxy.cgi/cgiproxy/settings"
 )
 
@@ -136,7 +137,7 @@ func appTests() []findingTest {
 	}
 	ofStranger := func(lines string) func(*testSite) {
 		return func(s *testSite) {
-			l := listenAs(s.t, stranger, "tcp", "127.0.0.1:0")
+			l := testkit.ListenAs(s.t, stranger, "tcp", "127.0.0.1:0")
 			go http.Serve(l, http.NotFoundHandler())
 			s.write(settings.File, "UPSTREAM="+l.Addr().String()+"\n"+lines, 0o600)
 		}

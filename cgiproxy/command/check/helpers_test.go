@@ -2,7 +2,6 @@ package check
 
 import (
 	"debug/elf"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -128,29 +127,6 @@ func elfHeader(machine elf.Machine) string {
 	copy(b, "\x7fELF\x02\x01\x01")
 	b[18], b[19] = byte(machine), byte(machine>>8)
 	return string(b)
-}
-
-// listenAs listens as another user: the kernel notes the user of the thread that
-// opens a socket.
-func listenAs(t *testing.T, uid int, network, address string) net.Listener {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("only root can listen as another user")
-	}
-	runtime.LockOSThread() // and let go of only when it is ours again
-	if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, ^uintptr(0), uintptr(uid), ^uintptr(0)); errno != 0 {
-		t.Fatal(errno)
-	}
-	l, err := net.Listen(network, address)
-	if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, ^uintptr(0), 0, ^uintptr(0)); errno != 0 {
-		t.Fatal(errno)
-	}
-	runtime.UnlockOSThread()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	return l
 }
 
 // fullSocket has the app listen, and take no connection: those that wait are as
