@@ -26,7 +26,7 @@ func (l *Logger) Printf(level settings.Level, format string, args ...any) {
 		return
 	}
 	// One line, so that nothing a client or an app sends can pass for another.
-	text := printable(fmt.Sprintf(format, args...))
+	text := Printable(fmt.Sprintf(format, args...))
 	_, _ = WriteLogLine(l.W, fmt.Appendf(nil, "proxy.cgi: %s: [%s] %s\n", level, l.ID, text)) // nobody to tell
 }
 
@@ -49,11 +49,11 @@ func dated(line []byte) []byte {
 	return append(time.Now().AppendFormat(nil, "[Mon Jan 02 15:04:05.000000 2006] "), line...)
 }
 
-// printable returns s as a terminal or an editor shows it, and nothing else: a
+// Printable returns s as a terminal or an editor shows it, and nothing else: a
 // control byte is a space, and what is no UTF-8 or has no look of its own is
 // escaped. Some terminals obey U+0080 to U+009F as control bytes, some viewers
 // break a line at U+2028, and U+202E has them show the rest backwards.
-func printable(s string) string {
+func Printable(s string) string {
 	var b strings.Builder
 	for len(s) > 0 {
 		r, size := utf8.DecodeRuneInString(s)

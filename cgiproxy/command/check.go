@@ -6,11 +6,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
-	"unicode"
 
 	"golang.org/x/sys/unix"
 
+	"proxy.cgi/cgiproxy"
 	"proxy.cgi/cgiproxy/command/check"
 	"proxy.cgi/cgiproxy/command/live"
 	"proxy.cgi/cgiproxy/settings"
@@ -88,18 +87,8 @@ func printFindings(w io.Writer, findings []check.Finding) {
 		if f.Remedy != "" {
 			text += ": " + f.Remedy
 		}
-		fmt.Fprintf(w, "%s  %s: %s\n", level, f.Check, printable(text))
+		fmt.Fprintf(w, "%s  %s: %s\n", level, f.Check, cgiproxy.Printable(text))
 	}
-}
-
-// printable keeps what files hold from moving the cursor.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, s)
 }
 
 // isColored reports whether output may be colored: on a terminal, unless the
