@@ -164,14 +164,22 @@ func visit(t *testing.T, addr, raw string) visited {
 // visitFrom is visit for a client with an address of its own.
 func visitFrom(t *testing.T, client net.Addr, addr, raw string) visited {
 	t.Helper()
+	got, err := tryVisit(client, addr, raw, patience)
+	if err != nil {
+		t.Fatalf("no response to %.200q: %v", raw, err)
+	}
+	return got
+}
+
+// tryVisit is visitFrom within a limit. An error is that there is no response.
+func tryVisit(client net.Addr, addr, raw string, limit time.Duration) (visited, error) {
 	dialer := net.Dialer{LocalAddr: client}
 	conn, err := dialer.Dial("tcp", addr)
 	if err != nil {
-		t.Fatal(err)
+		return visited{}, err
 	}
 	defer conn.Close()
-	// mod_fcgid tries for half a minute to start a program that cannot be.
-	conn.SetDeadline(time.Now().Add(4 * patience))
+	conn.SetDeadline(time.Now().Add(limit))
 	// Beside the reading: a server may answer before it has read everything.
 	go io.WriteString(conn, raw)
 	method, _, _ := strings.Cut(raw, " ")
@@ -182,14 +190,14 @@ func visitFrom(t *testing.T, client net.Addr, addr, raw string) visited {
 		resp, err = http.ReadResponse(r, &http.Request{Method: method})
 	}
 	if err != nil {
-		t.Fatalf("no response to %.200q: %v", raw, err)
+		return visited{}, err
 	}
 	defer resp.Body.Close()
 	if !bytes.Contains(head.Bytes(), []byte("\nCache-Control:")) {
 		resp.Header.Del("Cache-Control")
 	}
 	body, err := io.ReadAll(resp.Body)
-	return visited{resp, string(body), err}
+	return visited{resp, string(body), err}, nil
 }
 
 // A visited is a response as the client got it.

@@ -101,7 +101,7 @@ func (c trouble) run(t *testing.T, s *webserver.Server, app string) {
 	}
 	before := s.ErrorLog()
 	method, path, _ := strings.Cut(c.request, " ")
-	got := visit(t, s.Addr, method+" /"+c.folder+"/"+path+" HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc")
+	got := patientVisit(t, s, method+" /"+c.folder+"/"+path+" HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc")
 	if got.Status[:3] != c.status || !strings.Contains(got.body, c.page) {
 		t.Errorf("%s %.300q, want %s and %q", got.Status, got.body, c.status, c.page)
 	}
@@ -111,6 +111,21 @@ func (c trouble) run(t *testing.T, s *webserver.Server, app string) {
 	for part := range strings.SplitSeq(c.log+" ... "+c.reason, " ... ") {
 		awaitNews(t, s, before, part)
 	}
+}
+
+// patientVisit is visit, which is repeated where mod_fcgid does not answer: a
+// program that cannot be run it starts once a second, and says so only if it finds
+// it between its start and its end. It may miss that for a minute.
+func patientVisit(t *testing.T, s *webserver.Server, raw string) visited {
+	t.Helper()
+	if s.Kind == webserver.ApacheFcgid {
+		for range 10 {
+			if got, err := tryVisit(nil, s.Addr, raw, 3*time.Second); err == nil {
+				return got
+			}
+		}
+	}
+	return visit(t, s.Addr, raw)
 }
 
 // awaitNews waits until a text is in the log once more than before.
