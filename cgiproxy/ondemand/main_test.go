@@ -126,10 +126,13 @@ func (s *site) starts() (pids []int) {
 	return pids
 }
 
-// apps returns those of them that are still there.
+// apps returns those of them that are still there. A pid that was given to
+// another process since is in the test's own group, an app never is.
 func (s *site) apps() (pids []int) {
 	for _, pid := range s.starts() {
-		if p, err := readProcess(pid); err == nil && !p.ended {
+		p, err := readProcess(pid)
+		group, _ := unix.Getpgid(pid)
+		if err == nil && !p.ended && group != unix.Getpgrp() {
 			pids = append(pids, pid)
 		}
 	}
