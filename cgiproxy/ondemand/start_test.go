@@ -32,7 +32,7 @@ func TestFirstRequestsAtOnce(t *testing.T) {
 		{"processes, with a watcher", func(s *site) { s.IdleStop = time.Hour }, inProcess},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			for range 2 {
+			for range 17 { // about a hundred in all
 				s := newSite(t, "")
 				tt.set(s)
 				var all sync.WaitGroup
