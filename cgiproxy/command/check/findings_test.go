@@ -1,6 +1,8 @@
 package check
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -38,6 +40,11 @@ func programTests() []findingTest {
 	program := func(text string) func(*testSite) {
 		return func(s *testSite) { s.write("proxy.cgi", text, 0o755) }
 	}
+	sums := func(text string) func(*testSite) {
+		return func(s *testSite) {
+			s.write("SHA256SUMS", fmt.Sprintf("%x  README.md\n%x  proxy.cgi\n", sha256.Sum256(nil), sha256.Sum256([]byte(text))), 0o644)
+		}
+	}
 	cut := []byte(smallProgram)
 	copy(cut[32:], []byte{0, 2})                    // e_phoff 512
 	copy(cut[54:], []byte{56, 0, 1, 0, 0, 0, 0, 0}) // one segment
@@ -58,6 +65,8 @@ func programTests() []findingTest {
 		{"whole", "CRLF became LF", Fault, "suexec", program(bigProgram("\n")), "not uploaded in binary mode"},
 		{"whole", "LF became CRLF", Fault, "suexec", program(strings.ReplaceAll(bigProgram("\n"), "\n", "\r\n")), "not uploaded in binary mode"},
 		{"whole", "half", Fault, "suexec", program(string(cut)), "not whole"},
+		{"release", "the same", OK, "", sums(smallProgram), "is the program of"},
+		{"release", "another", Warning, "exec", sums("another"), "another version"},
 		{"executable", "644", Fault, "exec", func(s *testSite) { s.chmod("proxy.cgi", 0o644) }, "permissions 644"},
 		{"executable", "700", Warning, "exec", func(s *testSite) { s.chmod("proxy.cgi", 0o700) }, "only its owner"},
 		{"mount", "noexec", Fault, "exec", mountNoExec, "noexec"},

@@ -54,7 +54,7 @@ func Troubles() []Trouble {
 			See:    "500, log: \"exec of ... failed\"",
 			Do:     "\"Permission denied\": permissions other than 755, or a host that runs no programs there (try ~cgi-bin~). \"Exec format error\": built for another system, or a broken upload.",
 			Log:    []string{"exec of ... failed"},
-			Checks: []string{"script", "system", "executable", "mount"},
+			Checks: []string{"script", "system", "release", "executable", "mount"},
 		},
 		{
 			ID:     "threads",
