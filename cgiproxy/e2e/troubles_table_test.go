@@ -57,7 +57,7 @@ var troubles = []trouble{
 
 	{name: "a setting", row: settingsRow, kinds: allCGI, settings: "CGIPROXY_MAX_BODY=1MB\n", request: "GET page", status: "500", page: pageNumber, reason: "CGIPROXY_MAX_BODY"},
 	{name: "settings that others may write", row: settingsRow, kinds: allCGI, spoil: onFile(".htcgiproxy", chmod(0o666)), request: "GET page", status: "500", page: pageNumber, reason: ".htcgiproxy"},
-	{name: "settings that scripts may not read", row: "Where every page then is 500 and the log says", kinds: allCGI, spoil: onFile(".htcgiproxy", chmod(0)), request: "GET page", status: "500", page: pageNumber, log: "permission denied"},
+	{name: "settings that scripts may not read", row: settingsRow, kinds: allCGI, spoil: onFile(".htcgiproxy", chmod(0)), request: "GET page", status: "500", page: pageNumber, log: "permission denied"},
 	{name: "the server as its own app", row: `500, log: "leads back to this site itself"`, kinds: allCGI, settings: "CGIPROXY_UPSTREAM={addr}\n", request: "GET page", status: "500", log: "leads back to this site itself"},
 
 	{name: "links are off", row: "403 on every page, log: AH00670", kinds: allCGI, folder: "nolinks", change: noOptions, request: "GET page", status: "403", log: "AH00670"},
