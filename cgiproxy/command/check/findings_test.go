@@ -202,15 +202,16 @@ func appTests() []findingTest {
 				http.NotFound(w, r)
 			}
 		}), "STRIP_PREFIX=auto"},
-		{"start", "no folder", Fault, "502", func(s *testSite) { s.settings("START=true\nSTART_DIR=/nowhere\n") }, "START_DIR"},
-		{"start", "no program", Fault, "502", func(s *testSite) {
+		{"start", "no folder", Fault, "503", func(s *testSite) { s.settings("START=true\nSTART_DIR=/nowhere\n") }, "START_DIR"},
+		{"start", "no program", Fault, "503", func(s *testSite) {
 			s.settings("START='PORT=1 exec venv/bin/gunicorn app:app'\nSTART_DIR=" + s.t.TempDir() + "\n")
 		}, "venv/bin/gunicorn"},
-		{"start", "its log", Warning, "502", func(s *testSite) {
+		{"start", "its log", Warning, "503", func(s *testSite) {
 			dir := s.t.TempDir()
 			s.do(os.WriteFile(filepath.Join(dir, "app.log"), []byte("a\nb\nImportError: flask\n"), 0o600))
 			s.write(settings.File, "UPSTREAM=127.0.0.1:1\nSTART=true\nSTART_DIR="+dir+"\n", 0o600)
 		}, "ImportError: flask"},
+		{"start", "in the served folder", Warning, "", func(s *testSite) { s.settings("START=true\nSTART_DIR=app\n"); s.do(os.Mkdir(s.path("app"), 0o755)) }, "is served"},
 	}
 }
 
@@ -226,7 +227,8 @@ func servedTests() []findingTest {
 		s.rules("RewriteRule ^ proxy.cgi [L]", "RewriteRule ^(?!public/)([^?%#\\\\]+)$ public/$1 [L]\nRewriteRule ^.*$ proxy.cgi [L]")
 	}
 	return []findingTest{
-		{"served", "data", Fault, "", has("data.sqlite3", "dump.sql.gz", "app.log", "tls.key"), "app.log, data.sqlite3, dump.sql.gz, tls.key"},
+		{"served", "data", Fault, "", has("data.sqlite3", "dump.sql.gz", "debug.log", "tls.key"), "data.sqlite3, debug.log, dump.sql.gz, tls.key"},
+		{"served", "the log that the rules keep", OK, "", has("app.log"), "no file in the folder"},
 		{"served", "sources", Warning, "", has("app.py", "lib/x.rb", "requirements.txt"), "app.py, lib/x.rb, requirements.txt"},
 		{"served", "closed by the rules", OK, "", has(".env", ".git/config", ".htpasswd", "error_log", "index.html", "a.js", "a.php"), "no file"},
 		{"served", "an old block", Fault, "", func(s *testSite) {

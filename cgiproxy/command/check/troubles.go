@@ -114,9 +114,15 @@ func Troubles() []Trouble {
 		{
 			ID:     "502",
 			See:    "502",
-			Do:     "The app is not running, listens on another port than ~.htcgiproxy~ says (the log has the address that was tried), or broke off. A unix socket must be writable for the user that scripts run as.",
-			Checks: []string{"app", "app-owner", "app-http", "start"},
+			Do:     "The app is not running, listens on another port than ~.htcgiproxy~ says (the log has the address that was tried), or broke off (what it said is in its own log). A unix socket must be writable for the user that scripts run as.",
+			Checks: []string{"app", "app-owner", "app-http"},
 			Live:   "an app that breaks off",
+		},
+		{
+			ID:     "503",
+			See:    "503, or a page that says \"Starting\" again and again",
+			Do:     "The app does not start. The log says why; what the app said is in ~app.log~ in its folder. With a shell: ~proxy.cgi app log public_html~. See [start the app](MANUAL.md#start-the-app).",
+			Checks: []string{"start"},
 		},
 		{
 			ID:     "504",
