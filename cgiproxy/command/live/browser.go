@@ -64,7 +64,7 @@ func (b Browser) Questions(ctx context.Context) (list []Question, err error) {
 		return nil, err
 	}
 	planned := map[string]bool{}
-	s.send = func(q question, marker, proof string) (*response, error) {
+	s.send = func(s *site, q question, marker, proof string) (*response, error) {
 		if id := q.id(); !q.chunked && !planned[id] {
 			planned[id] = true
 			list = append(list, s.forBrowser(q, marker, proof))
@@ -93,7 +93,7 @@ func (b Browser) Judge(ctx context.Context, observed []Observation) ([]Finding, 
 	for i, q := range questions {
 		at[q.Method+" "+q.Target+" "+fmt.Sprint(q.BodySize)] = i
 	}
-	s.send = func(q question, marker, proof string) (*response, error) {
+	s.send = func(s *site, q question, marker, proof string) (*response, error) {
 		if q.chunked {
 			s.unable = noBrowser
 			return nil, errPlanned

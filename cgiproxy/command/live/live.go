@@ -150,7 +150,6 @@ func newSite(ctx context.Context, o Options) (*site, error) {
 	if !strings.HasSuffix(base, "/") {
 		base += "/"
 	}
-	s := &site{ctx: ctx, url: u, base: base, insecure: o.Insecure, bearer: strings.ToLower(rand.Text()), nonce: randomNonce}
-	s.send = s.sendItself
+	s := &site{ctx: ctx, url: u, base: base, insecure: o.Insecure, bearer: strings.ToLower(rand.Text()), send: (*site).sendItself, nonce: randomNonce}
 	return s, nil
 }

@@ -36,7 +36,7 @@ type site struct {
 
 	// send asks a question and returns the response, as far as it tells. nonce
 	// makes the part of a challenge that tells one question from another.
-	send  func(q question, marker, proof string) (*response, error)
+	send  func(s *site, q question, marker, proof string) (*response, error)
 	nonce func(question) string
 
 	unable string // why the question cannot be asked, "" where it can
@@ -82,7 +82,7 @@ func (s *site) ask(q question) (*response, error) {
 		asked.What = "request"
 	}
 	marker := "proxy-check-" + asked.Nonce
-	r, err := s.send(q, marker, asked.Value(s.key))
+	r, err := s.send(s, q, marker, asked.Value(s.key))
 	if err != nil {
 		return nil, err
 	}
