@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -37,4 +38,16 @@ func TestStatusPair(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A file with the token that others may read is told of, as one with SECRET is.
+func TestStatusTokenReadable(t *testing.T) {
+	folder := t.TempDir()
+	file := testkit.WriteFile(t, folder, File, "UPSTREAM=6543\nSTATUS_PATH=/my-status\nSTATUS_TOKEN=0123456789abcdef\n")
+	if err := os.Chmod(file, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, notes, err := Load(nil, folder)
+	testkit.WantError(t, err, "")
+	testkit.WantText(t, strings.Join(texts(notes, LevelWarn), "\n"), "holds CGIPROXY_STATUS_TOKEN and others may read it: set its permissions to 600")
 }

@@ -176,7 +176,7 @@ func TestWhose(t *testing.T) {
 		{"no form", request{method: "POST", body: "token=%zz"}, 0},
 		{"another type", request{method: "POST", body: right, vars: []string{"CONTENT_TYPE=text/plain"}}, 0},
 		{"as JSON", request{method: "POST", body: `{"token":"` + token + `"}`, vars: []string{"CONTENT_TYPE=application/json"}}, 0},
-		{"over 1 KiB", request{method: "POST", body: right + strings.Repeat("+", 1024)}, 0},
+		{"over 1 KiB", request{method: "POST", body: right + strings.Repeat("&", 1024)}, 0},
 		{"with a cookie, a form of the app's", request{method: "POST", cookie: cookie, body: "name=Ada"}, 0},
 
 		{"the right token without https", request{method: "POST", body: right, vars: http}, 403},
@@ -195,6 +195,10 @@ func TestWhose(t *testing.T) {
 		{"a form without a cookie", request{method: "POST", body: "action=x&form=" + form, vars: []string{"HTTP_SEC_FETCH_SITE=same-origin"}}, 0},
 		{"the page's form, and no such button", request{method: "POST", cookie: cookie, body: "action=x&form=" + form, vars: []string{"HTTP_SEC_FETCH_SITE=same-origin"}}, 400},
 		{"the page's form, of an older browser", request{method: "POST", cookie: cookie, body: "action=x&form=" + form, vars: []string{"HTTP_ORIGIN=https://example.com"}}, 400},
+		{"questions", request{method: "POST", cookie: cookie, body: "action=questions&origin=https://example.com&form=" + form, vars: []string{"HTTP_SEC_FETCH_SITE=same-origin"}}, 200},
+		{"questions of another site", request{method: "POST", cookie: cookie, body: "action=questions&origin=https://example.com&form=" + form, vars: []string{"HTTP_SEC_FETCH_SITE=cross-site"}}, 403},
+		{"questions without an origin", request{method: "POST", cookie: cookie, body: "action=questions&form=" + form, vars: []string{"HTTP_SEC_FETCH_SITE=same-origin"}}, 400},
+		{"nothing to judge", request{method: "POST", cookie: cookie, body: "action=judge&origin=https://example.com&form=" + form, vars: []string{"HTTP_SEC_FETCH_SITE=same-origin"}}, 200},
 		{"a restart, where nothing is started", request{method: "POST", cookie: cookie, body: "action=restart&form=" + form, vars: []string{"HTTP_SEC_FETCH_SITE=same-origin"}}, 400},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
