@@ -1,16 +1,9 @@
 package statuspage
 
 import (
-	"bytes"
-	"context"
 	"fmt"
-	"io"
 	"maps"
-	"net"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -19,109 +12,6 @@ import (
 	"proxy.cgi/cgiproxy"
 	"proxy.cgi/cgiproxy/internal/testkit"
 )
-
-const token = "right-token-of-32-letters-chosen"
-
-// A recorder is a ResponseWriter that keeps what it is given.
-type recorder struct{ *httptest.ResponseRecorder }
-
-func (r recorder) WriteStatus(code int, _ string) { r.WriteHeader(code) }
-func (r recorder) HasStarted() bool               { return false }
-func (r recorder) LargeBuffer() []byte            { return nil }
-
-// A tested is a site whose app keeps what it is sent.
-type tested struct {
-	folder string
-	got    chan string
-	log    bytes.Buffer
-}
-
-// newTested makes a site with more settings than the app's address.
-func newTested(t *testing.T, settings string) *tested {
-	t.Helper()
-	s := &tested{folder: t.TempDir(), got: make(chan string, 1000)} // room for all that a test sends
-	app := testkit.StartApp(t, func(conn net.Conn) {
-		head, err := testkit.ReadHead(conn)
-		if err != nil {
-			return
-		}
-		_, rest, _ := strings.Cut(head, "\r\nContent-Length: ")
-		length, _, _ := strings.Cut(rest, "\r\n")
-		n, _ := strconv.Atoi(length)
-		body := make([]byte, n)
-		io.ReadFull(conn, body)
-		s.got <- head + string(body)
-		io.WriteString(conn, "HTTP/1.1 404 Not Found\r\nContent-Length: 7\r\n\r\nthe app")
-	})
-	testkit.WriteFile(t, s.folder, ".htcgiproxy", app.Upstream()+"\n"+settings)
-	return s
-}
-
-const pageSettings = "STATUS_PATH=/my-status\nSTATUS_TOKEN=" + token + "\nSECRET=the-secret-of-the-site\n"
-
-// A request is one for the page, or the like.
-type request struct {
-	method, target string // "" for GET and /my-status
-	cookie         string
-	body           string // a form, where there is one
-	vars           []string
-}
-
-func (s *tested) send(t *testing.T, r request) *httptest.ResponseRecorder {
-	t.Helper()
-	return s.sendTo(t, cgiproxy.LoadSite(cgiproxy.Environ{}, s.folder), r)
-}
-
-func (s *tested) sendTo(t *testing.T, site *cgiproxy.Site, r request) *httptest.ResponseRecorder {
-	t.Helper()
-	if r.method == "" {
-		r.method = "GET"
-	}
-	if r.target == "" {
-		r.target = "/my-status"
-	}
-	vars := append(r.vars, "REQUEST_METHOD="+r.method, "REQUEST_URI="+r.target)
-	if r.cookie != "" {
-		vars = append(vars, "HTTP_COOKIE="+r.cookie)
-	}
-	if r.body != "" {
-		vars = append(vars, "CONTENT_LENGTH="+strconv.Itoa(len(r.body)), "CONTENT_TYPE=application/x-www-form-urlencoded")
-	}
-	if !slices.Contains(vars, "HTTPS=") {
-		vars = append(vars, "HTTPS=on")
-	}
-	env := cgiproxy.NewEnviron(testkit.Visit(vars...))
-	w := recorder{httptest.NewRecorder()}
-	in := &cgiproxy.Request{Env: env, Body: strings.NewReader(r.body), Log: &s.log, Way: "CGI", StatusPage: Serve}
-	if err := cgiproxy.Serve(t.Context(), w, in, site); err != nil {
-		t.Error(err)
-	}
-	return w.ResponseRecorder
-}
-
-// login returns what the browser has after a login: the cookie, and the page's
-// form token.
-func (s *tested) login(t *testing.T) (cookie, form string) {
-	t.Helper()
-	w := s.send(t, request{method: "POST", body: "token=" + token, vars: []string{"HTTP_ACCEPT=text/html"}})
-	cookie, _, _ = strings.Cut(w.Header().Get("Set-Cookie"), ";")
-	_, form, _ = strings.Cut(w.Body.String(), `data-form="`)
-	form, _, _ = strings.Cut(form, `"`)
-	if cookie == "" || form == "" {
-		t.Fatalf("no login: %d %v\n%s\n%s", w.Code, w.Header(), w.Body, &s.log)
-	}
-	return cookie, form
-}
-
-// hush has wrong tokens wait for nothing, and returns how long they would.
-func hush(t *testing.T) *[]time.Duration {
-	t.Helper()
-	var waited []time.Duration
-	before := sleep
-	sleep = func(_ context.Context, d time.Duration) { waited = append(waited, d) }
-	t.Cleanup(func() { sleep = before })
-	return &waited
-}
 
 // TestWhose tells the owner's requests from those that are the app's, which has
 // to get them as if there were no page.
@@ -304,57 +194,6 @@ func comparable(s *tested, got string) string {
 		kept = append(kept, line)
 	}
 	return strings.Join(kept, "\r\n")
-}
-
-// TestWrong has somebody try tokens: each is slower, up to a bound, and the
-// owner never waits.
-func TestWrong(t *testing.T) {
-	waited := hush(t)
-	s := newTested(t, pageSettings)
-	file := filepath.Join(s.folder, wrongFile)
-	try := func(times int) (last time.Duration) {
-		t.Helper()
-		for range times {
-			if w := s.send(t, request{method: "POST", body: "token=wrong"}); w.Body.String() != "the app" {
-				t.Fatalf("a wrong token: %d %.200q", w.Code, w.Body)
-			}
-			<-s.got
-		}
-		return (*waited)[len(*waited)-1]
-	}
-	for _, step := range []struct {
-		more int
-		want time.Duration
-	}{{1, 0}, {4, 0}, {1, time.Second}, {1, 2 * time.Second}, {1, 4 * time.Second}, {100, 4 * time.Second}} {
-		if got := try(step.more); got != step.want {
-			t.Errorf("after %d more the wait is %v, want %v", step.more, got, step.want)
-		}
-	}
-	testkit.WantText(t, s.log.String(), "a wrong token for the status page, from 198.51.100.7")
-	if info, err := os.Stat(file); err != nil || info.Size() != wrongMost || info.Mode().Perm() != 0o600 {
-		t.Errorf("the file of wrong tokens: %v %v", info, err)
-	}
-	if strings.Contains(s.log.String(), "wrong-token") || strings.Contains(s.log.String(), token) {
-		t.Error("the log has what was tried")
-	}
-
-	before := len(*waited)
-	s.login(t)
-	if len(*waited) != before {
-		t.Error("the right token waits")
-	}
-	if _, err := os.Stat(file); !os.IsNotExist(err) {
-		t.Errorf("the wrong tokens are not forgotten: %v", err)
-	}
-
-	try(9)
-	old := time.Now().Add(-wrongTime - time.Second)
-	if err := os.Chtimes(file, old, old); err != nil {
-		t.Fatal(err)
-	}
-	if got := try(1); got != 0 {
-		t.Errorf("after %v the wait is %v", wrongTime, got)
-	}
 }
 
 // TestWrongSettings wants the page where a setting is wrong: that is what it is
