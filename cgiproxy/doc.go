@@ -12,6 +12,7 @@
 //	signature.go  proves to the app where a request comes from
 //	response.go   the response as the web server shall see it; fieldlimit.go
 //	probe.go      the responses to `proxy.cgi check --url`, not the app's
+//	status.go     the page at STATUS_PATH, which package statuspage writes
 //	failure.go    what goes wrong, and its status; errorpage.go, startingpage.go,
 //	              log.go, logfile.go
 //	cgi.go        one way in: a process for each request; package fastcgi is the
