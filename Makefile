@@ -42,6 +42,7 @@ run-ondemand: build ## the same, where nothing listens until the page is asked f
 test: ## install what the tests need, run all tests
 	@scripts/webservers
 	go test -count=1 -timeout 25m ./... # what the tests build is not in go test's cache
+	for module in scripts/*/go.mod; do go test -C "$${module%/*}" -count=1 ./... || exit 1; done
 
 .PHONY: race
 race: ## run the tests that need no web server, nor start programs, with the race detector
