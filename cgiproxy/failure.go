@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"proxy.cgi/cgiproxy/ondemand"
@@ -55,12 +54,9 @@ func asFailure(err error) *failure {
 
 // notStarted is an app that START could not bring up.
 func notStarted(e *ondemand.Error) *failure {
-	f := &failure{status: http.StatusServiceUnavailable, cause: e, remedy: e.Remedy, retryAfter: e.RetryAfter}
+	f := &failure{status: http.StatusServiceUnavailable, cause: e, remedy: e.Advice(), retryAfter: e.RetryAfter}
 	if e.Kind == ondemand.Stranger {
 		f.status = http.StatusBadGateway
-	}
-	if e.Output != "" {
-		f.remedy += "; its last lines: " + strings.ReplaceAll(e.Output, "\n", " | ")
 	}
 	return f
 }

@@ -23,7 +23,8 @@ func appCommand() command {
 		name:      "app",
 		arguments: "start|stop|restart|status|log [-f] [DIR]",
 		summary:   "start or stop the app that CGIPROXY_START names, or show its state",
-		text: `DIR is the folder with .htcgiproxy, by default the current one.
+		text: `DIR is the folder with .htcgiproxy, by default the current one, or that of the
+program.
 
     start    start the app if it does not run; a pause after failed starts ends
     stop     stop it; the next request starts it again
@@ -51,7 +52,7 @@ func runApp(t *terminal, args []string) int {
 	if len(args) == 0 || len(args) > 2 {
 		return t.misused("app takes one of start, stop, restart, status and log, and a folder")
 	}
-	verb, folder := args[0], "."
+	verb, folder := args[0], siteFolder()
 	if len(args) == 2 {
 		folder = args[1]
 	}
@@ -76,6 +77,15 @@ func runApp(t *terminal, args []string) int {
 		return t.failed("%s", explain(err))
 	}
 	return exitOK
+}
+
+// siteFolder is the current folder if it is a site's, and else that of the
+// program, which one calls from anywhere.
+func siteFolder() string {
+	if _, err := os.Stat(settings.File); err != nil {
+		return cgiproxy.ExecutableFolder()
+	}
+	return "."
 }
 
 // loadApp reads the settings in a folder, which have to say how the app is

@@ -29,13 +29,15 @@ again to change something: where nothing is to change, nothing is written.
   --upstream WHERE      where the app listens: 6543, host:port, unix:/path/app.sock
   --start COMMAND       start the app with the first request (WHERE is auto unless
                         it is given; then the app gets it as PORT or SOCKET)
+  --start-dir FOLDER    where COMMAND runs, best outside of what is served
   --strip-prefix PATH   take PATH away before the app sees it; auto is DIR's own
   --fastcgi             as proxy.fcgi: one process for many requests
   --both                pages over proxy.fcgi; uploads and event streams over
                         proxy.cgi
   --public-only         only the files in DIR/public are for visitors
   --dry-run             show what would change, and change nothing
-  --uninstall           leave DIR as it was before
+  --uninstall           leave DIR as it was before, and stop the app that COMMAND
+                        started
 
 Settings that are in .htcgiproxy already stay, unless a flag gives them. How it is
 run (--fastcgi, --both, --public-only) is what this run says. What .htaccess and
@@ -86,18 +88,22 @@ func install(t *terminal, args []string) int {
 		return t.misused("install: --uninstall and --%s contradict each other", other)
 	}
 	for _, s := range settingFlags() {
-		if f := flags.Lookup(s.flag); isGiven(flags, s.flag) {
-			in.settings = append(in.settings, assignment{s.setting, f.Value.String()})
+		if !isGiven(flags, s.flag) {
+			continue
 		}
+		value := flags.Lookup(s.flag).Value.String()
+		if s.flag == "start-dir" && value != "" { // in the file it would begin at DIR
+			value, _ = filepath.Abs(value)
+		}
+		in.settings = append(in.settings, assignment{s.setting, value})
 	}
 	if err := in.find(rest); err != nil {
 		return t.failed("install: %v", err)
 	}
-	plan := in.plan
 	if *uninstall {
-		plan = in.planUninstall
+		return in.uninstall(t, *dryRun)
 	}
-	changes, notes, err := plan()
+	changes, notes, err := in.plan()
 	if usage, ok := errors.AsType[*usageError](err); ok {
 		return t.misused("install: %v", usage)
 	}
@@ -107,11 +113,35 @@ func install(t *terminal, args []string) int {
 	return in.finish(t, changes, notes, *dryRun)
 }
 
+// uninstall stops the app once no request can start it again.
+func (in *installation) uninstall(t *terminal, dryRun bool) int {
+	changes, notes, err := in.planUninstall()
+	if err != nil {
+		return t.failed("install: %v; nothing has been changed", err)
+	}
+	site, noApp := loadApp(t, in.folder)
+	status := in.finish(t, changes, notes, dryRun)
+	if status != exitOK || noApp != nil || dryRun || len(changes) == 0 {
+		return status
+	}
+	if st, err := site.App().Status(); err != nil || !st.Running {
+		return exitOK
+	}
+	ctx, cancel := untilInterrupted()
+	defer cancel()
+	if err := site.App().Stop(ctx); err != nil {
+		return t.failed("install: the app still runs: %s", explain(err))
+	}
+	fmt.Fprintf(t.out, "stopped  the app; what it wrote stays in %s\n", site.Config().StartDir)
+	return exitOK
+}
+
 // settingFlags returns the flags that stand for settings.
 func settingFlags() []struct{ flag, setting string } {
 	return []struct{ flag, setting string }{
 		{"upstream", "UPSTREAM"},
 		{"start", "START"},
+		{"start-dir", "START_DIR"},
 		{"strip-prefix", "STRIP_PREFIX"},
 	}
 }

@@ -159,7 +159,7 @@ func (d *draft) uninstallSettings(how string) (notes []string) {
 	}
 	switch {
 	case !sameLines(text, now.old):
-		return []string{settings.File + " stays as it is, for it has been changed since"}
+		return []string{settings.File + " stays as it is, for it has been changed since: delete it unless you need it"}
 	case how == made:
 		d.remove(settings.File)
 	default:

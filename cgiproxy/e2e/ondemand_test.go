@@ -174,6 +174,37 @@ func (a appSite) checkRestart(t *testing.T, pid int) {
 	}
 }
 
+// TestOnDemandOldConnection has a connection to the old app in the pool, while a
+// slow request keeps that app for up to ten seconds: it gets no other any more.
+func TestOnDemandOldConnection(t *testing.T) {
+	t.Parallel()
+	a := newAppSite(t, webserver.ApacheFcgid, startOnDemand)
+	a.put(t, "app.py", strings.NewReplacer(
+		"    def respond", "    protocol_version = 'HTTP/1.1'\n    def respond",
+		"while True:", "print('slow', flush=True)\n            while True:",
+	).Replace(onDemandApp))
+	old := a.mustGet(t)
+	pid, _ := a.status(t)
+	go a.get("/events")
+	for deadline := time.Now().Add(patience); !strings.Contains(a.read(t, "app.log"), "slow"); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the slow request does not reach the app")
+		}
+	}
+	if page := a.mustGet(t); page != old {
+		t.Fatalf("%q, then %q before the restart", old, page)
+	}
+	a.put(t, "tmp/restart.txt", "")
+	for range 4 {
+		if page := a.mustGet(t); page == old {
+			t.Errorf("after the restart the old app answers: %s", page)
+		}
+	}
+	if !alive(pid) {
+		t.Error("the old app ended before the slow request: nothing was shown")
+	}
+}
+
 // TestOnDemandFileServer starts an app nobody wrote for this.
 func TestOnDemandFileServer(t *testing.T) {
 	for _, kind := range onDemandKinds {

@@ -57,7 +57,7 @@ var troubles = []trouble{
 
 	{name: "a setting", row: settingsRow, kinds: allCGI, settings: "CGIPROXY_MAX_BODY=1MB\n", request: "GET page", status: "500", page: pageNumber, reason: "CGIPROXY_MAX_BODY"},
 	{name: "settings that others may write", row: settingsRow, kinds: allCGI, spoil: onFile(".htcgiproxy", chmod(0o666)), request: "GET page", status: "500", page: pageNumber, reason: ".htcgiproxy"},
-	{name: "settings that scripts may not read", row: "Where every page then is 500 and the log says", kinds: allCGI, spoil: onFile(".htcgiproxy", chmod(0)), request: "GET page", status: "500", page: pageNumber, log: "permission denied"},
+	{name: "settings that scripts may not read", row: settingsRow, kinds: allCGI, spoil: onFile(".htcgiproxy", chmod(0)), request: "GET page", status: "500", page: pageNumber, log: "permission denied"},
 	{name: "the server as its own app", row: `500, log: "leads back to this site itself"`, kinds: allCGI, settings: "CGIPROXY_UPSTREAM={addr}\n", request: "GET page", status: "500", log: "leads back to this site itself"},
 
 	{name: "links are off", row: "403 on every page, log: AH00670", kinds: allCGI, folder: "nolinks", change: noOptions, request: "GET page", status: "403", log: "AH00670"},
@@ -73,6 +73,7 @@ var troubles = []trouble{
 	{name: "encoded slash", row: apache404Row, kinds: allCGI, request: "GET a%2Fb", status: "404"},
 	{name: "nobody listens", row: "502", kinds: allCGI, settings: "CGIPROXY_UPSTREAM=127.0.0.1:1\n", request: "GET page", status: "502", page: pageNumber, reason: "127.0.0.1:1"},
 	{name: "a socket that is closed to scripts", row: "502", kinds: allCGI, spoil: closeSocket, request: "GET page", status: "502", page: pageNumber, reason: "permission denied"},
+	{name: "an app that does not start", row: "503", kinds: allCGI, settings: "CGIPROXY_UPSTREAM=auto\nCGIPROXY_START='exit 3'\n", request: "GET page", status: "503", page: pageNumber, reason: "status 3"},
 	{name: "a slow app", row: "504", kinds: allCGI, settings: "CGIPROXY_HEADER_TIMEOUT=1ms\n", request: "GET slow", status: "504", page: pageNumber, reason: "CGIPROXY_HEADER_TIMEOUT"},
 	{name: "a large upload", row: "413", kinds: allCGI, settings: "CGIPROXY_MAX_BODY=2\n", request: "POST page", status: "413", page: pageNumber, reason: "CGIPROXY_MAX_BODY"},
 }

@@ -99,7 +99,7 @@ func TestReadmeShell(t *testing.T) {
 			if err := os.Symlink(s.Root, filepath.Join(home, "public_html")); err != nil {
 				t.Fatal(err)
 			}
-			commands := block(t, "README.md", "With `proxy.cgi` in your home folder:")
+			commands := block(t, "README.md", "With `proxy.cgi` from the archive (`tar xzf`) in your home folder:")
 			commands = strings.NewReplacer("--upstream 6543", "--upstream "+app, "https://your.domain", s.URL).Replace(commands)
 			cmd := exec.Command("sh", "-e", "-c", commands)
 			cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home}

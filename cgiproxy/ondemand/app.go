@@ -45,6 +45,7 @@ type App struct {
 const (
 	defaultTimeout = 30 * time.Second
 	comeBack       = 2 * time.Second // an app that reloads itself does not listen for a moment
+	probation      = 1 * time.Second // a new app has to last before it replaces one that works
 )
 
 // Enter is called before a request's connection to the app is looked for. It

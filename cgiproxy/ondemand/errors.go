@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -33,6 +34,22 @@ const (
 
 func (e *Error) Error() string { return e.Cause.Error() }
 func (e *Error) Unwrap() error { return e.Cause }
+
+// Advice returns the remedy and the output, for a line of a log.
+func (e *Error) Advice() string {
+	if e.Output == "" {
+		return e.Remedy
+	}
+	return e.Remedy + "; its last lines: " + strings.ReplaceAll(e.Output, "\n", " | ")
+}
+
+// explain returns an error for a line of the log.
+func explain(err error) string {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return fmt.Sprintf("%v: %s", e, e.Advice())
+	}
+	return err.Error()
+}
 
 func isStranger(err error) bool {
 	e, ok := errors.AsType[*Error](err)

@@ -26,15 +26,18 @@ func (a *App) ready(ctx context.Context, s *state, c *child) (net.Conn, error) {
 	for {
 		conn, err := a.connect(ctx, s.run.network, s.run.addresses)
 		switch {
-		case err == nil:
+		case err == nil && s.staysUp(ctx):
 			at("accepted")
 			a.up(s)
 			return conn, nil
-		case ctx.Err() != nil:
-			return nil, ctx.Err() // the next one goes on from here
+		case err == nil:
+			conn.Close()
 		case isStranger(err):
 			_ = s.run.end(ctx, comeBack)
 			return nil, a.failed(s, err)
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err() // the next one goes on from here
 		}
 		select {
 		case status = <-exited:
@@ -46,7 +49,7 @@ func (a *App) ready(ctx context.Context, s *state, c *child) (net.Conn, error) {
 		if ended && status != 0 && !s.run.alive() {
 			e := &Error{
 				Kind:   Failed,
-				Cause:  fmt.Errorf("the app's command ended with %v before the app listened", status),
+				Cause:  fmt.Errorf("the app's command ended with %v before the app was up", status),
 				Remedy: status.remedy(),
 				Output: lastLines(a.log(), logBefore),
 			}
@@ -60,6 +63,21 @@ func (a *App) ready(ctx context.Context, s *state, c *child) (net.Conn, error) {
 			return nil, a.timedOut(ctx, s, logBefore)
 		}
 	}
+}
+
+// staysUp reports whether an app that accepts may take the place of the one that
+// serves: gunicorn and others listen before they load the app, and end if they
+// cannot. Where there is no old app, requests wait for this one in any case.
+func (s *state) staysUp(ctx context.Context) bool {
+	if !s.old.alive() {
+		return true
+	}
+	for until := time.Now().Add(probation); time.Now().Before(until); {
+		if !s.run.alive() || sleep(ctx, probation/20) != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // up writes down that the app listens.

@@ -137,7 +137,7 @@ func (a *App) settle(ctx context.Context, now look, arrived time.Time) error {
 			return ctx.Err() // the next request goes on from here
 		}
 		if err != nil {
-			a.warn(fmt.Sprintf("the app is not restarted, the old one goes on: %v", err))
+			a.warn("the app is not restarted, the old one goes on: " + explain(err))
 		}
 	}
 	if other {

@@ -205,11 +205,23 @@ func TestIgnoresSIGTERM(t *testing.T) {
 
 // With Auto an app that does not start leaves the old one where it is.
 func TestFailedReplacement(t *testing.T) {
-	t.Parallel()
+	for name, broken := range map[string]string{
+		"before it listens": "echo the reason; exit 3",
+		"after it listens":  "echo the reason; exec " + testBinary(t) + " testapp -brief 300ms",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			checkFailedReplacement(t, broken)
+		})
+	}
+}
+
+func checkFailedReplacement(t *testing.T, broken string) {
+	t.Helper()
 	s := newSite(t, "")
 	auto(s)
 	ctx := context.Background()
-	s.Command = "test ! -e broken || exit 3; " + s.Command
+	s.Command = "if test -e broken; then " + broken + "; fi; " + s.Command
 	before, err := s.get(ctx, "/")
 	if err != nil {
 		t.Fatal(err)
@@ -223,7 +235,7 @@ func TestFailedReplacement(t *testing.T) {
 	}
 	select {
 	case line := <-s.warn:
-		if !strings.Contains(line, "status 3") {
+		if !strings.Contains(line, "status 3") || !strings.Contains(line, "the reason") {
 			t.Error(line)
 		}
 	default:

@@ -122,6 +122,7 @@ func testApp(arguments []string) {
 		host   = flags.String("host", "127.0.0.1", "")
 		port   = flags.String("port", os.Getenv("PORT"), "")
 		_      = flags.Bool("quiet", false, "")
+		brief  = flags.Duration("brief", 0, "end with status 3 so long after it listens")
 		delay  = flags.Duration("delay", 0, "before it listens")
 	)
 	_ = flags.Parse(arguments)
@@ -159,6 +160,9 @@ func testApp(arguments []string) {
 		signal.Ignore(syscall.SIGTERM)
 	} else {
 		signal.Notify(terminated, syscall.SIGTERM)
+	}
+	if *brief > 0 {
+		time.AfterFunc(*brief, func() { os.Exit(3) })
 	}
 	server := &http.Server{Handler: http.HandlerFunc(appHandler)}
 	go func() {

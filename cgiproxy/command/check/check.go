@@ -60,6 +60,7 @@ func checks() []check {
 		{"script", checkScript},
 		{"system", checkSystem},
 		{"whole", checkWhole},
+		{"release", checkRelease},
 		{"executable", checkExecutable},
 		{"mount", checkMount},
 		{"link", checkLink},

@@ -1,6 +1,8 @@
 package check
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -38,6 +40,11 @@ func programTests() []findingTest {
 	program := func(text string) func(*testSite) {
 		return func(s *testSite) { s.write("proxy.cgi", text, 0o755) }
 	}
+	sums := func(text string) func(*testSite) {
+		return func(s *testSite) {
+			s.write("SHA256SUMS", fmt.Sprintf("%x  README.md\n%x  proxy.cgi\n", sha256.Sum256(nil), sha256.Sum256([]byte(text))), 0o644)
+		}
+	}
 	cut := []byte(smallProgram)
 	copy(cut[32:], []byte{0, 2})                    // e_phoff 512
 	copy(cut[54:], []byte{56, 0, 1, 0, 0, 0, 0, 0}) // one segment
@@ -58,6 +65,8 @@ func programTests() []findingTest {
 		{"whole", "CRLF became LF", Fault, "suexec", program(bigProgram("\n")), "not uploaded in binary mode"},
 		{"whole", "LF became CRLF", Fault, "suexec", program(strings.ReplaceAll(bigProgram("\n"), "\n", "\r\n")), "not uploaded in binary mode"},
 		{"whole", "half", Fault, "suexec", program(string(cut)), "not whole"},
+		{"release", "the same", OK, "", sums(smallProgram), "is the program of"},
+		{"release", "another", Warning, "exec", sums("another"), "another version"},
 		{"executable", "644", Fault, "exec", func(s *testSite) { s.chmod("proxy.cgi", 0o644) }, "permissions 644"},
 		{"executable", "700", Warning, "exec", func(s *testSite) { s.chmod("proxy.cgi", 0o700) }, "only its owner"},
 		{"mount", "noexec", Fault, "exec", mountNoExec, "noexec"},
@@ -193,15 +202,16 @@ func appTests() []findingTest {
 				http.NotFound(w, r)
 			}
 		}), "STRIP_PREFIX=auto"},
-		{"start", "no folder", Fault, "502", func(s *testSite) { s.settings("START=true\nSTART_DIR=/nowhere\n") }, "START_DIR"},
-		{"start", "no program", Fault, "502", func(s *testSite) {
+		{"start", "no folder", Fault, "503", func(s *testSite) { s.settings("START=true\nSTART_DIR=/nowhere\n") }, "START_DIR"},
+		{"start", "no program", Fault, "503", func(s *testSite) {
 			s.settings("START='PORT=1 exec venv/bin/gunicorn app:app'\nSTART_DIR=" + s.t.TempDir() + "\n")
 		}, "venv/bin/gunicorn"},
-		{"start", "its log", Warning, "502", func(s *testSite) {
+		{"start", "its log", Warning, "503", func(s *testSite) {
 			dir := s.t.TempDir()
 			s.do(os.WriteFile(filepath.Join(dir, "app.log"), []byte("a\nb\nImportError: flask\n"), 0o600))
 			s.write(settings.File, "UPSTREAM=127.0.0.1:1\nSTART=true\nSTART_DIR="+dir+"\n", 0o600)
 		}, "ImportError: flask"},
+		{"start", "in the served folder", Warning, "", func(s *testSite) { s.settings("START=true\nSTART_DIR=app\n"); s.do(os.Mkdir(s.path("app"), 0o755)) }, "is served"},
 	}
 }
 
@@ -217,7 +227,8 @@ func servedTests() []findingTest {
 		s.rules("RewriteRule ^ proxy.cgi [L]", "RewriteRule ^(?!public/)([^?%#\\\\]+)$ public/$1 [L]\nRewriteRule ^.*$ proxy.cgi [L]")
 	}
 	return []findingTest{
-		{"served", "data", Fault, "", has("data.sqlite3", "dump.sql.gz", "app.log", "tls.key"), "app.log, data.sqlite3, dump.sql.gz, tls.key"},
+		{"served", "data", Fault, "", has("data.sqlite3", "dump.sql.gz", "debug.log", "tls.key"), "data.sqlite3, debug.log, dump.sql.gz, tls.key"},
+		{"served", "the log that the rules keep", OK, "", has("app.log"), "no file in the folder"},
 		{"served", "sources", Warning, "", has("app.py", "lib/x.rb", "requirements.txt"), "app.py, lib/x.rb, requirements.txt"},
 		{"served", "closed by the rules", OK, "", has(".env", ".git/config", ".htpasswd", "error_log", "index.html", "a.js", "a.php"), "no file"},
 		{"served", "an old block", Fault, "", func(s *testSite) {

@@ -49,10 +49,14 @@ func checkHandler(s *site) []Finding {
 		return nil // see htaccess
 	}
 	return s.eachScript(func(name string) []Finding {
+		var handlers []string // of both branches of an IfModule, which decides
 		for _, d := range s.lines("sethandler") {
 			if strings.Contains(d.args, "cgi") && (d.in(`files "`+name) || d.in("files "+name) || d.in("filesmatch")) {
-				return fine("%s is run: SetHandler %s", name, d.args)
+				handlers = append(handlers, d.args)
 			}
+		}
+		if handlers != nil {
+			return fine("%s is run: SetHandler %s", name, strings.Join(handlers, " or "))
 		}
 		for _, d := range s.lines("addhandler") {
 			if strings.Contains(d.args, "cgi") && strings.Contains(d.args, strings.TrimPrefix(filepath.Ext(name), ".")) {

@@ -6,7 +6,10 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 )
 
 // maxProgram is many times what proxy.cgi has.
@@ -113,6 +116,41 @@ func checkWhole(s *site) []Finding {
 		}
 		return fine("%s is whole", name)
 	})
+}
+
+// checkRelease compares with the checksums that are in a release's archive: the
+// one that was unpacked into the folder, or the one that the check runs from.
+func checkRelease(s *site) []Finding {
+	sums, name := s.releaseSums()
+	if len(sums) == 0 {
+		return nil
+	}
+	return s.eachScript(func(script string) []Finding {
+		program, err := s.program(script)
+		if err != nil {
+			return nil // see script
+		}
+		if !slices.Contains(sums, fmt.Sprintf("%x  proxy.cgi", sha256.Sum256(program))) {
+			return cause{"exec", "upload it again from the release, in binary mode"}.warning("%s is not the program whose checksum is in %s: damaged, or of another version or system", script, name)
+		}
+		return fine("%s is the program of %s", script, name)
+	})
+}
+
+// releaseSums returns the lines of SHA256SUMS, and where they are.
+func (s *site) releaseSums() (lines []string, name string) {
+	folders := []string{s.folder}
+	if self, err := os.Executable(); err == nil {
+		folders = append(folders, filepath.Dir(self))
+	}
+	for _, folder := range folders {
+		name = filepath.Join(folder, "SHA256SUMS")
+		if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() && info.Size() < 1<<20 {
+			text, _ := os.ReadFile(name)
+			return strings.Split(string(text), "\n"), name
+		}
+	}
+	return nil, ""
 }
 
 // sizeOf returns how many bytes an ELF program has at least, -1 where that

@@ -85,11 +85,14 @@ func checkRewrite(s *site) []Finding {
 	return fine("requests are sent to %s", strings.Join(to, " and "))
 }
 
+// refusedFiles is the pattern of the rule that keeps files from visitors.
+const refusedFiles = `(^|/)(\.ht|error_log$|app\.log$)`
+
 // ourRules are the patterns of the rules in htaccess.example, its variants
 // included.
 func ourRules() []string {
 	return []string{
-		`^proxy\.f?cgi$`, `^proxy\.f?cgi/(.*)$`, `(^|/)(\.ht|error_log$|app\.log$)`, `^`, `^.*$`, `^(?!public/)([^?%#\\]+)$`,
+		`^proxy\.f?cgi$`, `^proxy\.f?cgi/(.*)$`, refusedFiles, `^`, `^.*$`, `^(?!public/)([^?%#\\]+)$`,
 	}
 }
 

@@ -19,8 +19,10 @@ func checkServed(s *site) (all []Finding) {
 	}
 	dots := s.own().says("rewritecond", `/\.(?!well-known`)
 	var private, sources []string
+	logs := slices.ContainsFunc(s.own().rewriteRules(), func(r rule) bool { return r.pattern == refusedFiles && r.has("f") })
 	for _, name := range s.servedFiles(dots) {
 		switch {
+		case logs && strings.ToLower(filepath.Base(name)) == "app.log":
 		case isPrivate(name):
 			private = append(private, name)
 		case isSource(name):

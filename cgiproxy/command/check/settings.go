@@ -33,7 +33,7 @@ func checkSettings(s *site) []Finding {
 		}
 		return c.fault("%v", s.cfgErr)
 	}
-	return fine("the settings can be used; the app is at %s, as %s has it", s.cfg.Upstream.String(), s.sourceOf("UPSTREAM"))
+	return fine("the settings can be used; the app is at %s, as %s has it", s.upstream, s.sourceOf("UPSTREAM"))
 }
 
 // sourceOf returns where a setting is from, "" for its default.

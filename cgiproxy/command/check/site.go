@@ -29,6 +29,7 @@ type site struct {
 	cfg      *settings.Config
 	notes    []settings.Note
 	cfgErr   error
+	upstream string            // as it is set, which auto does not say of the port
 	inherits map[string]string // where SetEnv says a setting: the path of the file
 
 	listeners []listener // what is at the app's addresses
@@ -67,6 +68,9 @@ func newSite(ctx context.Context, folder string) (*site, error) {
 		}
 	}
 	s.cfg, s.notes, s.cfgErr = settings.Explain(vars, folder)
+	if s.cfgErr == nil {
+		s.upstream = s.cfg.Upstream.String()
+	}
 	s.listeners = s.findListeners()
 	return s, nil
 }

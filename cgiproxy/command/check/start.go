@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"proxy.cgi/cgiproxy/settings"
+	"proxy.cgi/cgiproxy/upstream"
 )
 
 // checkStart looks at what a request would start, and what the app said when
@@ -38,14 +39,23 @@ func checkStart(s *site) (all []Finding) {
 		}
 	}
 	all = fine("START runs in %s: %s", cfg.StartDir, cfg.Start)
-	if lines := lastLines(cfg.StartLog); lines != "" && len(s.listening()) == 0 {
-		all = append(all, cause{"502", "if these are why it ended: correct that"}.warning("the app is not running; the last lines of %s are: %s", cfg.StartLog, lines)...)
+	if within, err := filepath.Rel(s.folder, cfg.StartDir); err == nil && filepath.IsLocal(within) {
+		all = append(all, cause{"", "move the app's files out of what is served, and set " + settings.Prefix + "START_DIR to where they are"}.warning("START_DIR is in the folder that is served")...)
+	}
+	if lines := lastLines(cfg.StartLog); lines != "" && len(s.listening()) == 0 && !wasStopped(cfg) {
+		all = append(all, cause{"503", "if these are why it ended: correct that"}.warning("the app is not running; the last lines of %s are: %s", cfg.StartLog, lines)...)
 	}
 	return all
 }
 
 func (s *site) startFault(name, format string, args ...any) []Finding {
-	return cause{"502", "correct " + settings.Prefix + name + " in " + s.path(settings.File)}.fault(format, args...)
+	return cause{"503", "correct " + settings.Prefix + name + " in " + s.path(settings.File)}.fault(format, args...)
+}
+
+// wasStopped reports whether the app does not run because somebody wanted that.
+func wasStopped(cfg *settings.Config) bool {
+	status, err := upstream.NewApp(cfg).Status()
+	return err == nil && strings.HasPrefix(status.LastExit, "stopped")
 }
 
 // firstProgram returns the program that a command of the shell runs first: what

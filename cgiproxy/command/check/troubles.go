@@ -38,7 +38,7 @@ func Troubles() []Trouble {
 		{
 			ID:     "suexec",
 			See:    "500, log: \"suexec policy violation\", or only \"End of script output before headers\"",
-			Do:     "Permissions other than 755 on ~proxy.cgi~ or its folder (group or others may write); files that another user owns; a link; an upload not in binary mode or not whole (compare the size in bytes); a program built for another system. The host's suexec.log has the reason.",
+			Do:     "Images still work. Mostly permissions other than 755 on ~proxy.cgi~ or its folder (group or others may write). Else an upload not in binary mode or not whole (compare the size in bytes), a program built for another system, files that another user owns, a link; the host knows which, from its suexec.log.",
 			Log:    []string{"suexec policy violation", "End of script output before headers"},
 			Checks: []string{"writable", "owner", "link", "whole"},
 		},
@@ -54,19 +54,19 @@ func Troubles() []Trouble {
 			See:    "500, log: \"exec of ... failed\"",
 			Do:     "\"Permission denied\": permissions other than 755, or a host that runs no programs there (try ~cgi-bin~). \"Exec format error\": built for another system, or a broken upload.",
 			Log:    []string{"exec of ... failed"},
-			Checks: []string{"script", "system", "executable", "mount"},
+			Checks: []string{"script", "system", "release", "executable", "mount"},
 		},
 		{
 			ID:     "threads",
 			See:    "500, log: \"failed to create new OS thread\"",
-			Do:     "The host's limit on processes, which counts threads: see [what it costs](scripts/bench/README.md).",
+			Do:     "The host's limit on processes, which counts threads. ~proxy.cgi~ has about 4: raise the limit, or take [FastCGI](MANUAL.md#fastcgi), which needs one process.",
 			Log:    []string{"failed to create new OS thread"},
 			Checks: []string{"processes"},
 		},
 		{
 			ID:     "setting",
 			See:    "500 with a request number",
-			Do:     "A setting: the log line names it and shows how to write it. Or the permissions of ~.htcgiproxy~: nobody else may write to it.",
+			Do:     "A setting: the log line names it and shows how to write it. Or the permissions of ~.htcgiproxy~: nobody else may write to it, and where the log says \"permission denied\", scripts do not run as you and need 644.",
 			Checks: []string{"settings-file", "settings", "notes", "setenv"},
 		},
 		{
@@ -114,9 +114,15 @@ func Troubles() []Trouble {
 		{
 			ID:     "502",
 			See:    "502",
-			Do:     "The app is not running, listens elsewhere (the log has the address), or broke off. A unix socket must be writable for the user that scripts run as.",
-			Checks: []string{"app", "app-owner", "app-http", "start"},
+			Do:     "The app is not running, listens on another port than ~.htcgiproxy~ says (the log has the address that was tried), or broke off (what it said is in its own log). A unix socket must be writable for the user that scripts run as.",
+			Checks: []string{"app", "app-owner", "app-http"},
 			Live:   "an app that breaks off",
+		},
+		{
+			ID:     "503",
+			See:    "503, or a page that says \"Starting\" again and again",
+			Do:     "The app does not start. The log says why; what the app said is in ~app.log~ in its folder. With a shell: ~proxy.cgi app log public_html~. See [start the app](MANUAL.md#start-the-app).",
+			Checks: []string{"start"},
 		},
 		{
 			ID:     "504",
@@ -147,7 +153,7 @@ func Troubles() []Trouble {
 		{
 			ID:     "other-app",
 			See:    "pages of another app",
-			Do:     "Two apps, and no ~.htcgiproxy~ beside the second ~proxy.cgi~.",
+			Do:     "~.htcgiproxy~ in this folder has the other app's port, or there is none beside this ~proxy.cgi~. Or a link in the app's page leads out of its folder.",
 			Checks: []string{"second-site", "setenv"},
 		},
 		{

@@ -81,7 +81,7 @@ func streaming(accept string) func(*site) Finding {
 		case r.Header.Get("Content-Encoding") != "":
 			return warning("the host compresses; event streams are spared by htaccess.example", "%s", held)
 		case s.seen.Get("way") == "FastCGI":
-			return warning(`mod_fcgid holds back 64 KiB: let event streams go to proxy.cgi ("Both" in htaccess.example); nginx: fastcgi_buffering off`, "%s", held)
+			return warning(`mod_fcgid holds back 64 KiB of what goes to proxy.fcgi: with "Both" in htaccess.example event streams do not; nginx: fastcgi_buffering off`, "%s", held)
 		}
 		return warning("nginx in front: proxy_buffering off, or fastcgi_buffering off and NO_BUFFERING for fcgiwrap; lighttpd: server.stream-response-body = 1", "%s, after %v", held, r.spread.Round(time.Millisecond))
 	}
