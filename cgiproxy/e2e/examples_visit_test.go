@@ -40,6 +40,8 @@ func (a appSite) checkExample(t *testing.T) {
 		}
 	}
 
+	page.checkScripts(t, client)
+
 	const visitor = `Ada & <b>`
 	page = a.readExample(t, client, page.fillIn(t, visitor))
 	if got, want := page.fact("hello"), "Hello, "+visitor+"!"; got != want {
@@ -106,7 +108,29 @@ func (p examplePage) fact(name string) string {
 	return html.UnescapeString(found[1])
 }
 
+// checkScripts demands that what the page loads is there: an app that does not
+// know its folder asks for it elsewhere.
+func (p examplePage) checkScripts(t *testing.T, client *http.Client) {
+	t.Helper()
+	for _, script := range scriptSource.FindAllStringSubmatch(p.html, -1) {
+		target, err := p.Request.URL.Parse(html.UnescapeString(script[1]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := client.Get(target.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			t.Errorf("%s: %s", target, resp.Status)
+		}
+	}
+}
+
 var (
+	scriptSource = regexp.MustCompile(`<script src="([^"]*)"`)
+
 	formAction  = regexp.MustCompile(`<form [^>]*action="([^"]*)"`)
 	hiddenInput = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)"`)
 )
