@@ -17,6 +17,7 @@ import (
 	"proxy.cgi/cgiproxy"
 	"proxy.cgi/cgiproxy/command"
 	"proxy.cgi/cgiproxy/fastcgi"
+	"proxy.cgi/cgiproxy/statuspage"
 )
 
 // htaccess is for install. It costs a request nothing: embedded, it is only read
@@ -29,10 +30,10 @@ func main() {
 	// A web server turns a query without "=" into arguments (RFC 3875, section
 	// 4.4): a visitor must not choose a command.
 	if _, ok := os.LookupEnv("REQUEST_METHOD"); ok {
-		os.Exit(cgiproxy.ServeCGI())
+		os.Exit(cgiproxy.ServeCGI(statuspage.Serve))
 	}
 	if fastcgi.IsListening() {
-		os.Exit(fastcgi.Serve())
+		os.Exit(fastcgi.Serve(statuspage.Serve))
 	}
 	os.Exit(command.Main(os.Args[1:], htaccess, os.Stdin, os.Stdout, os.Stderr))
 }

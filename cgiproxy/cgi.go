@@ -19,11 +19,11 @@ import (
 // ServeCGI answers the one request this process was started for (RFC 3875): it
 // is in the environment and on stdin, and the response goes to stdout. It
 // returns the exit status: 0 where a whole response was written, an error page
-// included, and 1 where it was cut short.
+// included, and 1 where it was cut short. status is for requests of the owner.
 //
 // Neither SIGTERM nor SIGPIPE is handled: either ends the process, and with it
 // the connection to the app, which is what they are sent for.
-func ServeCGI() int {
+func ServeCGI(status StatusPage) int {
 	env := RequestEnviron(os.Environ())
 	if stdoutWasClosed() {
 		(&Logger{W: os.Stderr, ID: requestID(env)}).Errorf("stdout is closed: nobody would get the answer, so the app is not asked")
@@ -40,7 +40,7 @@ func ServeCGI() int {
 	// The end of stdin does not tell whether an upload is whole: fcgiwrap closes
 	// stdin in the same way when the client has left in the middle of it.
 	gone := func() bool { return stdoutClosed() || clientGone() }
-	in := &Request{Env: env, Body: os.Stdin, Gone: gone, Log: os.Stderr, Way: "CGI"}
+	in := &Request{Env: env, Body: os.Stdin, Gone: gone, Log: os.Stderr, Way: "CGI", StatusPage: status}
 	err := Serve(ctx, w, in, LoadSite(env, ExecutableFolder()))
 	if flushErr := w.out.Flush(); err == nil {
 		err = flushErr

@@ -20,6 +20,8 @@ type Request struct {
 	Gone func() bool // reports whether the client has left; nil where nobody knows
 	Log  io.Writer   // the web server's error log
 	Way  string      // "CGI" or "FastCGI"
+
+	StatusPage StatusPage // nil for none
 }
 
 // A ResponseWriter takes the response for the web server.
@@ -50,6 +52,11 @@ func Serve(ctx context.Context, w ResponseWriter, in *Request, site *Site) (err 
 	}()
 	if p, ok := c.probe(); ok {
 		return c.answerProbe(p)
+	}
+	if c.asksForStatus() {
+		if answered, err := c.status(ctx); answered {
+			return err
+		}
 	}
 	req, mapping, err := c.request()
 	if err != nil {

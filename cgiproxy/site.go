@@ -92,5 +92,8 @@ func (s *Site) takeNotes() []settings.Note {
 	return nil
 }
 
+// Folder returns the folder of proxy.cgi.
+func (s *Site) Folder() string { return s.folder }
+
 // Config returns the settings. They are not to be changed.
 func (s *Site) Config() *settings.Config { return s.cfg }

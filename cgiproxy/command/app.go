@@ -173,30 +173,9 @@ func showApp(t *terminal, site *cgiproxy.Site) error {
 	if err != nil {
 		return err
 	}
-	phase := st.Phase
-	if phase == "" {
-		phase = "never started"
+	for _, row := range append(st.Rows(time.Now()), [2]string{"log", site.Config().StartLog}) {
+		fmt.Fprintf(t.out, "%-10s%s\n", row[0], row[1])
 	}
-	show := func(name, value string) {
-		if value != "" {
-			fmt.Fprintf(t.out, "%-10s%s\n", name, value)
-		}
-	}
-	show("state", phase)
-	show("address", strings.Join(st.Addresses, " or "))
-	show("listener", st.Listener)
-	if st.PID != 0 {
-		show("process", fmt.Sprintf("%d, since %s (%v)", st.PID, st.Since.Format(time.DateTime), time.Since(st.Since).Round(time.Second)))
-		show("memory", fmt.Sprintf("%.1f MB", float64(st.Memory)/1e6))
-	}
-	show("last exit", st.LastExit)
-	if st.Failures > 0 {
-		show("failures", fmt.Sprintf("%d in a row", st.Failures))
-	}
-	if time.Until(st.NextTry) > 0 {
-		show("next try", "in "+time.Until(st.NextTry).Round(time.Second).String())
-	}
-	show("log", site.Config().StartLog)
 	if !st.Running {
 		return errors.New("the app does not run")
 	}

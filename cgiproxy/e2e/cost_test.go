@@ -184,7 +184,7 @@ func init() {
 	runtime.GC() // twice, to empty each sync.Pool that variables of other tests
 	runtime.GC() // have put something into
 	runtime.ReadMemStats(&before)
-	go func() { ended <- cgiproxy.ServeCGI() }() // this goroutine is tied to the main thread
+	go func() { ended <- cgiproxy.ServeCGI(nil) }() // this goroutine is tied to the main thread
 	status := <-ended
 	runtime.ReadMemStats(&after)
 	fmt.Fprint(os.Stderr, after.Mallocs-before.Mallocs, " ", after.TotalAlloc-before.TotalAlloc)

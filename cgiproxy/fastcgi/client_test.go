@@ -33,7 +33,7 @@ func serve(t *testing.T, settings string) (*listener, *siteCache) {
 	sites := newSites(folder, nil)
 	served := make(chan error)
 	go func() {
-		served <- fcgi.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { serveRequest(sites, w, r, l) }))
+		served <- fcgi.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { serveRequest(sites, nil, w, r, l) }))
 	}()
 	t.Cleanup(func() {
 		l.stop()

@@ -49,7 +49,7 @@ const (
 // A new proxy.cgi takes over in this same process: the socket stays open,
 // so that no request is lost, and it works under servers that start a FastCGI
 // program only once.
-func Serve() int {
+func Serve(status cgiproxy.StatusPage) int {
 	debug.SetGCPercent(200) // of a heap that stays at some megabytes
 	log := &cgiproxy.Logger{W: os.Stderr, ID: "fastcgi"}
 	inherited, err := net.FileListener(os.Stdin)
@@ -67,7 +67,7 @@ func Serve() int {
 	program := startedFrom(log)
 	sites := newSites(cgiproxy.ExecutableFolder(), os.Environ())
 	err = fcgi.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		serveRequest(sites, w, r, l)
+		serveRequest(sites, status, w, r, l)
 		if program.checkDue() {
 			go program.whenReplaced(func() { // beside, for it takes time, and the response ends here
 				l.awaitCurrent(finishTime)
@@ -95,7 +95,7 @@ func Serve() int {
 
 // serveRequest answers one request. What net/http/fcgi says about it is not
 // used: it comes from variables that the library reads otherwise than we do.
-func serveRequest(sites *siteCache, w http.ResponseWriter, r *http.Request, l *listener) {
+func serveRequest(sites *siteCache, status cgiproxy.StatusPage, w http.ResponseWriter, r *http.Request, l *listener) {
 	growStack()
 	request := l.request(r)
 	if request == nil {
@@ -118,6 +118,8 @@ func serveRequest(sites *siteCache, w http.ResponseWriter, r *http.Request, l *l
 		Gone: func() bool { return request.ctx.Err() != nil },
 		Log:  request,
 		Way:  "FastCGI",
+
+		StatusPage: status,
 	}
 	rw := &responseWriter{ResponseWriter: w, request: request}
 	switch err := cgiproxy.Serve(ctx, rw, in, sites.site(request.env)); {

@@ -3,6 +3,7 @@ package ondemand
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -21,6 +22,34 @@ type Status struct {
 	LastExit string    // how it last ended, as far as that is known
 	Failures int       // starts in a row that failed
 	NextTry  time.Time // no request starts it before; zero is at once
+}
+
+// Rows returns what there is to say, each with its name.
+func (st *Status) Rows(now time.Time) (rows [][2]string) {
+	add := func(name, value string) {
+		if value != "" {
+			rows = append(rows, [2]string{name, value})
+		}
+	}
+	phase := st.Phase
+	if phase == "" {
+		phase = "never started"
+	}
+	add("state", phase)
+	add("address", strings.Join(st.Addresses, " or "))
+	add("listener", st.Listener)
+	if st.PID != 0 {
+		add("process", fmt.Sprintf("%d, since %s (%v)", st.PID, st.Since.Format(time.DateTime), now.Sub(st.Since).Round(time.Second)))
+		add("memory", fmt.Sprintf("%.1f MB", float64(st.Memory)/1e6))
+	}
+	add("last exit", st.LastExit)
+	if st.Failures > 0 {
+		add("failures", fmt.Sprintf("%d in a row", st.Failures))
+	}
+	if wait := st.NextTry.Sub(now); wait > 0 {
+		add("next try", "in "+wait.Round(time.Second).String())
+	}
+	return rows
 }
 
 // Status looks without changing anything.

@@ -34,6 +34,7 @@ type Config struct {
 	LogFile        string        `envconfig:"CGIPROXY_LOG_FILE" example:".htproxy.log" desc:"file that gets these lines, too, each with its date; at 1 MiB it is renamed to the same name with ~.1~, in place of the one before. A relative path starts at the folder of proxy.cgi; in that folder the name must begin with ~.ht~ and end in ~.log~, or visitors could read it"`
 
 	Starting `ignored:"true"` // decoded where one of them is written
+	Status   `ignored:"true"` // taken as they are written
 
 	folder  string             // where File is
 	written map[string]setting // without Prefix

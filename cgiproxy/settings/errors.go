@@ -33,7 +33,10 @@ func (e *Error) Unwrap() error { return e.Err }
 // Misconfigured returns the error of a setting that turns out to be wrong when
 // it is used, with how to write it.
 func (c *Config) Misconfigured(name string, err error) *Error {
-	e := &Error{Name: name, Value: c.written[name].value, Err: err}
+	e := &Error{Name: name, Err: err}
+	if !IsSecret(name) {
+		e.Value = c.written[name].value
+	}
 	for _, s := range List() {
 		if s.Name == name {
 			e.Remedy = fmt.Sprintf("write for example %s%s=%s into %s", Prefix, name, s.Example, filepath.Join(c.folder, File))

@@ -87,11 +87,14 @@ func (f *finder) load(vars map[string]string, folder string, fileErr error) (*Co
 		}
 	}
 	logErr := cfg.checkLogFile(folder, vars["DOCUMENT_ROOT"], vars["CONTEXT_DOCUMENT_ROOT"])
+	statusErr := f.statusPage(cfg)
 	switch {
 	case fileErr != nil: // first, for it may be why others are missing
 		err = &Error{Err: fileErr, Remedy: FileRemedy(fileErr, "it must be a text file with lines like "+Prefix+"UPSTREAM=6543")}
 	case err == nil && logErr != nil:
 		err = logErr
+	case err == nil && statusErr != nil:
+		err = statusErr
 	case err == nil:
 		err = cfg.check()
 	}
@@ -137,8 +140,10 @@ func (f *finder) addFile(folder string) (notes []Note, err error) {
 	if err := f.addText(file, text); err != nil {
 		return nil, err
 	}
-	if f.counted["SECRET"].value != "" && readableByOthers(info) {
-		notes = append(notes, Note{LevelWarn, file + " holds " + Prefix + "SECRET and others may read it: set its permissions to 600"})
+	for _, name := range [...]string{"SECRET", "STATUS_TOKEN"} {
+		if f.counted[name].value != "" && readableByOthers(info) {
+			notes = append(notes, Note{LevelWarn, file + " holds " + Prefix + name + " and others may read it: set its permissions to 600"})
+		}
 	}
 	return notes, nil
 }

@@ -20,7 +20,7 @@ func List() []Setting { return list() }
 
 var list = sync.OnceValue(func() []Setting {
 	list := make([]Setting, 0, 32)
-	for _, group := range [...]reflect.Type{reflect.TypeFor[Config](), reflect.TypeFor[Starting]()} {
+	for _, group := range [...]reflect.Type{reflect.TypeFor[Config](), reflect.TypeFor[Starting](), reflect.TypeFor[Status]()} {
 		for i := range group.NumField() { // Fields, the iterator, would cost an allocation a field
 			tag := group.Field(i).Tag
 			if name, ok := strings.CutPrefix(tag.Get("envconfig"), Prefix); ok {

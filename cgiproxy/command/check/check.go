@@ -158,14 +158,14 @@ func JSON(findings []Finding) string {
 			b.WriteByte(',')
 		}
 		fmt.Fprintf(&b, "\n{\"check\":%s,\"level\":%s,\"text\":%s,\"remedy\":%s,\"trouble\":%s}",
-			quoteJSON(f.Check), quoteJSON(f.Level.String()), quoteJSON(f.Text), quoteJSON(f.Remedy), quoteJSON(f.Trouble))
+			QuoteJSON(f.Check), QuoteJSON(f.Level.String()), QuoteJSON(f.Text), QuoteJSON(f.Remedy), QuoteJSON(f.Trouble))
 	}
 	b.WriteString("\n]\n")
 	return b.String()
 }
 
-// quoteJSON returns a string as JSON has it (RFC 8259, section 7).
-func quoteJSON(s string) string {
+// QuoteJSON returns a string as JSON has it (RFC 8259, section 7).
+func QuoteJSON(s string) string {
 	var b strings.Builder
 	b.WriteByte('"')
 	for _, r := range strings.ToValidUTF8(s, "\ufffd") {
