@@ -112,17 +112,22 @@ func isLight(t *testing.T, shot []byte) bool {
 	return color.GrayModel.Convert(image.At(1, 1)).(color.Gray).Y > 127
 }
 
-// controls numbers what can be used on the page, and gives their names.
-const controls = `[...document.querySelectorAll("a[href], button, input, select, textarea, summary")]
-	.filter((e) => e.checkVisibility() && !e.disabled && e.type !== "hidden")
-	.map((e, i) => { e.dataset.control = i; return i + " " + (e.id || e.name || e.textContent.trim()); })`
+const (
+	// controlName names an element for people.
+	controlName = `(e) => (e.dataset.control ?? "none") + " " + (e.id || e.textContent.trim() || e.name).slice(0, 40)`
 
-// focused gives the name of the control that has the focus, if one sees it.
-const focused = `(() => {
-	const e = document.activeElement, style = getComputedStyle(e);
-	const name = (e.dataset.control ?? "none") + " " + (e.id || e.name || e.textContent.trim().slice(0, 40));
-	return style.outlineStyle === "none" || parseFloat(style.outlineWidth) === 0 ? name + ", unseen" : name;
-})()`
+	// controls numbers what can be used on the page, and gives the names.
+	controls = `[...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex='0']")]
+		.filter((e) => e.checkVisibility() && !e.disabled && e.type !== "hidden")
+		.map((e, i) => { e.dataset.control = i; return (` + controlName + `)(e); })`
+
+	// focused gives the name of the control that has the focus, if one sees it.
+	focused = `(() => {
+		const e = document.activeElement, style = getComputedStyle(e);
+		const seen = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0;
+		return (` + controlName + `)(e) + (seen ? "" : ", unseen");
+	})()`
+)
 
 // checkKeyboard demands that Tab goes to each control in turn, and that one sees
 // where it is.
@@ -140,17 +145,23 @@ func (b tab) checkKeyboard(t *testing.T) {
 	}
 }
 
-// press goes to a control by Tab alone, and presses Enter there.
-func (b tab) press(t *testing.T, selector string) {
+// focus goes to a control by Tab alone.
+func (b tab) focus(t *testing.T, selector string) {
 	t.Helper()
 	for range 2 * len(eval[[]string](t, b, controls)) {
 		if eval[bool](t, b, fmt.Sprintf("document.activeElement.matches(%q)", selector)) {
-			b.do(t, chromedp.KeyEvent(kb.Enter))
 			return
 		}
 		b.do(t, chromedp.KeyEvent(kb.Tab))
 	}
 	t.Fatalf("Tab does not go to %s", selector)
+}
+
+// press goes to a control by Tab, and presses Enter there.
+func (b tab) press(t *testing.T, selector string) {
+	t.Helper()
+	b.focus(t, selector)
+	b.do(t, chromedp.KeyEvent(kb.Enter))
 }
 
 // stop keeps a page that would reload itself.
