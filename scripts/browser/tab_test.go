@@ -20,7 +20,7 @@ import (
 )
 
 // patience bounds all that a test does with its tab.
-const patience = time.Minute
+const patience = 2 * time.Minute
 
 func (b tab) do(t *testing.T, steps ...chromedp.Action[chromedp.Void]) {
 	t.Helper()
