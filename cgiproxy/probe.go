@@ -15,7 +15,7 @@ import (
 	"proxy.cgi/cgiproxy/challenge"
 )
 
-// `proxy.cgi check --url` finds out what the web server does to requests and
+// `proxy.cgi check --url`, or the status page, finds out what the web server does to requests and
 // responses. Requests with its challenge are answered here, and the app is not
 // asked. Any other request is the app's, with or without challenge.Field, which
 // it never gets to see: nobody can tell whether there is a key.
@@ -43,6 +43,9 @@ func (c *call) probe() (probe, bool) {
 	}
 	if asked.Signed(signature, c.cfg.Secret) {
 		return probe{asked, c.cfg.Secret}, true
+	}
+	if key := challenge.TokenKey(c.cfg.StatusToken); asked.Signed(signature, key) {
+		return probe{asked, key}, true
 	}
 	key := challenge.ReadKey(c.cfg, c.site.folder, c.start)
 	return probe{asked, key}, asked.Signed(signature, key)

@@ -28,6 +28,7 @@ type StatusRequest struct {
 	ToApp  *http.Request // as the app would get it
 	Scheme string        // "http" or "https", as the client sees it
 	Host   string        // as the client sees it
+	Folder string        // public path of the folder of proxy.cgi, percent-encoded, with a slash at the end
 }
 
 // asksForStatus reports whether a request is for STATUS_PATH, to the byte and
@@ -58,8 +59,18 @@ func (c *call) status(ctx context.Context) (answered bool, err error) {
 	}
 	return c.in.StatusPage(ctx, &StatusRequest{
 		Request: c.in, W: c.w, Site: c.site, Log: &c.log, Begun: c.start,
-		ToApp: req, Scheme: mapping.public.scheme, Host: mapping.public.host,
+		ToApp: req, Scheme: mapping.public.scheme, Host: mapping.public.host, Folder: c.publicFolder(),
 	})
+}
+
+// publicFolder returns the folder that all paths begin with which lead here, as
+// far as the web server tells: else that of STATUS_PATH.
+func (c *call) publicFolder() string {
+	folder, name := c.in.Env.scriptFolder()
+	if name == "" {
+		return c.cfg.StatusPath[:strings.LastIndexByte(c.cfg.StatusPath, '/')+1]
+	}
+	return escapePath(strings.TrimRight(folder, "/") + "/")
 }
 
 // IsPrivate reports whether nobody on the way can have read the request: it has

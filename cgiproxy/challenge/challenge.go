@@ -3,7 +3,8 @@
 // in and responses go out there, and nobody else may.
 //
 // The key is the site's SECRET; or the content of a file that the check has put
-// beside proxy.cgi, which only somebody can who could as well replace it.
+// beside proxy.cgi, which only somebody can who could as well replace it; or,
+// for the status page, made of STATUS_TOKEN.
 //
 // A challenge may be repeated for as long as it is fresh by whoever has seen it:
 // that does no harm, for the response tells only what the repeated request held,
@@ -118,6 +119,15 @@ func sum(key string, parts ...string) string {
 	mac := hmac.New(sha256.New, []byte(key))
 	mac.Write([]byte(Field + "\nv1\n" + strings.Join(parts, "\n")))
 	return hex.EncodeToString(mac.Sum(nil))
+}
+
+// TokenKey returns the key of the status page, whose script has signed challenges
+// sent, and never gets to see a key. It is "" where there is no page.
+func TokenKey(token string) string {
+	if token == "" {
+		return ""
+	}
+	return sum(token, "key of the status page")
 }
 
 // ReadKey returns the key in folder's KeyFile, "" for none. The file has to be

@@ -21,6 +21,10 @@ func (v *visit) act(ctx context.Context, form url.Values) error {
 	}
 	app := v.Site.App()
 	switch action := form.Get("action"); {
+	case action == "questions":
+		return v.plan(ctx, form)
+	case action == "judge":
+		return v.judge(ctx, form)
 	case app != nil && action == "restart":
 		v.Log.Infof("restart, from the status page")
 		return v.show(ctx, v.outcome(app.Restart(ctx), "the app has been restarted"))

@@ -8,13 +8,15 @@
 //	request.go    the rows about requests
 //	upload.go     the rows about their bodies
 //	response.go   the rows about responses
+//	browser.go    the same rows, asked by a browser (the status page)
 //
-// It speaks HTTP/1.1 itself, for net/http sends no such paths, and does not tell
+// By itself it speaks HTTP/1.1 itself, for net/http sends no such paths, and does not tell
 // when a piece has come. Package challenge is what both sides share.
 package live
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"net/url"
 	"os"
@@ -108,6 +110,11 @@ func Run(ctx context.Context, o Options) []Finding {
 		return []Finding{{Check: "reach", Level: check.Fault, Text: err.Error(), Remedy: "give the site's folder, or in the environment CGIPROXY_SECRET as it is there"}}
 	}
 	defer remove()
+	return s.findings()
+}
+
+// findings asks for each row, once proxy.cgi has answered at all.
+func (s *site) findings() []Finding {
 	reach := s.reach()
 	reach.Check = "reach"
 	findings := []Finding{reach}
@@ -116,8 +123,11 @@ func Run(ctx context.Context, o Options) []Finding {
 	}
 	for _, r := range rows() {
 		found := Finding{Level: check.Warning, Text: "not asked: the time is over", Remedy: "the site is slow: ask again"}
-		if ctx.Err() == nil {
+		if s.ctx.Err() == nil {
 			found = r.look(s)
+		}
+		if s.unable != "" {
+			found, s.unable = ok("%s", s.unable), ""
 		}
 		found.Check = r.name
 		findings = append(findings, found)
@@ -140,5 +150,7 @@ func newSite(ctx context.Context, o Options) (*site, error) {
 	if !strings.HasSuffix(base, "/") {
 		base += "/"
 	}
-	return &site{ctx: ctx, url: u, base: base, insecure: o.Insecure}, nil
+	s := &site{ctx: ctx, url: u, base: base, insecure: o.Insecure, bearer: strings.ToLower(rand.Text()), nonce: randomNonce}
+	s.send = s.sendItself
+	return s, nil
 }

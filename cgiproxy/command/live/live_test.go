@@ -83,16 +83,23 @@ func TestClock(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			u, err := url.Parse(serveClock(t, tt.key, tt.ahead))
-			if err != nil {
-				t.Fatal(err)
-			}
-			found := (&site{ctx: t.Context(), url: u, base: "/", key: secret}).reach()
+			found := testSite(t, serveClock(t, tt.key, tt.ahead)).reach()
 			found.Check = "reach"
 			found.Text = strings.Replace(found.Text, "59m59s", "1h0m", 1) // as long as a Date is whole seconds
 			wantReach(t, []Finding{found}, tt.outcome, tt.text)
 		})
 	}
+}
+
+// testSite is a site that knows the secret.
+func testSite(t *testing.T, address string) *site {
+	t.Helper()
+	s, err := newSite(t.Context(), Options{URL: address})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.key = secret
+	return s
 }
 
 // A body with the response to HEAD is nothing that net/http's server would send.
@@ -116,8 +123,7 @@ func TestHead(t *testing.T) {
 				asked, _, _ := challenge.Parse(r.Header.Get(challenge.Field), r.RequestURI, time.Now())
 				io.WriteString(conn, "HTTP/1.1 200 OK\r\n"+challenge.Field+": "+asked.Proof(secret, r.Method)+"\r\n"+tt.text)
 			})
-			u := &url.URL{Scheme: "http", Host: app.Addr().String()}
-			if f := head(&site{ctx: t.Context(), url: u, base: "/", key: secret}); f.Level != tt.outcome || !strings.Contains(f.Text, tt.want) {
+			if f := head(testSite(t, "http://"+app.Addr().String())); f.Level != tt.outcome || !strings.Contains(f.Text, tt.want) {
 				t.Errorf("got %+v, want %s: %s", f, tt.outcome, tt.want)
 			}
 		})

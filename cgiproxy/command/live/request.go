@@ -1,7 +1,6 @@
 package live
 
 import (
-	"crypto/rand"
 	"fmt"
 	"net"
 	"net/netip"
@@ -103,7 +102,7 @@ func query(s *site) Finding {
 }
 
 func authorization(s *site) Finding {
-	sent := "Bearer " + strings.ToLower(rand.Text())
+	sent := "Bearer " + s.bearer
 	if s.url.User != nil { // the server itself wants to see that
 		sent = s.credentials()
 	}
@@ -160,7 +159,7 @@ func judgeClient(own, client, addr, chain string) Finding {
 	switch {
 	case client == claimedAddress:
 		return fault("name in CGIPROXY_TRUSTED_PROXIES only the host's own proxies, not those of everybody", "whoever writes X-Forwarded-For is believed: the app was told %s", client)
-	case client == own:
+	case client == own && own != "": // a browser does not know it
 		return ok("%s, which is ours", client)
 	case client == addr && chain != claimedAddress && chain != "":
 		return fault("write CGIPROXY_TRUSTED_PROXIES="+addr+" into .htcgiproxy, if that is a proxy of the host (ask for all its addresses)",

@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
 	"encoding/base64"
 	"encoding/hex"
@@ -30,7 +31,15 @@ type site struct {
 	key      string
 	keyFile  string        // that holds it, "" for none
 	ahead    time.Duration // how far its clock is ahead of ours
+	bearer   string        // what Authorization is tried with
 	seen     url.Values    // what the first response tells
+
+	// send asks a question and returns the response, as far as it tells. nonce
+	// makes the part of a challenge that tells one question from another.
+	send  func(q question, marker, proof string) (*response, error)
+	nonce func(question) string
+
+	unable string // why the question cannot be asked, "" where it can
 }
 
 // A question is one request, without what all have.
@@ -47,7 +56,9 @@ type question struct {
 // A response is what came back.
 type response struct {
 	*http.Response
-	body    []byte // without its coding
+	body    []byte // without its coding; a browser tells its beginning
+	sum     string // its SHA-256
+	size    int    // its bytes
 	bodyErr error
 	wire    int           // bytes of the body with its coding
 	surplus int           // bytes behind the response
@@ -64,8 +75,35 @@ type response struct {
 // with a site that answers pages in a second or two.
 const askTime = 8 * time.Second
 
-// ask sends a request on a connection of its own and reads the response.
+// ask asks proxy.cgi, and finds out whether it has answered.
 func (s *site) ask(q question) (*response, error) {
+	asked := challenge.Challenge{Time: time.Now().Add(s.ahead), Nonce: s.nonce(q), What: q.what}
+	if asked.What == "" {
+		asked.What = "request"
+	}
+	marker := "proxy-check-" + asked.Nonce
+	r, err := s.send(q, marker, asked.Value(s.key))
+	if err != nil {
+		return nil, err
+	}
+	r.marker = marker
+	r.method = asked.Proves(r.Header.Get(challenge.Field), s.key)
+	r.ours = r.method != "" && (r.StatusCode == http.StatusOK || q.what == "early") // mod_fcgid's own 500 keeps our fields
+	if r.ours && q.what == "" {
+		r.seen, _ = url.ParseQuery(string(r.body))
+	}
+	return r, nil
+}
+
+// randomNonce is that of a question which is asked at once.
+func randomNonce(question) string {
+	nonce := make([]byte, 16)
+	rand.Read(nonce)
+	return hex.EncodeToString(nonce)
+}
+
+// sendItself sends a request on a connection of its own and reads the response.
+func (s *site) sendItself(q question, marker, proof string) (*response, error) {
 	ctx, cancel := context.WithTimeout(s.ctx, askTime)
 	defer cancel()
 	conn, err := s.connect(ctx)
@@ -76,14 +114,7 @@ func (s *site) ask(q question) (*response, error) {
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
 
-	nonce := make([]byte, 16)
-	rand.Read(nonce)
-	asked := challenge.Challenge{Time: time.Now().Add(s.ahead), Nonce: hex.EncodeToString(nonce), What: q.what}
-	if asked.What == "" {
-		asked.What = "request"
-	}
-	marker := "proxy-check-" + asked.Nonce
-	message := s.message(q, marker, asked.Value(s.key))
+	message := s.message(q, marker, proof)
 	go conn.Write(message) // beside the reading: a server may answer before it has read all
 	r, err := read(conn, q)
 	if err != nil {
@@ -92,12 +123,7 @@ func (s *site) ask(q question) (*response, error) {
 		}
 		return nil, err
 	}
-	r.marker, r.local = marker, conn.LocalAddr().String()
-	r.method = asked.Proves(r.Header.Get(challenge.Field), s.key)
-	r.ours = r.method != "" && (r.StatusCode == http.StatusOK || q.what == "early") // mod_fcgid's own 500 keeps our fields
-	if r.ours && q.what == "" {
-		r.seen, _ = url.ParseQuery(string(r.body))
-	}
+	r.local = conn.LocalAddr().String()
 	return r, nil
 }
 
@@ -186,34 +212,46 @@ func read(conn net.Conn, q question) (*response, error) {
 // readBody reads the body, and notes when its first half had come. A coding
 // begins with some bytes of its own, which say nothing.
 func (r *response) readBody(body io.Reader) {
-	type arrival struct {
-		at    time.Time
-		bytes int
-	}
 	var arrivals []arrival
+	begun := time.Now()
 	piece := make([]byte, 4096)
 	for r.bodyErr == nil {
 		var n int
 		n, r.bodyErr = body.Read(piece)
 		r.body = append(r.body, piece[:n]...)
-		arrivals = append(arrivals, arrival{time.Now(), len(r.body)})
+		arrivals = append(arrivals, arrival{time.Since(begun), len(r.body)})
 	}
 	if r.bodyErr == io.EOF {
 		r.bodyErr = nil
 	}
-	r.wire = len(r.body)
-	end := arrivals[len(arrivals)-1]
-	for _, a := range arrivals {
-		if a.bytes >= r.wire/3 {
-			r.spread = end.at.Sub(a.at)
-			break
-		}
-	}
+	r.wire, r.spread = len(r.body), spread(arrivals)
 	if r.Header.Get("Content-Encoding") == "gzip" {
 		if unpacked, err := gzip.NewReader(bytes.NewReader(r.body)); err == nil {
 			r.body, _ = io.ReadAll(io.LimitReader(unpacked, maxRead))
 		}
 	}
+	r.size, r.sum = len(r.body), sumOf(r.body)
+}
+
+func sumOf(text []byte) string {
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}
+
+// An arrival is when so many bytes had come.
+type arrival struct {
+	at    time.Duration
+	bytes int
+}
+
+// spread returns the time from when a third of the bytes had come to the end.
+func spread(arrivals []arrival) time.Duration {
+	for _, a := range arrivals {
+		if end := arrivals[len(arrivals)-1]; a.bytes >= end.bytes/3 {
+			return end.at - a.at
+		}
+	}
+	return 0
 }
 
 // describe asks for the description of a request. Where somebody else has

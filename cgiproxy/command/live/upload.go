@@ -2,8 +2,6 @@ package live
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"net/http"
 	"strconv"
 )
@@ -36,8 +34,7 @@ func (s *site) upload(q question) Finding {
 	case r.seen.Get("error") != "":
 		return fault(remedy, "%s KiB do not arrive: %s", size, r.seen.Get("error"))
 	}
-	sum := sha256.Sum256(q.body)
-	if r.seen.Get("sha256") != hex.EncodeToString(sum[:]) {
+	if r.seen.Get("sha256") != sumOf(q.body) {
 		return fault("ask the host what changes or cuts uploads", "of %d bytes %s arrive, or others", len(q.body), orElse(r.seen.Get("body"), "0"))
 	}
 	if q.chunked && r.seen.Get("length") != "" {
