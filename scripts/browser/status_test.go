@@ -2,6 +2,7 @@ package browser
 
 import (
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -29,6 +30,15 @@ CGIPROXY_START='exec python3 -m http.server --bind 127.0.0.1 --directory site $P
 	b.checkKeyboard(t)
 	eval[chromedp.Void](t, b, `document.querySelectorAll("details").forEach((e) => { e.open = true; })`)
 	b.checkLooks(t, "status-open")
+	b.press(t, "#live")
+	b.await(t, `document.querySelector("#progress").innerText.endsWith(" requests sent.")`)
+	if eval[string](t, b, `document.querySelector("#rows").innerText`) == "" {
+		t.Error("the live check shows nothing")
+	}
+	if got := eval[string](t, b, focused); !strings.HasSuffix(got, " live") {
+		t.Errorf("after the live check the focus is at %s", got)
+	}
+	b.checkLooks(t, "status-checked")
 
 	b.press(t, `button[value="restart"]`)
 	b.await(t, `document.querySelector("[role=status]")?.innerText.includes("the app has been restarted")`)
