@@ -5,6 +5,8 @@ UPSTREAM ?=
 # The addresses of the demo: make run APP=127.0.0.1:7000 LISTEN=127.0.0.1:8081
 APP      ?= 127.0.0.1:6543
 LISTEN   ?= 127.0.0.1:8080
+# An app of scripts/examples to show: make run EXAMPLE=flask
+EXAMPLE  ?=
 FUZZTIME ?= 1m
 OUT      ?= proxy.cgi
 # The folder of a site: make install DIR=/home/me/public_html
@@ -29,8 +31,8 @@ uninstall: build ## take it out of there: make uninstall DIR=public_html
 site = $(if $(DIR),'$(DIR)',$(error which folder? Say DIR=))
 
 .PHONY: run
-run: build ## show the demo page on http://127.0.0.1:8080 until Ctrl-C
-	@go build -o .demo ./scripts/demo && exec ./.demo -app $(APP) -listen $(LISTEN) ./proxy.cgi
+run: build ## show the demo page on http://127.0.0.1:8080 until Ctrl-C; EXAMPLE=flask that app
+	@go build -o .demo ./scripts/demo && exec ./.demo $(if $(EXAMPLE),-example '$(EXAMPLE)',-app $(APP)) -listen $(LISTEN) ./proxy.cgi
 
 .PHONY: run-ondemand
 run-ondemand: build ## the same, where nothing listens until the page is asked for
@@ -40,6 +42,7 @@ run-ondemand: build ## the same, where nothing listens until the page is asked f
 test: ## install what the tests need, run all tests
 	@scripts/webservers
 	go test -count=1 -timeout 25m ./... # what the tests build is not in go test's cache
+	for module in scripts/*/go.mod; do go test -C "$${module%/*}" -count=1 ./... || exit 1; done
 
 .PHONY: race
 race: ## run the tests that need no web server, nor start programs, with the race detector

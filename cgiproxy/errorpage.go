@@ -132,7 +132,7 @@ const builtinPage = `<!DOCTYPE html>
 <meta name="color-scheme" content="light dark">
 {reload}<title>{title}</title>
 <style>
-body { font: 1.1rem/1.5 system-ui, sans-serif; max-width: 34rem; margin: 18vh auto; padding: 0 1.5rem }
+body { font: 1.1rem/1.5 system-ui, sans-serif; max-width: 34rem; margin: 18vh auto; padding: 0 1.5rem; overflow-wrap: anywhere }
 h1 { font-size: 1.6rem; font-weight: 600 }
 small { opacity: .65 }
 </style>

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -69,29 +70,38 @@ func startNode(t *testing.T, program, modules string) string {
 }
 
 // nodeModules returns a folder with the modules that source/package-lock.json
-// lists. npm installs them once for all runs, in the user's cache.
+// lists.
 func nodeModules(t *testing.T, source string) string {
 	t.Helper()
-	lock, err := os.ReadFile(filepath.Join(source, "package-lock.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	files := os.DirFS(source)
+	folder := cached(t, filepath.Base(source), files, func(temp string) {
+		if err := os.CopyFS(temp, files); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+		defer cancel()
+		npm := exec.CommandContext(ctx, "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts")
+		npm.Dir = temp
+		if out, err := npm.CombinedOutput(); err != nil {
+			webserver.Need(t, fmt.Errorf("%w: npm ci: %w\n%s", webserver.ErrUnavailable, err, out))
+		}
+	})
+	return filepath.Join(folder, "node_modules")
+}
+
+// cached returns a folder that fill has made of the files, once for all runs, in
+// the user's cache. The folder gets its name when it is complete: another run
+// may be at it, or be killed.
+func cached(t *testing.T, name string, files fs.FS, fill func(temp string)) string {
+	t.Helper()
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		t.Fatal(err)
 	}
-	folder := filepath.Join(cache, "proxycgi-test", fmt.Sprintf("%s-%.8x", filepath.Base(source), sha256.Sum256(lock)))
-	modules := filepath.Join(folder, "node_modules")
-	if _, err := os.Stat(modules); err != nil {
-		npmInstall(t, source, folder)
+	folder := filepath.Join(cache, "proxycgi-test", fmt.Sprintf("%s-%.8x", name, hashFiles(t, files)))
+	if _, err := os.Stat(folder); err == nil {
+		return folder
 	}
-	return modules
-}
-
-// npmInstall installs what source/package-lock.json lists into a folder, which
-// gets its name when it is complete: another run may be at it, or be killed.
-func npmInstall(t *testing.T, source, folder string) {
-	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(folder), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -100,23 +110,26 @@ func npmInstall(t *testing.T, source, folder string) {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(temp)
-	for _, name := range []string{"package.json", "package-lock.json"} {
-		content, err := os.ReadFile(filepath.Join(source, name))
-		if err == nil {
-			err = os.WriteFile(filepath.Join(temp, name), content, 0o644)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	npm := exec.CommandContext(ctx, "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts")
-	npm.Dir = temp
-	if out, err := npm.CombinedOutput(); err != nil {
-		webserver.Need(t, fmt.Errorf("%w: npm ci: %w\n%s", webserver.ErrUnavailable, err, out))
-	}
+	fill(temp)
 	if err := os.Rename(temp, folder); err != nil && !errors.Is(err, os.ErrExist) {
 		t.Fatal(err)
 	}
+	return folder
+}
+
+func hashFiles(t *testing.T, files fs.FS) []byte {
+	t.Helper()
+	sum := sha256.New()
+	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := fs.ReadFile(files, name)
+		fmt.Fprintf(sum, "%s %d\n%s", name, len(content), content)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sum.Sum(nil)
 }

@@ -69,13 +69,14 @@
 
 	button.hidden = false;
 	button.addEventListener('click', async () => {
-		button.disabled = true;
+		if (button.ariaDisabled) return;
+		button.ariaDisabled = 'true'; // "disabled" would take the focus from who has no mouse
 		rows.textContent = '';
 		try {
 			await check();
 		} catch (e) {
 			progress.textContent = 'The check has not come to its end: ' + e.message;
 		}
-		button.disabled = false;
+		button.ariaDisabled = null;
 	});
 })();

@@ -22,9 +22,10 @@ func main() {
 	app := flag.String("app", "127.0.0.1:6543", "`address` of the demo app")
 	listen := flag.String("listen", "127.0.0.1:8080", "`address` of the CGI web server")
 	started := flag.Bool("ondemand", false, "let proxy.cgi start the app with the first request")
+	name := flag.String("example", "", "show this `one` of scripts/examples in place of the demo app")
 	serve := flag.Bool("serve", false, "be the app, on the port that PORT says")
 	flag.Usage = func() {
-		fmt.Fprintln(os.Stderr, "usage: demo [-app address | -ondemand] [-listen address] path/to/proxy.cgi")
+		fmt.Fprintln(os.Stderr, "usage: demo [-app address | -ondemand | -example name] [-listen address] path/to/proxy.cgi")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -45,12 +46,17 @@ func main() {
 		serve(context.Context) error
 	}
 	var err error
-	if command := ""; *started {
+	script := flag.Arg(0)
+	switch {
+	case *name != "":
+		d, err = openOnDemand(script, *listen, example(ctx, *name))
+	case *started:
+		var command string
 		if command, err = ownCommand(); err == nil {
-			d, err = openOnDemand(flag.Arg(0), *listen, command)
+			d, err = openOnDemand(script, *listen, demoApp(command))
 		}
-	} else {
-		d, err = open(flag.Arg(0), *app, *listen)
+	default:
+		d, err = open(script, *app, *listen)
 	}
 	if err == nil {
 		d.greet(os.Stdout)
