@@ -12,7 +12,7 @@ import (
 // Starting are the settings of an app that is started on demand. They are a part
 // of their own because each field costs time, and most sites have none of them.
 type Starting struct {
-	Start        string        `envconfig:"CGIPROXY_START" example:"'venv/bin/gunicorn -b 127.0.0.1:$PORT app:app'" desc:"command that starts the app when a request finds nobody listening; ~/bin/sh -c~ runs it in START_DIR, with PORT or SOCKET from UPSTREAM"`
+	Start        string        `envconfig:"CGIPROXY_START" example:"'venv/bin/gunicorn --preload -b 127.0.0.1:$PORT app:app'" desc:"command that starts the app when a request finds nobody listening; ~/bin/sh -c~ runs it in START_DIR, with PORT or SOCKET from UPSTREAM"`
 	StartDir     string        `envconfig:"CGIPROXY_START_DIR" example:"/home/me/app" desc:"where the app's files are; a relative path starts at the folder of proxy.cgi, which is the default"`
 	StartTimeout time.Duration `envconfig:"CGIPROXY_START_TIMEOUT" default:"30s" example:"60s" desc:"time from its start until the app listens; then it is ended"`
 	StartLog     string        `envconfig:"CGIPROXY_START_LOG" example:"logs/app.log" desc:"file that gets what the app prints, its last MiB; a relative path starts at START_DIR; the default is app.log there"`
