@@ -10,14 +10,13 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-
-	"proxy.cgi/cgiproxy/e2e/webserver"
 )
 
 // TestManualApps has the apps of MANUAL, with their lines of .htcgiproxy, as
-// they stand there: a page, a form, and another version uploaded.
+// they stand there, each under another web server: a page, a form, and other
+// versions uploaded.
 func TestManualApps(t *testing.T) {
-	for _, c := range []struct {
+	for i, c := range []struct {
 		name, file string // as the comments in MANUAL have them
 		needs      []string
 		prepare    func(t *testing.T, a appSite)
@@ -33,7 +32,7 @@ func TestManualApps(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			needPrograms(t, c.needs...)
-			s := newSite(t, webserver.ApacheEvent, "")
+			s := newSite(t, onDemandKinds[i%len(onDemandKinds)], "")
 			a := appSite{s, appFolder(t, s.Server)}
 			settings := strings.ReplaceAll(manualBlock(t, "<!-- start: "+c.name+" -->"), "/home/me/app", a.dir)
 			a.WriteFile(t, a.folder[1:]+"/.htcgiproxy", settings+"CGIPROXY_STRIP_PREFIX=auto\n", 0o600)

@@ -60,7 +60,7 @@ func (t *Transport) forgetOldApp() {
 	if err != nil || len(addresses) == 0 {
 		return
 	}
-	if before := t.idleAddress.Swap(&addresses[0]); before != nil && *before != addresses[0] {
+	if before := t.idleAddress.Swap(&addresses[0]); before == nil || *before != addresses[0] {
 		t.CloseIdle()
 	}
 }
