@@ -2,7 +2,6 @@ package settings
 
 import (
 	"fmt"
-	"path/filepath"
 	"strings"
 	"unicode/utf8"
 )
@@ -15,9 +14,9 @@ type Status struct {
 	StatusToken string `envconfig:"CGIPROXY_STATUS_TOKEN" example:"'16 letters or more, at random'" desc:"what you log in there with, at least 16 characters that nobody can guess; needs STATUS_PATH"`
 }
 
-// MinToken is what STATUS_TOKEN needs at least, in characters. It is all that
+// minToken is what STATUS_TOKEN needs at least, in characters. It is all that
 // keeps a stranger out: 16 at random are more than he can try.
-const MinToken = 16
+const minToken = 16
 
 // statusPage reads the settings of the page. With a fault there is none.
 func (f *finder) statusPage(c *Config) error {
@@ -30,8 +29,8 @@ func (f *finder) statusPage(c *Config) error {
 		return nil
 	case path != "" && !isStatusPath(path):
 		return bad("STATUS_PATH", "is no path of one page: it starts with a slash, goes on behind it, and has no blank, quote, backslash, semicolon, question mark or number sign")
-	case token != "" && utf8.RuneCountInString(token) < MinToken:
-		return bad("STATUS_TOKEN", "is shorter than %d characters: anybody could find it by trying", MinToken)
+	case token != "" && utf8.RuneCountInString(token) < minToken:
+		return bad("STATUS_TOKEN", "is shorter than %d characters: anybody could find it by trying", minToken)
 	case isExample("STATUS_TOKEN", token):
 		return bad("STATUS_TOKEN", "is the one in the manual, which everybody can read: make one up")
 	case token == "":
@@ -85,6 +84,3 @@ func (c *Config) Secrets() (texts []string) {
 	}
 	return texts
 }
-
-// FileName returns the path of File.
-func (c *Config) FileName() string { return filepath.Join(c.folder, File) }

@@ -34,12 +34,17 @@ func (m *masker) text(s string) string {
 	return cgiproxy.Printable(s)
 }
 
-// value returns the value of a CGI variable or a field.
+// value returns the value of a CGI variable.
 func (m *masker) value(name, value string) string {
 	if value != "" && !isShown(name) {
 		return fmt.Sprintf("(%d bytes, not shown)", len(value))
 	}
 	return m.text(value)
+}
+
+// field is value for a field of the request to the app.
+func (m *masker) field(name, value string) string {
+	return m.value("HTTP_"+strings.ToUpper(strings.ReplaceAll(name, "-", "_")), value)
 }
 
 // secretWords are in the names of what is not shown: Cookie, Authorization,
@@ -73,9 +78,4 @@ func isShown(name string) bool {
 		}
 	}
 	return false
-}
-
-// isShownField is isShown for a field of the request to the app.
-func isShownField(name string) bool {
-	return isShown("HTTP_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_")))
 }

@@ -142,14 +142,6 @@ func (v *visit) describeRequest(r *report, m *masker) {
 	}
 }
 
-// field is value for a field's name.
-func (m *masker) field(name, value string) string {
-	if !isShownField(name) {
-		return m.value("", value)
-	}
-	return m.text(value)
-}
-
 // limits are those of this process, which are those of each request.
 func limits() (rows []row) {
 	for _, l := range [...]struct {

@@ -48,7 +48,7 @@ func (v *visit) forgetWrong() { _ = os.Remove(v.wrongFile()) }
 
 func (v *visit) wrongFile() string { return filepath.Join(v.Site.Folder(), wrongFile) }
 
-// pause is how long the so-manieth wrong token waits. It is bounded, for each
+// pause is how long a wrong token waits that is one of so many. It is bounded, for each
 // that waits is one of the few processes that a host allows.
 func pause(wrong int) time.Duration {
 	if wrong <= wrongFree {

@@ -2,6 +2,7 @@ package browser
 
 import (
 	"net/url"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -12,7 +13,7 @@ import (
 const statusToken = "right-token-of-32-letters-chosen"
 
 // TestStatusPage has the owner log in with the form that is on their own
-// machine, restart the app, and come back later.
+// machine, check the way of a request, restart the app, and look again.
 func TestStatusPage(t *testing.T) {
 	t.Parallel()
 	b := newTab(t)
@@ -45,11 +46,18 @@ CGIPROXY_START='exec python3 -m http.server --bind 127.0.0.1 --directory site $P
 	b.await(t, `document.querySelector("#app") !== null && !document.body.innerText.includes("has been restarted")`)
 }
 
-// login sends the token from a page of no site.
+// login sends the token from the file that the owner has for it.
 func (b tab) login(t *testing.T, target, token string) {
 	t.Helper()
-	form := `<form method="post" action="` + target + `"><input name="token" type="password"><button>Open</button></form>`
-	b.do(t, chromedp.Navigate("data:text/html,"+url.PathEscape(form)))
-	b.focus(t, "input")
+	file, err := filepath.Abs("../status.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.do(t, chromedp.Navigate((&url.URL{Scheme: "file", Path: file}).String()))
+	b.checkLooks(t, "status-login")
+	b.checkKeyboard(t)
+	b.focus(t, "#address")
+	b.do(t, chromedp.KeyEvent(target))
+	b.focus(t, "#token")
 	b.do(t, chromedp.KeyEvent(token), chromedp.KeyEvent(kb.Enter))
 }
