@@ -41,7 +41,7 @@ The exit status is 1 where there is a fault.
 func runCheck(t *terminal, args []string) int {
 	flags := flag.NewFlagSet("check", flag.ContinueOnError)
 	asJSON := flags.Bool("json", false, "")
-	site := live.Options{Secret: os.Getenv(settings.Prefix + "SECRET")} // before settings are loaded, which changes them
+	site := live.Options{Secret: os.Getenv(settings.Prefix + "SECRET"), Version: cgiproxy.Version()} // before settings are loaded, which changes them
 	flags.StringVar(&site.URL, "url", "", "")
 	flags.BoolVar(&site.Insecure, "insecure", false, "")
 	rest, ok := t.parse(flags, args)

@@ -22,29 +22,21 @@ import (
 	"context"
 	"fmt"
 	"strings"
+
+	"proxy.cgi/cgiproxy/command/finding"
 )
 
-// A Level says how bad a finding is.
-type Level int
+// The findings of all checks are alike: see package finding.
+type (
+	Level   = finding.Level
+	Finding = finding.Finding
+)
 
 const (
-	OK Level = iota
-	Warning
-	Fault
+	OK      = finding.OK
+	Warning = finding.Warning
+	Fault   = finding.Fault
 )
-
-var levelNames = [...]string{"ok", "warning", "fault"}
-
-func (l Level) String() string { return levelNames[l] }
-
-// A Finding is what one check says.
-type Finding struct {
-	Check   string // its name in the table
-	Level   Level
-	Text    string // what is so, or the cause
-	Remedy  string // "" where nothing has to be done
-	Trouble string // ID of the row of README that it leads to, "" for none
-}
 
 // A check is one question about a site.
 type check struct {

@@ -87,8 +87,8 @@ func TestOurRules(t *testing.T) {
 
 func TestJSON(t *testing.T) {
 	findings := []Finding{
-		{"app", Fault, "a \"b\" \\ \x00\n\xff\u2028é", "do", "502"},
-		{"links", OK, "", "", ""},
+		{Check: "app", Level: Fault, Text: "a \"b\" \\ \x00\n\xff\u2028é", Remedy: "do", Trouble: "502"},
+		{Check: "links"},
 	}
 	var got []struct{ Check, Level, Text, Remedy, Trouble string }
 	text := JSON(findings)

@@ -6,8 +6,6 @@ import (
 	"net"
 	"net/netip"
 	"strings"
-
-	"proxy.cgi/cgiproxy"
 )
 
 // settingsUsed and the two after it tell what the first response said.
@@ -22,7 +20,7 @@ func settingsUsed(s *site) Finding {
 }
 
 func version(s *site) Finding {
-	there, here := s.seen.Get("version"), cgiproxy.Version()
+	there, here := s.seen.Get("version"), s.version
 	if there != here {
 		return warning("upload the newer one, as another name, and rename it", "%s there, and %s asks", there, here)
 	}
