@@ -54,11 +54,9 @@ func Start(t testing.TB, k Kind, a *Account) *Server {
 	case VsftpdPlain, VsftpdTLS:
 		s.run(t, "vsftpd", "vsftpd", write(t, dir, "vsftpd.conf", vsftpdConfig(t, a, dir, port, s.CA)))
 	case ProftpdTLS:
-		config := write(t, dir, "proftpd.conf", proftpdConfig(dir, port, s.CA))
-		if _, err := os.Stat("/usr/lib/proftpd/mod_tls.so"); err != nil {
-			need(t, "/usr/lib/proftpd/mod_tls.so", "proftpd-mod-crypto")
-		}
-		s.run(t, "proftpd", "proftpd-core", "--nodaemon", "--config", config)
+		root := proftpdRoot(t)
+		config := write(t, dir, "proftpd.conf", proftpdConfig(root, dir, port, s.CA))
+		s.run(t, root+"/usr/sbin/proftpd", "proftpd-core", "--nodaemon", "--config", config)
 	case SSH:
 		s.Scheme = "sftp"
 		s.startSSH(t, a, dir, port)
@@ -113,10 +111,23 @@ ssl_ciphers=HIGH
 `
 }
 
+// proftpdRoot returns where ProFTPD is: unpacked beside Debian's vsftpd, which
+// its package would remove, or else installed.
+func proftpdRoot(t testing.TB) string {
+	t.Helper()
+	for _, root := range [...]string{"/usr/local/lib/proxycgi-tests/proftpd", ""} {
+		if _, err := os.Stat(root + "/usr/lib/proftpd/mod_tls.so"); err == nil {
+			return root
+		}
+	}
+	need(t, "mod_tls of proftpd", "proftpd-core proftpd-mod-crypto")
+	return ""
+}
+
 // proftpdConfig leaves out TLSOptions: that a data connection resumes the session
 // is its default.
-func proftpdConfig(dir, port, ca string) string {
-	return `ModulePath /usr/lib/proftpd
+func proftpdConfig(root, dir, port, ca string) string {
+	return "ModulePath " + root + `/usr/lib/proftpd
 LoadModule mod_tls.c
 ServerType standalone
 ServerName test
@@ -131,6 +142,7 @@ DefaultRoot ~
 AllowOverwrite on
 AllowStoreRestart on
 RequireValidShell off
+AuthPAM off
 WtmpLog off
 TransferLog none
 SystemLog ` + dir + `/log
