@@ -10,7 +10,6 @@ import (
 	"net"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -23,30 +22,8 @@ func sessionConfig(base *tls.Config, name string) *tls.Config {
 		config = base.Clone()
 	}
 	config.ServerName = name
-	config.ClientSessionCache = &sessionCache{}
+	config.ClientSessionCache = tls.NewLRUClientSessionCache(1)
 	return config
-}
-
-// A sessionCache keeps a session for as long as there is no newer one. Package
-// tls uses one of TLS 1.3 only once, and reads the ticket for the next one never
-// on a connection that only sends, as in an upload.
-type sessionCache struct {
-	mu      sync.Mutex
-	session *tls.ClientSessionState
-}
-
-func (c *sessionCache) Get(string) (*tls.ClientSessionState, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.session, c.session != nil
-}
-
-func (c *sessionCache) Put(_ string, s *tls.ClientSessionState) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if s != nil {
-		c.session = s
-	}
 }
 
 // transfer asks for a data connection, says what it is for, and has use use it.
