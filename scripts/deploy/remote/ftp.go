@@ -197,4 +197,3 @@ func (h *ftpHost) Close() error {
 	h.text.PrintfLine("QUIT")
 	return h.conn.Close()
 }
-
