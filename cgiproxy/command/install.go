@@ -29,6 +29,7 @@ again to change something: where nothing is to change, nothing is written.
   --upstream WHERE      where the app listens: 6543, host:port, unix:/path/app.sock
   --start COMMAND       start the app with the first request (WHERE is auto unless
                         it is given; then the app gets it as PORT or SOCKET)
+  --start-dir FOLDER    where the app's files are; else DIR
   --strip-prefix PATH   take PATH away before the app sees it; auto is DIR's own
   --fastcgi             as proxy.fcgi: one process for many requests
   --both                pages over proxy.fcgi; uploads and event streams over

@@ -110,16 +110,11 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	return 1
 }
 
-// settingFlags are those of install, and where the app is.
-func settingFlags() []install.SettingFlag {
-	return append(install.SettingFlags(), install.SettingFlag{Flag: "start-dir", Setting: "START_DIR"})
-}
-
 func parse(args []string) (*options, error) {
 	o := &options{}
 	flags := flag.NewFlagSet("proxycgi-deploy", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	for _, s := range settingFlags() {
+	for _, s := range install.SettingFlags() {
 		flags.Func(s.Flag, "", func(value string) error {
 			o.settings = append(o.settings, install.Assignment{Name: s.Setting, Value: value})
 			return nil

@@ -9,7 +9,9 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
+	"proxy.cgi/cgiproxy/challenge"
 	"proxy.cgi/cgiproxy/command/install"
 	"proxy.cgi/cgiproxy/htaccess"
 	"proxy.cgi/cgiproxy/settings"
@@ -26,7 +28,12 @@ type step struct {
 	content []byte // nil for none
 	mode    fs.FileMode
 	temp    string // where it is uploaded to
+	wait    bool   // for requests that have begun and need what is there before
 }
+
+// waitTime is what a request may take from the web server's decision until
+// proxy.cgi runs and has read its settings.
+const waitTime = time.Second
 
 // steps puts changes into the order in which no visitor ever gets the program
 // itself, a file that says where it is not, or an error:
@@ -44,6 +51,7 @@ func steps(changes []install.Change) ([]step, error) {
 		case c.Name == install.HtaccessFile:
 			rules = &changes[i]
 		case slices.Contains(htaccess.Both.Names(), c.Name) && c.New == nil:
+			s.wait = gone == nil
 			gone, going = append(gone, s), append(going, c.Name)
 		case slices.Contains(htaccess.Both.Names(), c.Name):
 			scripts = append(scripts, s)
@@ -51,6 +59,7 @@ func steps(changes []install.Change) ([]step, error) {
 				fresh = append(fresh, c.Name)
 			}
 		case c.New == nil:
+			s.wait = last == nil
 			last = append(last, s)
 		case c.Name == settings.File:
 			texts = append(texts, s)
@@ -155,6 +164,9 @@ func (s *served) stage(ctx context.Context, steps []step, m meter) error {
 // place does the steps.
 func (s *served) place(steps []step) error {
 	for _, step := range steps {
+		if step.wait {
+			time.Sleep(waitTime)
+		}
 		var err error
 		if step.content != nil {
 			err = s.host.Rename(step.temp, s.path(step.name))
@@ -172,7 +184,7 @@ func (s *served) place(steps []step) error {
 func (s *served) clean() {
 	list, _ := s.host.List(s.folder)
 	for _, e := range list {
-		if strings.HasPrefix(e.Name, tempPrefix) {
+		if strings.HasPrefix(e.Name, tempPrefix) || e.Name == challenge.KeyFile {
 			s.host.Remove(s.path(e.Name)) // it does no harm
 		}
 	}

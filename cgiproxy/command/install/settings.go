@@ -17,6 +17,7 @@ func SettingFlags() []SettingFlag {
 	return []SettingFlag{
 		{"upstream", "UPSTREAM"},
 		{"start", "START"},
+		{"start-dir", "START_DIR"},
 		{"strip-prefix", "STRIP_PREFIX"},
 	}
 }

@@ -17,7 +17,14 @@ func broken(err error) error { return fmt.Errorf("%w: %w", errBroken, err) }
 // second, which doubles.
 const attempts = 4
 
-var retryPause = time.Second // only tests change it
+var retryPause = time.Second
+
+// SetRetryPause is for tests, and for the length of one.
+func SetRetryPause(t interface{ Cleanup(func()) }, pause time.Duration) {
+	before := retryPause
+	retryPause = pause
+	t.Cleanup(func() { retryPause = before })
+}
 
 // A retrying is a Host that connects again.
 type retrying struct {
