@@ -10,6 +10,9 @@ OUT      ?= proxy.cgi
 # The folder of a site: make install DIR=/home/me/public_html
 DIR      ?=
 
+# Programs with libraries of their own, none of which gets into proxy.cgi.
+MODULES  = $(patsubst %/go.mod,%,$(wildcard scripts/*/go.mod))
+
 TAGS     = nethttpomithttp2,netgo,osusergo
 LDFLAGS  = -s -w $(if $(UPSTREAM),-X proxy.cgi/cgiproxy/settings.bakedUpstream=$(UPSTREAM))
 GOBUILD  = CGO_ENABLED=0 go build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)'
@@ -40,6 +43,13 @@ run-ondemand: build ## the same, where nothing listens until the page is asked f
 test: ## install what the tests need, run all tests
 	@scripts/webservers
 	go test -count=1 -timeout 25m ./... # what the tests build is not in go test's cache
+	@for module in $(MODULES); do \
+		echo "go test ./... in $$module"; (cd $$module && go test -count=1 -timeout 15m ./...) || exit; \
+	done
+
+.PHONY: deploy
+deploy: build ## build ./proxycgi-deploy, which uploads proxy.cgi and an app
+	@cd scripts/deploy && CGO_ENABLED=0 go build -trimpath -o ../../proxycgi-deploy .
 
 .PHONY: race
 race: ## run the tests that need no web server, nor start programs, with the race detector

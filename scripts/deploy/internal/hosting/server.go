@@ -52,9 +52,9 @@ func Start(t testing.TB, k Kind, a *Account) *Server {
 	}
 	switch k {
 	case VsftpdPlain, VsftpdTLS:
-		s.run(t, "vsftpd", "vsftpd", write(t, dir, "vsftpd.conf", vsftpdConfig(t, a, dir, port, s.CA)))
+		s.run(t, ftpRoot(t, "/usr/sbin/vsftpd", "vsftpd")+"/usr/sbin/vsftpd", "vsftpd", write(t, dir, "vsftpd.conf", vsftpdConfig(t, a, dir, port, s.CA)))
 	case ProftpdTLS:
-		root := proftpdRoot(t)
+		root := ftpRoot(t, "/usr/lib/proftpd/mod_tls.so", "proftpd-core proftpd-mod-crypto")
 		config := write(t, dir, "proftpd.conf", proftpdConfig(root, dir, port, s.CA))
 		s.run(t, root+"/usr/sbin/proftpd", "proftpd-core", "--nodaemon", "--config", config)
 	case SSH:
@@ -96,7 +96,7 @@ userlist_enable=YES
 userlist_deny=NO
 userlist_file=` + users + "\nsecure_chroot_dir=" + empty + "\nvsftpd_log_file=" + dir + `/log
 seccomp_sandbox=NO
-pam_service_name=vsftpd
+pam_service_name=other
 `
 	if ca == "" {
 		return config
@@ -111,16 +111,16 @@ ssl_ciphers=HIGH
 `
 }
 
-// proftpdRoot returns where ProFTPD is: unpacked beside Debian's vsftpd, which
-// its package would remove, or else installed.
-func proftpdRoot(t testing.TB) string {
+// ftpRoot returns below which folder a file of an FTP server is: unpacked by
+// scripts/webservers, for the packages exclude each other, or else installed.
+func ftpRoot(t testing.TB, file, pkg string) string {
 	t.Helper()
-	for _, root := range [...]string{"/usr/local/lib/proxycgi-tests/proftpd", ""} {
-		if _, err := os.Stat(root + "/usr/lib/proftpd/mod_tls.so"); err == nil {
+	for _, root := range [...]string{"/usr/local/lib/proxycgi-tests/ftp", ""} {
+		if _, err := os.Stat(root + file); err == nil {
 			return root
 		}
 	}
-	need(t, "mod_tls of proftpd", "proftpd-core proftpd-mod-crypto")
+	need(t, file, pkg)
 	return ""
 }
 
@@ -186,14 +186,12 @@ ForceCommand internal-sftp
 }
 
 // run starts a server, and waits until it listens.
-func (s *Server) run(t testing.TB, name, pkg string, args ...string) {
+func (s *Server) run(t testing.TB, path, pkg string, args ...string) {
 	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		if path, err = exec.LookPath("/usr/sbin/" + name); err != nil {
-			need(t, name, pkg)
-		}
+	if _, err := os.Stat(path); err != nil {
+		need(t, path, pkg)
 	}
+	name := filepath.Base(path)
 	var log strings.Builder
 	cmd := exec.Command(path, args...)
 	cmd.Stdout, cmd.Stderr = &log, &log
