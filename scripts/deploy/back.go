@@ -66,7 +66,7 @@ func (d *deploy) rollBack(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if d.app, err = openApp(d.host, folder, d.say); err != nil {
+	if d.app, err = openApp(d.host, folder); err != nil {
 		return err
 	}
 	d.places = d.findPlaces()
@@ -80,8 +80,12 @@ func (d *deploy) rollBack(ctx context.Context) error {
 		d.showWork()
 		return nil
 	}
-	if err := d.app.rollBack(); err != nil {
+	if repaired, err := d.app.repair(d.say); err != nil {
 		return err
+	} else if !repaired {
+		if err := d.app.rollBack(); err != nil {
+			return err
+		}
 	}
 	if err := d.app.restart(d.places.restart); err != nil {
 		return err

@@ -73,12 +73,12 @@ func (d *deploy) verify(ctx context.Context) (problems []string) {
 	}
 	// Where a new app does not start, proxy.cgi lets the old one go on.
 	now := d.appState()
-	if now.began != "" && now.began == d.before.began && (d.appWork != nil || now.exit != d.before.exit) {
-		why := "the app does not start with what is new, and the old one still answers"
-		if now.exit != d.before.exit {
-			why += ": " + printable(now.exit)
-		}
-		return []string{why}
+	switch {
+	case now.began == "" || now.began != d.before.began:
+	case now.seen != d.before.seen:
+		return []string{"the app does not start with what is new, and the old one still answers: " + printable(now.exit)}
+	case d.appWork != nil:
+		d.say("warning  app: whether it starts with what is new is not known, for the first page does not come from it\n")
 	}
 	for _, f := range d.live(ctx) {
 		text := printable(f.Text)
@@ -132,8 +132,11 @@ func (d *deploy) status(ctx context.Context) error {
 	}
 	if folder, _, err := d.appFolder(); err == nil {
 		if list, err := d.host.List(path.Join(folder, stateFolder)); err == nil && list != nil {
-			if d.app, err = openApp(d.host, folder, d.say); err != nil {
+			if d.app, err = openApp(d.host, folder); err != nil {
 				return err
+			}
+			if d.app.now.Former != nil {
+				d.say("a deploy broke off halfway: deploy again, or --rollback\n")
 			}
 			d.say("%s, deploy %d, %d files\n", folder, d.app.now.Number, len(d.app.now.Files))
 		}

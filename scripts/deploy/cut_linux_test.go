@@ -99,7 +99,7 @@ func (h *cutHost) isWhole(t *testing.T, v version) error {
 
 // everyCommand is how many commands are between two that a connection breaks off
 // at: all of them take some minutes.
-var everyCommand = flag.Int("cut", 7, "break off at each n-th command of a deploy")
+var everyCommand = flag.Int("cut", 11, "break off at each n-th command of a deploy")
 
 // TestCut breaks the connection off at commands of a deploy: once, and then all
 // is done in the end; and for good, and then the site is the old or the new one,

@@ -158,8 +158,13 @@ func (d *deploy) planApp() (leftOut []string, err error) {
 		}
 		d.settings = append(d.settings, install.Assignment{Name: "START_DIR", Value: filepath.ToSlash(rel)})
 	}
-	if d.app, err = openApp(d.host, folder, d.say); err != nil {
+	if d.app, err = openApp(d.host, folder); err != nil {
 		return nil, err
+	}
+	if !d.dryRun {
+		if _, err := d.app.repair(d.say); err != nil {
+			return nil, err
+		}
 	}
 	d.appWork, err = d.app.plan(files)
 	return leftOut, err

@@ -48,9 +48,8 @@ type app struct {
 func (a *app) path(name string) string  { return path.Join(a.folder, name) }
 func (a *app) state(name string) string { return path.Join(a.folder, stateFolder, name) }
 
-// openApp reads the manifest. Where a deploy broke off halfway, it puts back what
-// was there before.
-func openApp(host remote.Host, folder string, tell func(format string, args ...any)) (*app, error) {
+// openApp reads the manifest.
+func openApp(host remote.Host, folder string) (*app, error) {
 	a := &app{host, folder, &manifest{Files: map[string]file{}}, map[string]bool{}, map[string]bool{}}
 	list, err := host.List(a.state(""))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -72,11 +71,17 @@ func openApp(host remote.Host, folder string, tell func(format string, args ...a
 	if err := json.Unmarshal(text, a.now); err != nil {
 		return nil, fmt.Errorf("%s: %w: delete it, and all files are uploaded anew", a.state("manifest.json"), err)
 	}
+	return a, nil
+}
+
+// repair puts back what was there before a run that broke off halfway, and
+// reports whether there was one.
+func (a *app) repair(tell func(format string, args ...any)) (bool, error) {
 	if a.now.Former == nil {
-		return a, nil
+		return false, nil
 	}
 	tell("an earlier run broke off: the app's files are put back first\n")
-	return a, a.back()
+	return true, a.back()
 }
 
 // write puts a new manifest in the place of the old one.

@@ -76,7 +76,11 @@ func (d *deploy) findPlaces() (p places) {
 }
 
 // An appState is what proxy.cgi has noted of the app that it started.
-type appState struct{ began, exit string }
+type appState struct {
+	began string // the start of the one that serves
+	seen  string // of what it has taken notice: settings and restart.txt
+	exit  string // how it last ended
+}
 
 // appState reads it; where there is none it is empty.
 func (d *deploy) appState() (s appState) {
@@ -91,6 +95,8 @@ func (d *deploy) appState() (s appState) {
 		case err != nil:
 		case name == "began":
 			s.began = value
+		case name == "settings" || name == "stamp":
+			s.seen += value
 		case name == "exit":
 			s.exit = value
 		}

@@ -107,7 +107,7 @@ type served struct {
 func openServed(host remote.Host, folder string) (*served, error) {
 	list, err := host.List(folder)
 	if errors.Is(err, fs.ErrNotExist) {
-		if parent, err := host.List(path.Dir(folder)); err != nil || parent == nil {
+		if _, err := host.List(path.Dir(folder)); err != nil {
 			return nil, fmt.Errorf("there is no folder %s, and none above it: how does the host call the one that the web server shows? Often it is public_html", folder)
 		}
 		err = nil // it will be made
