@@ -53,7 +53,7 @@ type Options struct {
 
 	Insecure bool // accept any certificate
 
-	Version string // that proxy.cgi should have there
+	Version string // that proxy.cgi should have there, "" for any
 }
 
 // wholeTime bounds a check, and leaves some of a minute to remove the file.

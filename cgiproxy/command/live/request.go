@@ -21,10 +21,13 @@ func settingsUsed(s *site) Finding {
 
 func version(s *site) Finding {
 	there, here := s.seen.Get("version"), s.version
-	if there != here {
-		return warning("upload the newer one, as another name, and rename it", "%s there, and %s asks", there, here)
+	switch here {
+	case "":
+		return ok("%s", there)
+	case there:
+		return ok("%s, as here", there)
 	}
-	return ok("%s, as here", there)
+	return warning("upload the newer one, as another name, and rename it", "%s there, and %s asks", there, here)
 }
 
 func way(s *site) Finding {
