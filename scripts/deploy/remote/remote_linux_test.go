@@ -55,13 +55,13 @@ func TestHosts(t *testing.T) {
 		t.Run(string(k), func(t *testing.T) {
 			h := open(t, hosting.Start(t, k, a), a)
 			a.Mkdir(t, "public_html")
-			testHost(t, h, "public_html/"+string(k))
+			testHost(t, h, a.Home+"/", "public_html/"+string(k))
 		})
 	}
-	t.Run("folder", func(t *testing.T) { testHost(t, folder{}, filepath.Join(t.TempDir(), "a")) })
+	t.Run("folder", func(t *testing.T) { testHost(t, folder{}, "", filepath.Join(t.TempDir(), "a")) })
 }
 
-func testHost(t *testing.T, h Host, dir string) {
+func testHost(t *testing.T, h Host, home, dir string) {
 	if _, err := h.List(dir); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a folder that is not there: %v", err)
 	}
@@ -84,7 +84,13 @@ func testHost(t *testing.T, h Host, dir string) {
 	} {
 		name := dir + "/" + f.name
 		told := 0
-		if err := h.Write(name, f.content, f.mode, func(n int) { told += n }); err != nil {
+		tell := func(n int) {
+			told += n
+			if info, err := os.Stat(home + name); n > 0 && f.mode == 0o600 && (err != nil || info.Mode() != f.mode) {
+				t.Errorf("%s has permissions %v, %v while it is uploaded", f.name, info.Mode(), err)
+			}
+		}
+		if err := h.Write(name, f.content, f.mode, tell); err != nil {
 			t.Fatalf("%s: %v", f.name, err)
 		}
 		if told != len(f.content) {
