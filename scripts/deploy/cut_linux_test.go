@@ -168,3 +168,39 @@ func TestCutFirst(t *testing.T) {
 		}
 	}
 }
+
+// TestCutEncrypted breaks off connections whose commands nobody sees.
+func TestCutEncrypted(t *testing.T) {
+	t.Parallel()
+	app := runningApp(t, "a")
+	for k, lengths := range map[hosting.Kind][]int64{
+		hosting.SSH:       {100, 6000, 5 << 20},
+		hosting.VsftpdTLS: {10, 1500},
+	} {
+		t.Run(string(k), func(t *testing.T) {
+			t.Parallel()
+			h := newHost(t, k)
+			cut := hosting.NewCut(t, h.ftp)
+			known := filepath.Join(h.home, ".ssh", "known_hosts")
+			if text, err := os.ReadFile(known); err == nil {
+				_, port, _ := strings.Cut(cut.Addr, ":")
+				_, before, _ := strings.Cut(h.ftp.Addr, ":")
+				if err := os.WriteFile(known, bytes.ReplaceAll(text, []byte(before), []byte(port)), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			h.watch(t, "the old site", "a")
+			h.ftp.Addr = cut.Addr
+			for _, n := range lengths {
+				cut.SetBytes(n)
+				out := h.mustDeploy(t, "--upstream", app)
+				if !strings.Contains(out, "trying again") {
+					t.Errorf("%d bytes: it does not break off:\n%s", n, out)
+				}
+				h.wantPage(t, "a")
+				h.mustDeploy(t, "--uninstall")
+				h.wantPage(t, "the old site")
+			}
+		})
+	}
+}

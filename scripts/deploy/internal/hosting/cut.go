@@ -15,12 +15,14 @@ import (
 type Cut struct {
 	Addr string
 
-	server   string
-	mu       sync.Mutex
-	commands int  // so far
-	at       int  // the command to break off at, 0 for none
-	before   bool // the server gets it no more, or its reply gets lost
-	forGood  bool // nor does it take another connection
+	server    string
+	encrypted bool
+	mu        sync.Mutex
+	commands  int  // so far
+	at        int  // the command to break off at, 0 for none
+	before    bool // the server gets it no more, or its reply gets lost
+	forGood   bool // nor does it take another connection
+	bytes     int64
 }
 
 // NewCut puts itself before a server.
@@ -31,7 +33,7 @@ func NewCut(t testing.TB, s *Server) *Cut {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	c := &Cut{Addr: l.Addr().String(), server: s.Addr}
+	c := &Cut{Addr: l.Addr().String(), server: s.Addr, encrypted: s.Scheme != "ftp"}
 	go func() {
 		for {
 			conn, err := l.Accept()
@@ -49,6 +51,27 @@ func (c *Cut) Set(at int, before, forGood bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.commands, c.at, c.before, c.forGood = 0, at, before, forGood
+}
+
+// SetBytes has the next connection break off when the client has sent so much: what
+// is said is encrypted.
+func (c *Cut) SetBytes(n int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.bytes = n
+}
+
+// serveBytes serves a connection until so much is sent, 0 is to its end.
+func serveBytes(client, server net.Conn, n int64) {
+	go func() {
+		io.Copy(client, server)
+		client.Close()
+	}()
+	if n == 0 {
+		io.Copy(server, client)
+	} else {
+		io.CopyN(server, client, n)
+	}
 }
 
 // Commands returns how many there were since Set.
@@ -82,6 +105,14 @@ func (c *Cut) serve(client net.Conn) {
 		return
 	}
 	defer server.Close()
+	c.mu.Lock()
+	n := c.bytes
+	c.bytes = 0
+	c.mu.Unlock()
+	if c.encrypted {
+		serveBytes(client, server, n)
+		return
+	}
 	replies := bufio.NewReader(server)
 	silent := make(chan struct{})
 	go func() {
