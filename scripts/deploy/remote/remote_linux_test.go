@@ -72,6 +72,35 @@ func testHost(t *testing.T, h Host, home, dir string) {
 	}
 	big := make([]byte, 3<<20)
 	rand.Read(big) // an upload as text would change it
+	testWrite(t, h, home, dir, big)
+	if tail, err := h.Read(dir+"/proxy.cgi", int64(len(big)-100)); err != nil || !bytes.Equal(tail, big[len(big)-100:]) {
+		t.Errorf("the end: %d bytes, %v", len(tail), err)
+	}
+	if err := h.Rename(dir+"/a name with blanks", dir+"/.htcgiproxy"); err != nil {
+		t.Errorf("in the place of another: %v", err)
+	}
+	if got, err := h.Read(dir+"/.htcgiproxy", 0); string(got) != "x" {
+		t.Errorf("renamed is %q, %v", got, err)
+	}
+	for _, name := range []string{".htcgiproxy", "proxy.cgi", "empty"} {
+		if err := h.Remove(dir + "/" + name); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := h.Size(dir + "/proxy.cgi"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("size of what is not there: %v", err)
+	}
+	if _, err := h.Read(dir+"/proxy.cgi", 0); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("what is not there: %v", err)
+	}
+	if list, err := h.List(dir); len(list) != 0 || err != nil {
+		t.Errorf("left are %v, %v", list, err)
+	}
+}
+
+// testWrite writes files, the program big among them.
+func testWrite(t *testing.T, h Host, home, dir string, big []byte) {
+	t.Helper()
 	for _, f := range []struct {
 		name    string
 		content []byte
@@ -107,29 +136,6 @@ func testHost(t *testing.T, h Host, home, dir string) {
 		if !ok || e.Mode != f.mode || e.Size != int64(len(f.content)) {
 			t.Errorf("%s is %+v, want permissions %03o", f.name, e, f.mode)
 		}
-	}
-	if tail, err := h.Read(dir+"/proxy.cgi", int64(len(big)-100)); err != nil || !bytes.Equal(tail, big[len(big)-100:]) {
-		t.Errorf("the end: %d bytes, %v", len(tail), err)
-	}
-	if err := h.Rename(dir+"/a name with blanks", dir+"/.htcgiproxy"); err != nil {
-		t.Errorf("in the place of another: %v", err)
-	}
-	if got, err := h.Read(dir+"/.htcgiproxy", 0); string(got) != "x" {
-		t.Errorf("renamed is %q, %v", got, err)
-	}
-	for _, name := range []string{".htcgiproxy", "proxy.cgi", "empty"} {
-		if err := h.Remove(dir + "/" + name); err != nil {
-			t.Error(err)
-		}
-	}
-	if _, err := h.Size(dir + "/proxy.cgi"); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("size of what is not there: %v", err)
-	}
-	if _, err := h.Read(dir+"/proxy.cgi", 0); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("what is not there: %v", err)
-	}
-	if list, err := h.List(dir); len(list) != 0 || err != nil {
-		t.Errorf("left are %v, %v", list, err)
 	}
 }
 
