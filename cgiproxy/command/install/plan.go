@@ -133,7 +133,8 @@ func (in *Site) PlanUninstall() (changes []Change, notes []string, err error) {
 		}
 	}
 	for _, name := range []string{HtaccessFile, settings.File} {
-		if record[name] == changed {
+		copied := d.open(name + oldSuffix).Old
+		if record[name] == changed || copied != nil && bytes.Equal(copied, d.open(name).Old) { // of an upload that broke off before the record
 			d.remove(name + oldSuffix)
 		}
 	}
