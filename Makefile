@@ -49,6 +49,10 @@ test: ## install what the tests need, run all tests
 		echo "go test ./... in $$module"; (cd $$module && go test -count=1 -timeout 15m ./...) || exit; \
 	done
 
+.PHONY: deploy
+deploy: build ## build ./proxycgi-deploy, which uploads proxy.cgi and an app
+	@cd scripts/deploy && CGO_ENABLED=0 go build -trimpath -o ../../proxycgi-deploy .
+
 .PHONY: race
 race: ## run the tests that need no web server, nor start programs, with the race detector
 	CGO_ENABLED=1 go test -race -count=1 $$(go list ./cgiproxy/... | grep -Ev '/(e2e|ondemand)')

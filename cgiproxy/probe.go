@@ -64,7 +64,7 @@ func (c *call) answerProbe(p probe) error {
 		return c.writePieces()
 	case "length":
 		// In pieces: Apache makes up the length of a response that it gets whole.
-		h.Set("Content-Length", strconv.Itoa(StreamPieces*len(piece(1))))
+		h.Set("Content-Length", strconv.Itoa(challenge.StreamPieces*len(piece(1))))
 		return c.writePieces()
 	case "cut":
 		h.Set("Content-Length", "1000")
@@ -74,8 +74,8 @@ func (c *call) answerProbe(p probe) error {
 		h.Set("Content-Length", strconv.Itoa(len(text)))
 		return c.writeWhole(http.StatusRequestEntityTooLarge, text)
 	case "big":
-		h.Set("Content-Length", strconv.Itoa(len(BigText())))
-		return c.writeWhole(http.StatusOK, BigText())
+		h.Set("Content-Length", strconv.Itoa(len(challenge.BigText())))
+		return c.writeWhole(http.StatusOK, challenge.BigText())
 	}
 	text := c.describe().Encode()
 	h.Set("Content-Length", strconv.Itoa(len(text)))
@@ -83,9 +83,6 @@ func (c *call) answerProbe(p probe) error {
 }
 
 var errCutForCheck = errors.New("cut short for proxy.cgi check")
-
-// BigText is worth compressing: 100 KB.
-func BigText() string { return strings.Repeat("0123456789 abcdefghi\n", 100<<10/21) }
 
 func (c *call) writeWhole(status int, text string) error {
 	c.w.WriteStatus(status, statusText(status))
@@ -97,19 +94,13 @@ func (c *call) writeWhole(status int, text string) error {
 	return http.NewResponseController(c.w).Flush()
 }
 
-// StreamPause is between two of the StreamPieces pieces of a stream.
-const (
-	StreamPieces = 3
-	StreamPause  = 300 * time.Millisecond
-)
-
 func (c *call) writePieces() error {
 	if strings.Contains(c.in.Env["HTTP_ACCEPT"], "text/event-stream") {
 		c.w.Header().Set("Content-Type", "text/event-stream")
 	}
-	for i := range StreamPieces {
+	for i := range challenge.StreamPieces {
 		if i > 0 {
-			time.Sleep(StreamPause)
+			time.Sleep(challenge.StreamPause)
 		}
 		if err := c.writeWhole(http.StatusOK, piece(i+1)); err != nil {
 			return err

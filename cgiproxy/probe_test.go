@@ -196,7 +196,7 @@ func TestProbeResponses(t *testing.T) {
 		{"length", "length", "GET", "200 OK", "data: piece 1\n\ndata: piece 2\n\ndata: piece 3\n\n", []string{"Content-Length: 45"}, false},
 		{"cut", "cut", "GET", "200 OK", "cut short\n", []string{"Content-Length: 1000"}, true},
 		{"early", "early", "POST", "413 Request Entity Too Large", "not one byte of it was read\n", nil, false},
-		{"big", "big", "GET", "200 OK", BigText(), nil, false},
+		{"big", "big", "GET", "200 OK", challenge.BigText(), nil, false},
 		{"HEAD", "big", "HEAD", "200 OK", "", []string{"Content-Length: 102396"}, false},
 	}
 	for _, tt := range tests {

@@ -139,3 +139,12 @@ func ReadKey(cfg *settings.Config, folder string, now time.Time) string {
 	}
 	return string(text)
 }
+
+// StreamPause is between two of the StreamPieces pieces of a stream.
+const (
+	StreamPieces = 3
+	StreamPause  = 300 * time.Millisecond
+)
+
+// BigText is worth compressing: 100 KB.
+func BigText() string { return strings.Repeat("0123456789 abcdefghi\n", 100<<10/21) }

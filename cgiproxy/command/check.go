@@ -11,6 +11,7 @@ import (
 
 	"proxy.cgi/cgiproxy"
 	"proxy.cgi/cgiproxy/command/check"
+	"proxy.cgi/cgiproxy/command/finding"
 	"proxy.cgi/cgiproxy/command/live"
 	"proxy.cgi/cgiproxy/settings"
 )
@@ -41,7 +42,7 @@ The exit status is 1 where there is a fault.
 func runCheck(t *terminal, args []string) int {
 	flags := flag.NewFlagSet("check", flag.ContinueOnError)
 	asJSON := flags.Bool("json", false, "")
-	site := live.Options{Secret: os.Getenv(settings.Prefix + "SECRET")} // before settings are loaded, which changes them
+	site := live.Options{Secret: os.Getenv(settings.Prefix + "SECRET"), Version: cgiproxy.Version()} // before settings are loaded, which changes them
 	flags.StringVar(&site.URL, "url", "", "")
 	flags.BoolVar(&site.Insecure, "insecure", false, "")
 	rest, ok := t.parse(flags, args)
@@ -64,7 +65,7 @@ func runCheck(t *terminal, args []string) int {
 		}
 	}
 	if *asJSON {
-		io.WriteString(t.out, check.JSON(findings))
+		io.WriteString(t.out, finding.JSON(findings))
 	} else {
 		printFindings(t.out, findings)
 	}

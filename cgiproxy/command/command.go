@@ -3,7 +3,7 @@
 //	command.go  the table of commands, and what they share
 //	check.go    check, on package check
 //	help.go     help and version
-//	install.go  puts a site into a folder: installplan.go, installfiles.go, diff.go
+//	install.go  puts a site into a folder, on package install; installfiles.go
 //	flags.go    what was meant by an unknown flag
 //	app.go      app start, stop, restart, status, log
 //

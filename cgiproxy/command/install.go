@@ -7,8 +7,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"proxy.cgi/cgiproxy/command/install"
 	"proxy.cgi/cgiproxy/htaccess"
-	"proxy.cgi/cgiproxy/settings"
 )
 
 func installCommand() command {
@@ -17,7 +17,7 @@ func installCommand() command {
 		arguments: "[FLAGS] [DIR]",
 		summary:   "put a site into a folder, or take it out again",
 		text:      installText,
-		run:       install,
+		run:       runInstall,
 	}
 }
 
@@ -29,7 +29,7 @@ again to change something: where nothing is to change, nothing is written.
   --upstream WHERE      where the app listens: 6543, host:port, unix:/path/app.sock
   --start COMMAND       start the app with the first request (WHERE is auto unless
                         it is given; then the app gets it as PORT or SOCKET)
-  --start-dir FOLDER    where COMMAND runs, best outside of what is served
+  --start-dir FOLDER    where COMMAND runs, best outside of what is served; else DIR
   --strip-prefix PATH   take PATH away before the app sees it; auto is DIR's own
   --fastcgi             as proxy.fcgi: one process for many requests
   --both                pages over proxy.fcgi; uploads and event streams over
@@ -47,27 +47,15 @@ Exit status: 0 done, or nothing to do; 1 it could not be done, and nothing has
 changed; 2 the command line, or a setting on it, is wrong.
 `
 
-// An installation is what install was told.
-type installation struct {
-	folder     string
-	variant    htaccess.Variant
-	settings   []assignment // those that flags give, in the order of .htcgiproxy
-	executable []byte
-	example    string // htaccess.example
-}
-
-// An assignment gives a setting its value.
-type assignment struct{ name, value string }
-
-func install(t *terminal, args []string) int {
-	in := &installation{example: t.htaccess}
+func runInstall(t *terminal, args []string) int {
+	in := &install.Site{Example: t.htaccess}
 	flags := flag.NewFlagSet("install", flag.ContinueOnError)
-	for _, s := range settingFlags() {
-		flags.String(s.flag, "", "")
+	for _, s := range install.SettingFlags() {
+		flags.String(s.Flag, "", "")
 	}
 	fastCGI := flags.Bool("fastcgi", false, "")
 	both := flags.Bool("both", false, "")
-	flags.BoolVar(&in.variant.PublicOnly, "public-only", false, "")
+	flags.BoolVar(&in.Variant.PublicOnly, "public-only", false, "")
 	dryRun := flags.Bool("dry-run", false, "")
 	uninstall := flags.Bool("uninstall", false, "")
 	rest, ok := t.parse(flags, args)
@@ -80,47 +68,47 @@ func install(t *terminal, args []string) int {
 	case *fastCGI && *both:
 		return t.misused("install: --fastcgi or --both, not both of them")
 	case *fastCGI:
-		in.variant.Scripts = htaccess.FastCGI
+		in.Variant.Scripts = htaccess.FastCGI
 	case *both:
-		in.variant.Scripts = htaccess.Both
+		in.Variant.Scripts = htaccess.Both
 	}
 	if other := given(flags, "uninstall", "dry-run"); *uninstall && other != "" {
 		return t.misused("install: --uninstall and --%s contradict each other", other)
 	}
-	for _, s := range settingFlags() {
-		if !isGiven(flags, s.flag) {
+	for _, s := range install.SettingFlags() {
+		if !isGiven(flags, s.Flag) {
 			continue
 		}
-		value := flags.Lookup(s.flag).Value.String()
-		if s.flag == "start-dir" && value != "" { // in the file it would begin at DIR
+		value := flags.Lookup(s.Flag).Value.String()
+		if s.Flag == "start-dir" && value != "" { // in the file it would begin at DIR
 			value, _ = filepath.Abs(value)
 		}
-		in.settings = append(in.settings, assignment{s.setting, value})
+		in.Settings = append(in.Settings, install.Assignment{Name: s.Setting, Value: value})
 	}
-	if err := in.find(rest); err != nil {
+	if err := findSite(in, rest); err != nil {
 		return t.failed("install: %v", err)
 	}
 	if *uninstall {
-		return in.uninstall(t, *dryRun)
+		return uninstallSite(t, in, *dryRun)
 	}
-	changes, notes, err := in.plan()
-	if usage, ok := errors.AsType[*usageError](err); ok {
+	changes, notes, err := in.Plan()
+	if usage, ok := errors.AsType[*install.UsageError](err); ok {
 		return t.misused("install: %v", usage)
 	}
 	if err != nil {
 		return t.failed("install: %v; nothing has been changed", err)
 	}
-	return in.finish(t, changes, notes, *dryRun)
+	return finish(t, in.Folder, changes, notes, *dryRun)
 }
 
-// uninstall stops the app once no request can start it again.
-func (in *installation) uninstall(t *terminal, dryRun bool) int {
-	changes, notes, err := in.planUninstall()
+// uninstallSite stops the app once no request can start it again.
+func uninstallSite(t *terminal, in *install.Site, dryRun bool) int {
+	changes, notes, err := in.PlanUninstall()
 	if err != nil {
 		return t.failed("install: %v; nothing has been changed", err)
 	}
-	site, noApp := loadApp(t, in.folder)
-	status := in.finish(t, changes, notes, dryRun)
+	site, noApp := loadApp(t, in.Folder)
+	status := finish(t, in.Folder, changes, notes, dryRun)
 	if status != exitOK || noApp != nil || dryRun || len(changes) == 0 {
 		return status
 	}
@@ -134,16 +122,6 @@ func (in *installation) uninstall(t *terminal, dryRun bool) int {
 	}
 	fmt.Fprintf(t.out, "stopped  the app; what it wrote stays in %s\n", site.Config().StartDir)
 	return exitOK
-}
-
-// settingFlags returns the flags that stand for settings.
-func settingFlags() []struct{ flag, setting string } {
-	return []struct{ flag, setting string }{
-		{"upstream", "UPSTREAM"},
-		{"start", "START"},
-		{"start-dir", "START_DIR"},
-		{"strip-prefix", "STRIP_PREFIX"},
-	}
 }
 
 // given returns the name of a flag on the command line that is none of except.
@@ -164,8 +142,8 @@ func isGiven(flags *flag.FlagSet, name string) (is bool) {
 	return is
 }
 
-// find finds the folder, and the executable to put into it.
-func (in *installation) find(args []string) error {
+// findSite finds the folder, and the executable to put into it.
+func findSite(in *install.Site, args []string) error {
 	dir := "."
 	if len(args) > 0 {
 		dir = args[0]
@@ -179,65 +157,37 @@ func (in *installation) find(args []string) error {
 	case !info.IsDir():
 		return fmt.Errorf("%s is no folder: name the one that shall show the app", dir)
 	}
-	if in.folder, err = filepath.Abs(dir); err != nil {
+	if in.Folder, err = filepath.Abs(dir); err != nil {
 		return err
 	}
+	in.Read = func(name string) (install.Change, error) { return readFile(in.Folder, name) }
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	in.executable, err = os.ReadFile(self)
+	in.Executable, err = os.ReadFile(self)
 	return explained(err)
 }
 
 // finish does what has been planned, or shows it.
-func (in *installation) finish(t *terminal, changes []change, notes []string, dryRun bool) int {
+func finish(t *terminal, folder string, changes []install.Change, notes []string, dryRun bool) int {
 	if len(changes) == 0 {
-		fmt.Fprintf(t.out, "nothing to change in %s\n", in.folder)
+		fmt.Fprintf(t.out, "nothing to change in %s\n", folder)
 	}
 	if dryRun {
 		for _, c := range changes {
-			fmt.Fprint(t.out, c.diff())
+			fmt.Fprint(t.out, c.Diff())
 		}
 	} else {
-		if err := apply(in.folder, changes); err != nil {
+		if err := apply(folder, changes); err != nil {
 			return t.failed("install: %v", err)
 		}
 		for _, c := range changes {
-			fmt.Fprintf(t.out, "%-8s %s\n", c.verb(), filepath.Join(in.folder, c.name))
+			fmt.Fprintf(t.out, "%-8s %s\n", c.Verb(), filepath.Join(folder, c.Name))
 		}
 	}
 	for _, note := range notes {
 		fmt.Fprintf(t.out, "note: %s\n", note)
 	}
 	return exitOK
-}
-
-// A usageError is a setting on the command line that is wrong or missing.
-type usageError struct{ text string }
-
-func (e *usageError) Error() string { return e.text }
-
-// checkSettings reports what is wrong with the text of .htcgiproxy, and what the
-// owner should know about it.
-func (in *installation) checkSettings(text []byte) (notes []string, err error) {
-	_, loaded, err := settings.Check(text, in.folder)
-	if bad, ok := errors.AsType[*settings.Error](err); ok {
-		if bad.Name == "UPSTREAM" && bad.Value == "" {
-			return nil, &usageError{"say where the app listens, as in --upstream 6543, or how to start it, as in --start 'python3 app.py'"}
-		}
-		what := fmt.Sprintf("%v: %s", bad, bad.Remedy)
-		for _, s := range in.settings {
-			if s.name == bad.Name {
-				return nil, &usageError{what}
-			}
-		}
-		return nil, errors.New(what)
-	}
-	for _, note := range loaded {
-		if note.Level <= settings.LevelWarn {
-			notes = append(notes, note.Text)
-		}
-	}
-	return notes, err
 }

@@ -10,17 +10,19 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"proxy.cgi/cgiproxy/command/install"
 )
 
 // TestApplyUndoes has a change that fails when those before it are done.
 func TestApplyUndoes(t *testing.T) {
 	for _, c := range []struct {
 		name string
-		bad  change
+		bad  install.Change
 	}{
-		{"a folder in its place", change{name: "folder", new: []byte("x"), mode: 0o600}},
-		{"nothing to remove", change{name: "missing", old: []byte("x")}},
-		{"not to be staged", change{name: "far/away", new: []byte("x"), mode: 0o600}},
+		{"a folder in its place", install.Change{Name: "folder", New: []byte("x"), Mode: 0o600}},
+		{"nothing to remove", install.Change{Name: "missing", Old: []byte("x")}},
+		{"not to be staged", install.Change{Name: "far/away", New: []byte("x"), Mode: 0o600}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			folder := t.TempDir()
@@ -29,13 +31,13 @@ func TestApplyUndoes(t *testing.T) {
 			if err := os.MkdirAll(filepath.Join(folder, "folder", "x"), 0o755); err != nil {
 				t.Fatal(err)
 			}
-			err := apply(folder, []change{
-				{name: "new", new: []byte("after"), mode: 0o600},
-				{name: "old", old: []byte("before"), oldMode: 0o640, new: []byte("after"), mode: 0o600},
-				{name: "gone", old: []byte("before"), oldMode: 0o600},
+			err := apply(folder, []install.Change{
+				{Name: "new", New: []byte("after"), Mode: 0o600},
+				{Name: "old", Old: []byte("before"), OldMode: 0o640, New: []byte("after"), Mode: 0o600},
+				{Name: "gone", Old: []byte("before"), OldMode: 0o600},
 				c.bad,
 			})
-			if err == nil || !strings.Contains(err.Error(), c.bad.name+" cannot be replaced") || !strings.Contains(err.Error(), "nothing has been changed") {
+			if err == nil || !strings.Contains(err.Error(), c.bad.Name+" cannot be replaced") || !strings.Contains(err.Error(), "nothing has been changed") {
 				t.Errorf("error %v", err)
 			}
 			for _, name := range []string{"old", "gone"} {

@@ -3,7 +3,6 @@
 package command
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,34 +10,14 @@ import (
 	"path/filepath"
 	"slices"
 	"syscall"
+
+	"proxy.cgi/cgiproxy/command/install"
 )
-
-// A change is what shall become of one file.
-type change struct {
-	name          string
-	old, new      []byte // nil is no file
-	oldMode, mode fs.FileMode
-}
-
-func (c change) isNeeded() bool {
-	return (c.old == nil) != (c.new == nil) || !bytes.Equal(c.old, c.new) || c.old != nil && c.mode != c.oldMode
-}
-
-// verb says what the change does.
-func (c change) verb() string {
-	switch {
-	case c.old == nil:
-		return "made"
-	case c.new == nil:
-		return "removed"
-	}
-	return "changed"
-}
 
 // readFile returns a file as it is, refusing what a new one cannot replace
 // without a loss.
-func readFile(folder, name string) (change, error) {
-	c := change{name: name}
+func readFile(folder, name string) (install.Change, error) {
+	c := install.Change{Name: name}
 	path := filepath.Join(folder, name)
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -57,12 +36,12 @@ func readFile(folder, name string) (change, error) {
 	case me != 0 && owner != me:
 		return c, fmt.Errorf("%s belongs to user %d, and you are user %d: run this as that user, or put a copy of your own in its place", path, owner, me)
 	}
-	c.oldMode = info.Mode().Perm()
-	if c.old, err = os.ReadFile(path); err != nil {
+	c.OldMode = info.Mode().Perm()
+	if c.Old, err = os.ReadFile(path); err != nil {
 		return c, explained(err)
 	}
-	if c.old == nil {
-		c.old = []byte{}
+	if c.Old == nil {
+		c.Old = []byte{}
 	}
 	return c, nil
 }
@@ -70,7 +49,7 @@ func readFile(folder, name string) (change, error) {
 // apply makes all changes, or none. Each new file is written beside the old one,
 // down to the disk, and then takes its place, so that the web server sees whole
 // files only.
-func apply(folder string, changes []change) error {
+func apply(folder string, changes []install.Change) error {
 	staged := make([]string, len(changes))
 	defer func() {
 		for _, temp := range staged {
@@ -80,21 +59,21 @@ func apply(folder string, changes []change) error {
 		}
 	}()
 	for i, c := range changes {
-		if c.new == nil {
+		if c.New == nil {
 			continue
 		}
-		temp, err := stage(folder, c.name, c.new, c.mode)
+		temp, err := stage(folder, c.Name, c.New, c.Mode)
 		if err != nil {
-			return fmt.Errorf("%s cannot be written: %w; nothing has been changed", c.name, explained(err))
+			return fmt.Errorf("%s cannot be written: %w; nothing has been changed", c.Name, explained(err))
 		}
 		staged[i] = temp
 	}
 	for i, c := range changes {
-		if err := place(folder, c.name, staged[i]); err != nil {
+		if err := place(folder, c.Name, staged[i]); err != nil {
 			if err2 := undo(folder, changes[:i]); err2 != nil {
-				return fmt.Errorf("%s cannot be replaced: %w; nor could all be put back: %w", c.name, explained(err), err2)
+				return fmt.Errorf("%s cannot be replaced: %w; nor could all be put back: %w", c.Name, explained(err), err2)
 			}
-			return fmt.Errorf("%s cannot be replaced: %w; nothing has been changed", c.name, explained(err))
+			return fmt.Errorf("%s cannot be replaced: %w; nothing has been changed", c.Name, explained(err))
 		}
 	}
 	return syncFolder(folder)
@@ -152,16 +131,16 @@ func place(folder, name, staged string) error {
 }
 
 // undo puts back what was there before the changes.
-func undo(folder string, changes []change) error {
+func undo(folder string, changes []install.Change) error {
 	var errs []error
 	for _, c := range slices.Backward(changes) {
 		var temp string
 		var err error
-		if c.old != nil {
-			temp, err = stage(folder, c.name, c.old, c.oldMode)
+		if c.Old != nil {
+			temp, err = stage(folder, c.Name, c.Old, c.OldMode)
 		}
 		if err == nil {
-			err = place(folder, c.name, temp)
+			err = place(folder, c.Name, temp)
 		}
 		errs = append(errs, err)
 	}

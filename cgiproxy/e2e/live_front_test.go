@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"proxy.cgi/cgiproxy"
 	"proxy.cgi/cgiproxy/command/live"
 	"proxy.cgi/cgiproxy/e2e/webserver"
 )
@@ -161,7 +162,7 @@ func TestLiveCheckFront(t *testing.T) {
 					want[name] = text
 				}
 			}
-			wantFindings(t, live.Options{URL: tt.front.start(t, s.URL) + s.folder, Secret: "hunter2", Insecure: !tt.secure}, want)
+			wantFindings(t, live.Options{Version: cgiproxy.Version(), URL: tt.front.start(t, s.URL) + s.folder, Secret: "hunter2", Insecure: !tt.secure}, want)
 		})
 	}
 }
@@ -195,7 +196,7 @@ func TestLiveCheckServers(t *testing.T) {
 			s.Install(t, "app/proxy.cgi", binary)
 			s.WriteFile(t, "app/.htcgiproxy", liveSettings, 0o600)
 			s.WriteFile(t, "app/.htaccess", example(t), 0o644)
-			wantFindings(t, live.Options{URL: s.URL + tt.path, Secret: "hunter2"}, tt.want)
+			wantFindings(t, live.Options{Version: cgiproxy.Version(), URL: s.URL + tt.path, Secret: "hunter2"}, tt.want)
 		})
 	}
 }

@@ -57,6 +57,27 @@ func Put(text, lines string) (string, error) {
 	return rest[:at] + block + rest[at:], nil
 }
 
+// Guard returns text with lines in it that keep files of these names from being
+// downloads, and do nothing else: not even one that is put there before the
+// lines of Put, or removed after them, is to be had in between. Put and Cut take
+// them out again.
+func Guard(text string, names ...string) (string, error) {
+	var guards strings.Builder
+	for _, name := range names {
+		guards.WriteString("<Files \"" + name + "\">\n  SetHandler cgi-script\n</Files>\n")
+	}
+	before, block, found := strings.Cut(text, beginMark)
+	if !found {
+		return Put(text, guards.String())
+	}
+	newline := "\n"
+	if strings.HasPrefix(block, "\r\n") {
+		newline = "\r\n"
+	}
+	_, after, _ := strings.Cut(block, newline)
+	return before + beginMark + newline + strings.ReplaceAll(guards.String(), "\n", newline) + after, nil
+}
+
 // Cut returns text as it was before Put.
 func Cut(text string) (rest string, err error) {
 	rest, _, err = cut(text)

@@ -193,3 +193,36 @@ func TestNotes(t *testing.T) {
 		}
 	}
 }
+
+// TestGuard guards a file with and without a block: Put then gives what it gives
+// without the guard, and Cut what was there.
+func TestGuard(t *testing.T) {
+	for _, c := range []struct{ name, text string }{
+		{"no file", ""},
+		{"lines of others", toHTTPS},
+		{"line ends of Windows", strings.ReplaceAll(wordPress, "\n", "\r\n")},
+		{"no newline at the end", "Options -Indexes"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			put, err := Put(c.text, "# lines\n")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, text := range []string{c.text, put} {
+				guarded, err := Guard(text, "proxy.cgi", "proxy.fcgi")
+				if err != nil || strings.Count(guarded, "SetHandler cgi-script") != 2 {
+					t.Fatalf("guarded %q, %v", guarded, err)
+				}
+				if strings.Contains(c.text, "\r\n") && strings.Count(guarded, "\n") != strings.Count(guarded, "\r\n") {
+					t.Errorf("line ends differ: %q", guarded)
+				}
+				if got, err := Put(guarded, "# lines\n"); got != put || err != nil {
+					t.Errorf("Put then gives %q, %v, want %q", got, err, put)
+				}
+				if got, err := Cut(guarded); got != c.text || err != nil {
+					t.Errorf("Cut gives %q, %v", got, err)
+				}
+			}
+		})
+	}
+}

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 )
 
 // ReadOwn reads a file of at most limit bytes that the owner of the site has
@@ -94,12 +93,6 @@ func (s site) openHere(name string, flag int) (*os.File, error) {
 		return nil, err
 	}
 	return openNoLink(path, flag)
-}
-
-// openNoLink opens a file that is no symbolic link.
-func openNoLink(name string, flag int) (*os.File, error) {
-	flag |= syscall.O_NOFOLLOW | syscall.O_NONBLOCK // a pipe without a writer would hold up open
-	return os.OpenFile(name, flag, 0o600)
 }
 
 // maxLinks is what the kernel itself follows: path_resolution(7).
@@ -200,6 +193,3 @@ type strangerError struct{ what, remedy string }
 func (e *strangerError) Error() string { return e.what }
 
 func readableByOthers(info fs.FileInfo) bool { return info.Mode().Perm()&0o004 != 0 }
-
-// ownerOf returns the user that a file belongs to.
-func ownerOf(info fs.FileInfo) int { return int(info.Sys().(*syscall.Stat_t).Uid) }

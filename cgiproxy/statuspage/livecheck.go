@@ -7,6 +7,7 @@ import (
 
 	"proxy.cgi/cgiproxy/challenge"
 	"proxy.cgi/cgiproxy/command/check"
+	"proxy.cgi/cgiproxy/command/finding"
 	"proxy.cgi/cgiproxy/command/live"
 )
 
@@ -42,7 +43,7 @@ func (v *visit) judge(ctx context.Context, form url.Values) error {
 		found[i].Text, found[i].Remedy = m.text(found[i].Text), m.text(found[i].Remedy)
 	}
 	if v.Accepts() != "html" {
-		return v.write(http.StatusOK, "application/json", check.JSON(found))
+		return v.write(http.StatusOK, "application/json", finding.JSON(found))
 	}
 	return v.write(http.StatusOK, "text/html; charset=utf-8", "<h3>"+title(found)+"</h3>\n"+findings(found))
 }

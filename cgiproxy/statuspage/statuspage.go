@@ -20,6 +20,7 @@ import (
 
 	"proxy.cgi/cgiproxy"
 	"proxy.cgi/cgiproxy/command/check"
+	"proxy.cgi/cgiproxy/command/finding"
 )
 
 // A visit is a request for the page.
@@ -100,7 +101,7 @@ func (v *visit) refuse(status int, why check.Finding) error {
 	if v.Accepts() == "html" {
 		return v.write(status, "text/html; charset=utf-8", v.refusal(why))
 	}
-	return v.write(status, "application/json", check.JSON([]check.Finding{why}))
+	return v.write(status, "application/json", finding.JSON([]check.Finding{why}))
 }
 
 // readForm reads the body of a form, as far as it may be one for the page, and

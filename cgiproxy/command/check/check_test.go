@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"proxy.cgi/cgiproxy/command/finding"
 )
 
 // TestSound looks at a site in which nothing is wrong: each check has its good
@@ -45,7 +47,7 @@ func TestFindings(t *testing.T) {
 					return
 				}
 			}
-			t.Errorf("no %v of %s for row %q with %q in\n%s", tt.level, tt.check, tt.trouble, tt.want, JSON(findings))
+			t.Errorf("no %v of %s for row %q with %q in\n%s", tt.level, tt.check, tt.trouble, tt.want, finding.JSON(findings))
 		})
 	}
 }
@@ -87,11 +89,11 @@ func TestOurRules(t *testing.T) {
 
 func TestJSON(t *testing.T) {
 	findings := []Finding{
-		{"app", Fault, "a \"b\" \\ \x00\n\xff\u2028é", "do", "502"},
-		{"links", OK, "", "", ""},
+		{Check: "app", Level: Fault, Text: "a \"b\" \\ \x00\n\xff\u2028é", Remedy: "do", Trouble: "502"},
+		{Check: "links"},
 	}
 	var got []struct{ Check, Level, Text, Remedy, Trouble string }
-	text := JSON(findings)
+	text := finding.JSON(findings)
 	if err := json.Unmarshal([]byte(text), &got); err != nil {
 		t.Fatalf("%v in %s", err, text)
 	}
@@ -99,10 +101,10 @@ func TestJSON(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	const want = "[\n{\"check\":\"links\",\"level\":\"ok\",\"text\":\"\",\"remedy\":\"\",\"trouble\":\"\"}\n]\n"
-	if got := JSON(findings[1:]); got != want {
+	if got := finding.JSON(findings[1:]); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if got := JSON(nil); got != "[\n]\n" {
+	if got := finding.JSON(nil); got != "[\n]\n" {
 		t.Errorf("of no findings got %q", got)
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"proxy.cgi/cgiproxy/challenge"
-	"proxy.cgi/cgiproxy/command/check"
+	"proxy.cgi/cgiproxy/command/finding"
 )
 
 // A browser sees the way through all that is in front of a site, as visitors do.
@@ -214,7 +214,7 @@ func ReadObservations(form url.Values) (list []Observation) {
 	}
 }
 
-// QuestionsJSON returns the questions for the script, made by hand as check.JSON
+// QuestionsJSON returns the questions for the script, made by hand as finding.JSON
 // is.
 func QuestionsJSON(list []Question) string {
 	var b strings.Builder
@@ -223,12 +223,12 @@ func QuestionsJSON(list []Question) string {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		fmt.Fprintf(&b, "\n{\"method\":%s,\"target\":%s,\"size\":%d,\"fields\":[", check.QuoteJSON(q.Method), check.QuoteJSON(q.Target), q.BodySize)
+		fmt.Fprintf(&b, "\n{\"method\":%s,\"target\":%s,\"size\":%d,\"fields\":[", finding.QuoteJSON(q.Method), finding.QuoteJSON(q.Target), q.BodySize)
 		for j, field := range q.Fields {
 			if j > 0 {
 				b.WriteByte(',')
 			}
-			fmt.Fprintf(&b, "[%s,%s]", check.QuoteJSON(field[0]), check.QuoteJSON(field[1]))
+			fmt.Fprintf(&b, "[%s,%s]", finding.QuoteJSON(field[0]), finding.QuoteJSON(field[1]))
 		}
 		b.WriteString("]}")
 	}

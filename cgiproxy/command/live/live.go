@@ -25,22 +25,22 @@ import (
 	"syscall"
 	"time"
 
-	"proxy.cgi/cgiproxy/command/check"
+	"proxy.cgi/cgiproxy/command/finding"
 )
 
-// A Finding is one line of a check. Its Check is the row's name.
-type Finding = check.Finding
+// A Finding is one line of a finding. Its Check is the row's name.
+type Finding = finding.Finding
 
 func ok(format string, args ...any) Finding {
-	return Finding{Level: check.OK, Text: fmt.Sprintf(format, args...)}
+	return Finding{Level: finding.OK, Text: fmt.Sprintf(format, args...)}
 }
 
 func warning(remedy, format string, args ...any) Finding {
-	return Finding{Level: check.Warning, Text: fmt.Sprintf(format, args...), Remedy: remedy}
+	return Finding{Level: finding.Warning, Text: fmt.Sprintf(format, args...), Remedy: remedy}
 }
 
 func fault(remedy, format string, args ...any) Finding {
-	return Finding{Level: check.Fault, Text: fmt.Sprintf(format, args...), Remedy: remedy}
+	return Finding{Level: finding.Fault, Text: fmt.Sprintf(format, args...), Remedy: remedy}
 }
 
 // Options say what to ask.
@@ -50,10 +50,12 @@ type Options struct {
 	Secret string // as the site has it, "" to find it in Dir
 
 	// Dir is that folder, or a copy with the same .htcgiproxy. Where no SECRET is
-	// known, a file is put there for the time of the check. It is "" for none.
+	// known, a file is put there for the time of the finding. It is "" for none.
 	Dir string
 
 	Insecure bool // accept any certificate
+
+	Version string // that proxy.cgi should have there, "" for any
 }
 
 // wholeTime bounds a check, and leaves some of a minute to remove the file.
@@ -103,11 +105,11 @@ func Run(ctx context.Context, o Options) []Finding {
 
 	s, err := newSite(ctx, o)
 	if err != nil {
-		return []Finding{{Check: "reach", Level: check.Fault, Text: err.Error(), Remedy: "give the address of the site's folder, as in https://example.com/app/"}}
+		return []Finding{{Check: "reach", Level: finding.Fault, Text: err.Error(), Remedy: "give the address of the site's folder, as in https://example.com/app/"}}
 	}
 	remove, err := s.findKey(o.Secret, o.Dir)
 	if err != nil {
-		return []Finding{{Check: "reach", Level: check.Fault, Text: err.Error(), Remedy: "give the site's folder, or in the environment CGIPROXY_SECRET as it is there"}}
+		return []Finding{{Check: "reach", Level: finding.Fault, Text: err.Error(), Remedy: "give the site's folder, or in the environment CGIPROXY_SECRET as it is there"}}
 	}
 	defer remove()
 	return s.findings()
@@ -118,11 +120,11 @@ func (s *site) findings() []Finding {
 	reach := s.reach()
 	reach.Check = "reach"
 	findings := []Finding{reach}
-	if reach.Level == check.Fault {
+	if reach.Level == finding.Fault {
 		return findings
 	}
 	for _, r := range rows() {
-		found := Finding{Level: check.Warning, Text: "not asked: the time is over", Remedy: "the site is slow: ask again"}
+		found := Finding{Level: finding.Warning, Text: "not asked: the time is over", Remedy: "the site is slow: ask again"}
 		if s.ctx.Err() == nil {
 			found = r.look(s)
 		}
@@ -150,6 +152,9 @@ func newSite(ctx context.Context, o Options) (*site, error) {
 	if !strings.HasSuffix(base, "/") {
 		base += "/"
 	}
-	s := &site{ctx: ctx, url: u, base: base, insecure: o.Insecure, bearer: strings.ToLower(rand.Text()), send: (*site).sendItself, nonce: randomNonce}
+	s := &site{
+		ctx: ctx, url: u, base: base, insecure: o.Insecure, version: o.Version,
+		bearer: strings.ToLower(rand.Text()), send: (*site).sendItself, nonce: randomNonce,
+	}
 	return s, nil
 }

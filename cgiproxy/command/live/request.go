@@ -5,8 +5,6 @@ import (
 	"net"
 	"net/netip"
 	"strings"
-
-	"proxy.cgi/cgiproxy"
 )
 
 // settingsUsed and the two after it tell what the first response said.
@@ -21,11 +19,14 @@ func settingsUsed(s *site) Finding {
 }
 
 func version(s *site) Finding {
-	there, here := s.seen.Get("version"), cgiproxy.Version()
-	if there != here {
-		return warning("upload the newer one, as another name, and rename it", "%s there, and %s asks", there, here)
+	there, here := s.seen.Get("version"), s.version
+	switch here {
+	case "":
+		return ok("%s", there)
+	case there:
+		return ok("%s, as here", there)
 	}
-	return ok("%s, as here", there)
+	return warning("upload the newer one, as another name, and rename it", "%s there, and %s asks", there, here)
 }
 
 func way(s *site) Finding {

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"proxy.cgi/cgiproxy"
+	"proxy.cgi/cgiproxy/challenge"
 )
 
 const trustLength = "put SetEnv ap_trust_cgilike_cl 1 into .htaccess (Apache takes Content-Length away without it)"
@@ -56,7 +56,7 @@ func cutResponse(s *site) Finding {
 // streaming measures whether a piece comes before the next is sent. A machine
 // that is too busy to take it then makes it look late, so it is tried again.
 func streaming(accept string) func(*site) Finding {
-	const enough = (cgiproxy.StreamPieces - 1) * cgiproxy.StreamPause / 2
+	const enough = (challenge.StreamPieces - 1) * challenge.StreamPause / 2
 	return func(s *site) Finding {
 		var r *response
 		for range 3 {
@@ -67,7 +67,7 @@ func streaming(accept string) func(*site) Finding {
 				return fault("see the web server's error log", "no response: %v", err)
 			case !r.ours:
 				return fault("ask the host, or see its error log", "the web server answers this itself: %s", r.summary())
-			case strings.Count(string(r.body), "data: piece ") != cgiproxy.StreamPieces:
+			case strings.Count(string(r.body), "data: piece ") != challenge.StreamPieces:
 				return fault("see the web server's error log", "only a part has come: %q", r.body)
 			}
 			if r.spread >= enough {
@@ -94,7 +94,7 @@ func compression(s *site) Finding {
 		return fault("see the web server's error log", "no response: %v", err)
 	case !r.ours:
 		return fault("ask the host, or see its error log", "the web server answers this itself: %s", r.summary())
-	case r.sum != sumOf([]byte(cgiproxy.BigText())) || r.bodyErr != nil:
+	case r.sum != sumOf([]byte(challenge.BigText())) || r.bodyErr != nil:
 		return fault("ask the host what changes responses", "100 KB of text come as %d other bytes (%v)", r.size, r.bodyErr)
 	case r.Header.Get("Content-Encoding") != "":
 		return ok("the host compresses (%s): the app need not", r.Header.Get("Content-Encoding"))

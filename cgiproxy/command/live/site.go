@@ -28,6 +28,7 @@ type site struct {
 	url      *url.URL
 	base     string // its folder's path, percent-encoded, with a slash at the end
 	insecure bool
+	version  string // that proxy.cgi should have
 	key      string
 	keyFile  string        // that holds it, "" for none
 	ahead    time.Duration // how far its clock is ahead of ours

@@ -1,27 +1,51 @@
-package command
+package install
 
 import (
+	"bytes"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 
 	"proxy.cgi/cgiproxy/settings"
 )
 
+// A Change is what shall become of one file.
+type Change struct {
+	Name          string
+	Old, New      []byte // nil is no file
+	OldMode, Mode fs.FileMode
+}
+
+func (c Change) isNeeded() bool {
+	return (c.Old == nil) != (c.New == nil) || !bytes.Equal(c.Old, c.New) || c.Old != nil && c.Mode != c.OldMode
+}
+
+// Verb says what the change does.
+func (c Change) Verb() string {
+	switch {
+	case c.Old == nil:
+		return "made"
+	case c.New == nil:
+		return "removed"
+	}
+	return "changed"
+}
+
 // diffContext is how many lines around a change are shown.
 const diffContext = 3
 
-// diff shows a change as diff -u would: of a program only that it is there, and
+// Diff shows a change as diff -u would: of a program only that it is there, and
 // of settings, which may be secret, nothing around the lines that change.
-func (c change) diff() string {
-	if c.name != htaccessFile && c.name != settings.File {
-		return fmt.Sprintf("%s: %s, %d bytes, permissions %03o\n", c.name, c.verb(), max(len(c.old), len(c.new)), max(c.mode, c.oldMode))
+func (c Change) Diff() string {
+	if c.Name != HtaccessFile && c.Name != settings.File {
+		return fmt.Sprintf("%s: %s, %d bytes, permissions %03o\n", c.Name, c.Verb(), max(len(c.Old), len(c.New)), max(c.Mode, c.OldMode))
 	}
 	context := diffContext
-	if c.name == settings.File {
+	if c.Name == settings.File {
 		context = 0
 	}
-	old, new := slices.Collect(strings.Lines(string(c.old))), slices.Collect(strings.Lines(string(c.new)))
+	old, new := slices.Collect(strings.Lines(string(c.Old))), slices.Collect(strings.Lines(string(c.New)))
 	// What install changes is in one place, or in a few lines: what is between the
 	// first and the last difference is one piece.
 	start := 0
@@ -34,9 +58,9 @@ func (c change) diff() string {
 	}
 	before, after := min(start, context), min(end, context)
 	var b strings.Builder
-	fmt.Fprintf(&b, "--- %s\n+++ %s\n", fileOr(c.name, c.old), fileOr(c.name, c.new))
-	if c.old != nil && c.new != nil && c.mode != c.oldMode {
-		fmt.Fprintf(&b, "permissions %03o, were %03o\n", c.mode, c.oldMode)
+	fmt.Fprintf(&b, "--- %s\n+++ %s\n", fileOr(c.Name, c.Old), fileOr(c.Name, c.New))
+	if c.Old != nil && c.New != nil && c.Mode != c.OldMode {
+		fmt.Fprintf(&b, "permissions %03o, were %03o\n", c.Mode, c.OldMode)
 	}
 	fmt.Fprintf(&b, "@@ -%s +%s @@\n",
 		lineRange(start-before, len(old)-end-start+before+after),

@@ -1,0 +1,74 @@
+// The settings that install writes.
+
+package install
+
+import (
+	"errors"
+	"fmt"
+
+	"proxy.cgi/cgiproxy/settings"
+)
+
+// A SettingFlag is a flag that stands for a setting.
+type SettingFlag struct{ Flag, Setting string }
+
+// SettingFlags returns the flags that stand for settings.
+func SettingFlags() []SettingFlag {
+	return []SettingFlag{
+		{"upstream", "UPSTREAM"},
+		{"start", "START"},
+		{"start-dir", "START_DIR"},
+		{"strip-prefix", "STRIP_PREFIX"},
+	}
+}
+
+// newSettings returns the new text of .htcgiproxy.
+func (in *Site) newSettings(text []byte) (_ []byte, notes []string, err error) {
+	if text == nil {
+		text = []byte{}
+	}
+	for _, s := range in.Settings {
+		if _, err := settings.WithSetting(nil, s.Name, s.Value); err != nil {
+			return nil, nil, &UsageError{err.Error()}
+		}
+		if text, err = settings.WithSetting(text, s.Name, s.Value); err != nil {
+			return nil, nil, err
+		}
+	}
+	if settings.ValueIn(text, "START") != "" && settings.ValueIn(text, "UPSTREAM") == "" {
+		if text, err = settings.WithSetting(text, "UPSTREAM", "auto"); err != nil {
+			return nil, nil, err
+		}
+	}
+	notes, err = in.checkSettings(text)
+	return text, notes, err
+}
+
+// checkSettings reports what is wrong with the text of .htcgiproxy, and what the
+// owner should know about it.
+func (in *Site) checkSettings(text []byte) (notes []string, err error) {
+	_, loaded, err := settings.Check(text, in.Folder)
+	if bad, ok := errors.AsType[*settings.Error](err); ok {
+		if bad.Name == "UPSTREAM" && bad.Value == "" {
+			return nil, &UsageError{"say where the app listens, as in --upstream 6543, or how to start it, as in --start 'python3 app.py'"}
+		}
+		what := fmt.Sprintf("%v: %s", bad, bad.Remedy)
+		for _, s := range in.Settings {
+			if s.Name == bad.Name {
+				return nil, &UsageError{what}
+			}
+		}
+		return nil, errors.New(what)
+	}
+	for _, note := range loaded {
+		if note.Level <= settings.LevelWarn {
+			notes = append(notes, note.Text)
+		}
+	}
+	return notes, err
+}
+
+// A UsageError is a setting on the command line that is wrong or missing.
+type UsageError struct{ text string }
+
+func (e *UsageError) Error() string { return e.text }

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// leftOut are names of files and folders that do not belong on the host: they
+// are made there anew, are of this machine only, or are secret.
+var leftOut = []string{
+	".git", ".hg", ".svn", ".gitignore", ".gitattributes", ".github",
+	"node_modules", "venv", ".venv", "__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".tox",
+	".env", ".idea", ".vscode", ".DS_Store", "Thumbs.db", "desktop.ini",
+	".cgiproxy", stateFolder, "app.log", "restart.txt",
+}
+
+// A file is one of the app's.
+type file struct {
+	Size   int64       `json:"size"`
+	SHA256 string      `json:"sha256"`
+	Mode   fs.FileMode `json:"mode"`
+}
+
+// scan returns the files of a folder, by their paths with slashes, and what it
+// has left out.
+func scan(dir string, include []string) (files map[string]file, out []string, err error) {
+	files = map[string]file{}
+	err = filepath.WalkDir(dir, func(name string, e fs.DirEntry, err error) error {
+		if err != nil || name == dir {
+			return err
+		}
+		rel, err := filepath.Rel(dir, name)
+		if err != nil {
+			return err
+		}
+		rel = filepath.ToSlash(rel)
+		switch {
+		case !slices.Contains(include, e.Name()) && isLeftOut(name, e):
+			if e.IsDir() {
+				out = append(out, rel+"/")
+				return filepath.SkipDir
+			}
+			out = append(out, rel)
+			return nil
+		case e.IsDir():
+			return nil
+		case !e.Type().IsRegular():
+			out = append(out, rel+" (no regular file)")
+			return nil
+		}
+		content, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		files[rel] = describe(content, info.Mode())
+		return nil
+	})
+	if err == nil && len(files) == 0 {
+		err = fmt.Errorf("there is no file in %s to upload", dir)
+	}
+	return files, out, err
+}
+
+func isLeftOut(name string, e fs.DirEntry) bool {
+	if e.IsDir() {
+		if isFile(filepath.Join(name, "pyvenv.cfg")) { // a virtualenv has paths of this machine
+			return true
+		}
+	}
+	return slices.Contains(leftOut, e.Name()) || strings.HasSuffix(e.Name(), ".pyc")
+}
+
+// describe tells a program by its content, too: Windows has no x permission.
+func describe(content []byte, mode fs.FileMode) file {
+	f := file{Size: int64(len(content)), Mode: 0o644}
+	if mode&0o100 != 0 || bytes.HasPrefix(content, []byte("\x7fELF")) || bytes.HasPrefix(content, []byte("#!")) {
+		f.Mode = 0o755
+	}
+	sum := sha256.Sum256(content)
+	f.SHA256 = hex.EncodeToString(sum[:])
+	return f
+}

@@ -1,0 +1,254 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"proxy.cgi/cgiproxy/command/install"
+	"proxy.cgi/cgiproxy/settings"
+	"proxy.cgi/scripts/deploy/remote"
+)
+
+// A deploy is one run of the program, and what it knows of the host.
+type deploy struct {
+	*options
+	out      io.Writer
+	host     remote.Host
+	served   *served
+	lines    []byte // of .htcgiproxy, as they are or will be
+	program  *program
+	app      *app     // nil where it stays as it is
+	places   places   // of the app, as its settings say
+	logs     []*log   // what may say why something fails
+	before   appState // of the app that runs
+	siteWork []install.Change
+	appWork  []replaced
+}
+
+// do does what the command line says.
+func (o *options) do(ctx context.Context, out, errOut io.Writer) (err error) {
+	d := &deploy{options: o, out: out}
+	if o.mode == "" {
+		if d.program, err = findProgram(o.binary); err != nil {
+			return err
+		}
+		if err := o.reachable(ctx); err != nil {
+			return err
+		}
+	}
+	if d.host, err = connect(o.target, errOut); err != nil {
+		return err
+	}
+	defer d.host.Close()
+	if d.served, err = openServed(d.host, o.target.Folder); err != nil {
+		return err
+	}
+	file, err := d.served.read(settings.File)
+	if err != nil {
+		return err
+	}
+	d.lines = file.Old
+	switch o.mode {
+	case "status":
+		return d.status(ctx)
+	case "logs":
+		return d.showLogs()
+	case "rollback":
+		return d.rollBack(ctx)
+	case "uninstall":
+		return d.uninstall(ctx)
+	}
+	return d.deploy(ctx)
+}
+
+func (d *deploy) say(format string, args ...any) { fmt.Fprintf(d.out, format, args...) }
+
+// site is what install has to know.
+func (d *deploy) site() *install.Site {
+	s := &install.Site{Folder: d.target.Folder, Variant: d.variant, Settings: d.settings, Read: d.served.read}
+	if d.program != nil {
+		s.Executable, s.Example = d.program.content, d.program.example
+	}
+	return s
+}
+
+func (d *deploy) deploy(ctx context.Context) error {
+	leftOut, err := d.plan()
+	if err != nil {
+		return fmt.Errorf("%w; nothing has been changed", err)
+	}
+	if leftOut != nil {
+		d.say("left out of %s: %s (--include takes one in)\n", d.options.app, strings.Join(leftOut, ", "))
+	}
+	if d.dryRun {
+		d.showWork()
+		return nil
+	}
+	if len(d.siteWork) == 0 && len(d.appWork) == 0 {
+		d.say("nothing to upload\n")
+	}
+	todo, err := d.stage(ctx)
+	defer d.served.clean()
+	if err != nil {
+		if d.app != nil {
+			d.app.clean()
+		}
+		return fmt.Errorf("%w; the site is as it was", err)
+	}
+	if err := d.place(todo); err != nil {
+		return d.undo(ctx, err.Error())
+	}
+	if problems := d.verify(ctx); problems != nil {
+		return d.undo(ctx, "the site fails with what is new:\n  "+strings.Join(problems, "\n  ")+d.newLines())
+	}
+	if d.appWork != nil {
+		if err := d.app.settle(); err != nil {
+			return err
+		}
+	}
+	d.showDone()
+	return nil
+}
+
+// plan finds out what to change.
+func (d *deploy) plan() (leftOut []string, err error) {
+	if d.options.app != "" {
+		if leftOut, err = d.planApp(); err != nil {
+			return nil, err
+		}
+	}
+	changes, notes, err := d.site().Plan()
+	if err != nil {
+		return nil, err
+	}
+	d.siteWork = changes
+	for _, c := range changes {
+		if c.Name == settings.File {
+			d.lines = c.New
+		}
+	}
+	for _, note := range notes {
+		d.say("note: %s\n", note)
+	}
+	d.places = d.findPlaces()
+	d.logs = d.findLogs()
+	d.before = d.appState()
+	return leftOut, nil
+}
+
+// planApp also says in the settings where the app will be.
+func (d *deploy) planApp() (leftOut []string, err error) {
+	files, leftOut, err := scan(d.options.app, d.include)
+	if err != nil {
+		return nil, err
+	}
+	folder, known, err := d.appFolder()
+	if err != nil {
+		return nil, err
+	}
+	if start := d.setting("START"); start != "" && !known {
+		rel, err := filepath.Rel(filepath.FromSlash(d.target.Folder), filepath.FromSlash(folder))
+		if err != nil {
+			return nil, err
+		}
+		d.settings = append(d.settings, install.Assignment{Name: "START_DIR", Value: filepath.ToSlash(rel)})
+	}
+	if d.app, err = openApp(d.host, folder); err != nil {
+		return nil, err
+	}
+	if !d.dryRun {
+		if _, err := d.app.repair(d.say); err != nil {
+			return nil, err
+		}
+	}
+	d.appWork, err = d.app.plan(files)
+	return leftOut, err
+}
+
+// setting returns a setting's value: that of a flag, or what .htcgiproxy says.
+func (d *deploy) setting(name string) string {
+	for _, s := range slices.Backward(d.settings) {
+		if s.Name == name {
+			return s.Value
+		}
+	}
+	return settings.ValueIn(d.lines, name)
+}
+
+// stage uploads everything, where nobody sees it.
+func (d *deploy) stage(ctx context.Context) ([]step, error) {
+	todo, err := steps(d.siteWork)
+	if err != nil {
+		return nil, err
+	}
+	var bytes int64
+	for _, s := range todo {
+		bytes += int64(len(s.content))
+	}
+	for _, c := range d.appWork {
+		if c.New != nil {
+			bytes += c.New.Size
+		}
+	}
+	m := newMeter(bytes)
+	defer m.end()
+	if d.appWork != nil {
+		if err := d.app.stage(ctx, d.options.app, d.appWork, m); err != nil {
+			return nil, err
+		}
+	}
+	return todo, d.served.stage(ctx, todo, m)
+}
+
+// place puts everything in its place: first the app, which the site needs.
+func (d *deploy) place(todo []step) error {
+	if d.appWork != nil {
+		if err := d.app.swap(d.appWork); err != nil {
+			return err
+		}
+		if err := d.app.restart(d.places.restart); err != nil {
+			return err
+		}
+	}
+	return d.served.place(todo)
+}
+
+// showWork shows what would change.
+func (d *deploy) showWork() {
+	for _, c := range d.siteWork {
+		d.say("%s", c.Diff())
+	}
+	for _, c := range d.appWork {
+		d.say("%s\n", c.describe(d.app))
+	}
+	if len(d.siteWork)+len(d.appWork) == 0 {
+		d.say("nothing to change\n")
+	}
+}
+
+func (d *deploy) showDone() {
+	for _, c := range d.siteWork {
+		d.say("%-8s %s\n", c.Verb(), path.Join(d.target.Folder, c.Name))
+	}
+	for _, c := range d.appWork {
+		d.say("%s\n", c.describe(d.app))
+	}
+	if d.mode == "" {
+		d.say("%s works\n", d.url)
+	}
+}
+
+func (c replaced) describe(a *app) string {
+	switch {
+	case c.Old == nil:
+		return fmt.Sprintf("%-8s %s, %d bytes", "made", a.path(c.Path), c.New.Size)
+	case c.New == nil:
+		return fmt.Sprintf("%-8s %s", "removed", a.path(c.Path))
+	}
+	return fmt.Sprintf("%-8s %s, %d bytes", "changed", a.path(c.Path), c.New.Size)
+}

@@ -1,0 +1,217 @@
+// Proxycgi-deploy puts proxy.cgi, and the app behind it, on a host from your own
+// machine, by FTP or SFTP: see MANUAL.md, "Deploy from your own machine".
+//
+//	main.go      the command line
+//	deploy.go    a deploy; back.go: what takes one back
+//	site.go      the files of the served folder, in the order in which none is
+//	             seen half
+//	app.go       the app's files here; manifest.go: those on the host
+//	swap.go      their way into place, and back
+//	places.go    where the settings say that the app is
+//	check.go     whether the site works; logs.go: what it has said
+//	program.go   the proxy.cgi to upload
+//	password.go  whence the password comes; progress.go
+//
+// Package remote is the host.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path"
+	"strings"
+	"syscall"
+
+	"proxy.cgi/cgiproxy/command/install"
+	"proxy.cgi/cgiproxy/htaccess"
+	"proxy.cgi/scripts/deploy/remote"
+)
+
+const usage = `usage: proxycgi-deploy [FLAGS] TARGET
+
+TARGET is the folder that shall show the app: ftps://me@example.com/public_html,
+sftp://..., ftp://... (with --insecure), or a folder of this machine.
+
+  --upstream WHERE      where the app listens: 6543, host:port, unix:/path/app.sock
+  --start COMMAND       start the app with the first request
+  --start-dir FOLDER    where the app is, as the host calls it
+  --strip-prefix PATH   take PATH away before the app sees it; auto is the folder's
+  --fastcgi, --both     as proxy.fcgi; as both (see MANUAL.md)
+  --public-only         only the files in public/ are for visitors
+  --app DIR             upload the app, too: what has changed of this folder
+  --app-to FOLDER       to there, as FTP calls it; else beside the served folder
+  --include NAME        do not leave out node_modules, .env and the like (again for
+                        more)
+  --url URL             the site's address; else https:// and the host's name
+  --binary FILE         the proxy.cgi for the host; else the one beside this program
+  --insecure            allow ftp://, which sends the password in the clear
+  --dry-run             show what would change, and change nothing
+
+In place of a deploy:
+
+  --status              what is there, and whether it works
+  --logs                the last lines of the app's log and the host's error log
+  --rollback            bring back the app as it was before the last deploy
+  --uninstall           leave the served folder as it was before; the app's stays
+
+The password is asked for, or in PROXYCGI_PASSWORD, or ~/.netrc. Exit status: 0 done;
+1 not done, and why; 2 the command line is wrong.
+`
+
+// options are the command line.
+type options struct {
+	target   *remote.Target
+	settings []install.Assignment
+	variant  htaccess.Variant
+	app      string // "" for none
+	appTo    string
+	include  []string
+	url      string
+	binary   string
+	dryRun   bool
+	mode     string // status, logs, rollback, uninstall; "" is a deploy
+}
+
+// A usageError is a command line that is wrong.
+type usageError struct{ error }
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run runs a command line and returns the exit status.
+func run(ctx context.Context, args []string, out, errOut io.Writer) int {
+	o, err := parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		fmt.Fprint(out, usage)
+		return 0
+	}
+	if err == nil {
+		err = o.do(ctx, out, errOut)
+	}
+	if err == nil {
+		return 0
+	}
+	lines := strings.Split(err.Error(), "\n") // with what hosts and apps have said in them
+	for i := range lines {
+		lines[i] = printable(lines[i])
+	}
+	fmt.Fprintf(errOut, "proxycgi-deploy: %s\n", strings.Join(lines, "\n"))
+	if _, ok := errors.AsType[usageError](err); ok {
+		fmt.Fprintln(errOut, "see proxycgi-deploy --help")
+		return 2
+	}
+	if _, ok := errors.AsType[*install.UsageError](err); ok {
+		return 2
+	}
+	return 1
+}
+
+func parse(args []string) (*options, error) {
+	o := &options{}
+	flags := flag.NewFlagSet("proxycgi-deploy", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	for _, s := range install.SettingFlags() {
+		flags.Func(s.Flag, "", func(value string) error {
+			o.settings = append(o.settings, install.Assignment{Name: s.Setting, Value: value})
+			return nil
+		})
+	}
+	for name, scripts := range map[string]htaccess.Scripts{"fastcgi": htaccess.FastCGI, "both": htaccess.Both} {
+		flags.BoolFunc(name, "", func(string) error { o.variant.Scripts = scripts; return nil })
+	}
+	for _, mode := range [...]string{"status", "logs", "rollback", "uninstall"} {
+		flags.BoolFunc(mode, "", func(string) error {
+			if o.mode != "" && o.mode != mode {
+				return fmt.Errorf("not together with --%s", o.mode)
+			}
+			o.mode = mode
+			return nil
+		})
+	}
+	flags.BoolVar(&o.variant.PublicOnly, "public-only", false, "")
+	flags.StringVar(&o.app, "app", "", "")
+	flags.StringVar(&o.appTo, "app-to", "", "")
+	flags.Func("include", "", func(name string) error { o.include = append(o.include, name); return nil })
+	flags.StringVar(&o.url, "url", "", "")
+	flags.StringVar(&o.binary, "binary", "", "")
+	insecure := flags.Bool("insecure", false, "")
+	flags.BoolVar(&o.dryRun, "dry-run", false, "")
+	rest, err := parseAnywhere(flags, args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return nil, err
+	case err != nil:
+		return nil, usageError{err}
+	case len(rest) != 1:
+		return nil, usageError{fmt.Errorf("one target, not %d: write it like ftps://me@example.com/public_html", len(rest))}
+	}
+	if o.target, err = remote.ParseTarget(rest[0]); err != nil {
+		return nil, usageError{err}
+	}
+	o.target.Insecure = *insecure
+	return o, o.finish()
+}
+
+// parseAnywhere takes flags behind the target, too.
+func parseAnywhere(flags *flag.FlagSet, args []string) (rest []string, err error) {
+	for {
+		if err := flags.Parse(args); err != nil {
+			return nil, err
+		}
+		if flags.NArg() == 0 {
+			return rest, nil
+		}
+		rest, args = append(rest, flags.Arg(0)), flags.Args()[1:]
+	}
+}
+
+// finish finds the address of the site where nobody has said it.
+func (o *options) finish() error {
+	switch {
+	case o.url == "" && o.target.Scheme == "":
+		return usageError{errors.New("say the site's address, as in --url https://example.com/: the live check asks it")}
+	case o.url == "":
+		o.url = "https://" + guessSite(o.target)
+	case !strings.HasPrefix(o.url, "http://") && !strings.HasPrefix(o.url, "https://"):
+		return usageError{fmt.Errorf("--url %s begins with neither http:// nor https://", o.url)}
+	}
+	if !strings.HasSuffix(o.url, "/") {
+		o.url += "/"
+	}
+	return nil
+}
+
+// guessSite returns what is probably the address of the folder: the host's name
+// without ftp., and what is below the document root.
+func guessSite(t *remote.Target) string {
+	host, _, _ := strings.Cut(t.Host, ":")
+	for _, prefix := range [...]string{"ftp.", "ftps.", "sftp."} {
+		host = strings.TrimPrefix(host, prefix)
+	}
+	_, below := servedRoot(t)
+	return path.Join(host, below)
+}
+
+// servedRoot parts a folder into the document root and what is below it.
+func servedRoot(t *remote.Target) (root, below string) {
+	parts := strings.Split(t.Folder, "/")
+	at := 0 // by the usual names, or else the first folder of the login, or the last here
+	if t.Scheme == "" {
+		at = len(parts) - 1
+	}
+	for i, part := range parts {
+		switch part {
+		case "public_html", "htdocs", "httpdocs", "html", "www", "web":
+			at = i
+		}
+	}
+	return strings.Join(parts[:at+1], "/"), strings.Join(parts[at+1:], "/")
+}

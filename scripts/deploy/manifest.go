@@ -1,0 +1,156 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"proxy.cgi/scripts/deploy/remote"
+)
+
+// stateFolder is in the app's folder on the host. It has the manifest, the new
+// files of a deploy until they are in place, and the old ones until the next.
+const stateFolder = ".proxycgi-deploy"
+
+// A manifest is what deploys have put into the app's folder. Files of others,
+// the app's data most of all, are not in it, and not touched.
+type manifest struct {
+	Number int             `json:"number"` // of the deploy
+	Files  map[string]file `json:"files"`
+	Last   []replaced      `json:"last"` // what that deploy has replaced
+
+	// Former is the manifest to go back to, while files are on their way: a run
+	// that finds it here puts the old ones back first.
+	Former *manifest `json:"former,omitempty"`
+}
+
+// A replaced is one file before and after a deploy, nil for none.
+type replaced struct {
+	Path string `json:"path"`
+	Old  *file  `json:"old"`
+	New  *file  `json:"new"`
+}
+
+// An app is the app's folder on the host.
+type app struct {
+	host   remote.Host
+	folder string
+	now    *manifest
+	have   map[string]bool // names in stateFolder
+	made   map[string]bool // folders that are there
+}
+
+func (a *app) path(name string) string  { return path.Join(a.folder, name) }
+func (a *app) state(name string) string { return path.Join(a.folder, stateFolder, name) }
+
+// openApp reads the manifest.
+func openApp(host remote.Host, folder string) (*app, error) {
+	a := &app{host, folder, &manifest{Files: map[string]file{}}, map[string]bool{}, map[string]bool{}}
+	list, err := host.List(a.state(""))
+	if errors.Is(err, fs.ErrNotExist) {
+		return a, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range list {
+		a.have[e.Name] = true
+	}
+	if !a.have["manifest.json"] {
+		return a, nil
+	}
+	text, err := host.Read(a.state("manifest.json"), 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(text, a.now); err != nil {
+		return nil, fmt.Errorf("%s: %w: delete it, and all files are uploaded anew", a.state("manifest.json"), err)
+	}
+	return a, nil
+}
+
+// repair puts back what was there before a run that broke off halfway, and
+// reports whether there was one.
+func (a *app) repair(tell func(format string, args ...any)) (bool, error) {
+	if a.now.Former == nil {
+		return false, nil
+	}
+	tell("an earlier run broke off: the app's files are put back first\n")
+	return true, a.back()
+}
+
+// write puts a new manifest in the place of the old one.
+func (a *app) write(m *manifest) error {
+	text, err := json.MarshalIndent(m, "", "\t")
+	if err != nil {
+		return err
+	}
+	if err := put(a.host, a.state("manifest.new"), text, 0o600, meter{}); err != nil {
+		return fmt.Errorf("%s: %w", a.state("manifest.json"), err)
+	}
+	if err := a.host.Rename(a.state("manifest.new"), a.state("manifest.json")); err != nil {
+		return err
+	}
+	a.now = m
+	return nil
+}
+
+// plan returns what to replace to have these files there.
+func (a *app) plan(files map[string]file) (changes []replaced, err error) {
+	there := map[string]map[string]int64{} // the sizes in a folder that somebody else has filled
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		f := files[name]
+		c := replaced{Path: name, New: &f}
+		if old, ok := a.now.Files[name]; ok {
+			if old == f {
+				continue
+			}
+			c.Old = &old
+		} else {
+			dir := path.Dir(a.path(name))
+			if there[dir] == nil {
+				if there[dir], err = a.sizes(dir); err != nil {
+					return nil, err
+				}
+			}
+			if size, ok := there[dir][path.Base(name)]; ok {
+				c.Old = &file{Size: size}
+			}
+		}
+		changes = append(changes, c)
+	}
+	for _, name := range slices.Sorted(maps.Keys(a.now.Files)) {
+		if _, ok := files[name]; !ok {
+			old := a.now.Files[name]
+			changes = append(changes, replaced{Path: name, Old: &old})
+		}
+	}
+	return changes, nil
+}
+
+func (a *app) sizes(dir string) (map[string]int64, error) {
+	list, err := a.host.List(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	sizes := map[string]int64{}
+	for _, e := range list {
+		sizes[e.Name] = e.Size
+	}
+	return sizes, nil
+}
+
+// clean removes the files of other deploys than the last.
+func (a *app) clean() {
+	for name := range a.have {
+		old := strings.HasPrefix(name, fmt.Sprintf("old-%d-", a.now.Number))
+		if strings.HasPrefix(name, "new-") || strings.HasPrefix(name, "old-") && !(old && a.now.Last != nil) {
+			a.host.Remove(a.state(name)) // it does no harm
+		}
+	}
+}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+
+	"proxy.cgi/cgiproxy/settings"
+)
+
+// places are where the settings say that the app's files are, as FTP calls them.
+// They are "" where nothing is known.
+type places struct{ dir, log, restart string }
+
+// appFolder returns where the app shall be, and whether the settings say so.
+func (d *deploy) appFolder() (folder string, known bool, err error) {
+	start := d.setting("START_DIR")
+	switch {
+	case d.appTo != "":
+		return path.Clean(d.appTo), start != "", nil
+	case start != "":
+		if folder = d.onHost(start); folder == "" {
+			return "", true, fmt.Errorf("how does FTP call the folder %s of the host? Say it with --app-to", start)
+		}
+		return folder, true, nil
+	}
+	root, below := servedRoot(d.target)
+	if root == "." {
+		return "", false, errors.New("this login sees nothing but the served folder, where visitors could download the app: name a folder that begins with a dot, as in --app-to .app")
+	}
+	name := "app"
+	if below != "" {
+		name += "-" + strings.ReplaceAll(below, "/", "-")
+	}
+	return path.Join(path.Dir(root), name), false, nil
+}
+
+// onHost returns how FTP calls a folder of the settings: a login sees the whole
+// machine, or its own home as all there is. It is "" where that is not there.
+func (d *deploy) onHost(folder string) string {
+	if !path.IsAbs(folder) {
+		return path.Join(d.target.Folder, folder)
+	}
+	for name := folder; name != ""; {
+		if _, err := d.host.List(name); err == nil {
+			return name
+		}
+		_, name, _ = strings.Cut(strings.TrimPrefix(name, "/"), "/")
+	}
+	return ""
+}
+
+func (d *deploy) findPlaces() (p places) {
+	if d.app != nil {
+		p.dir = d.app.folder
+	} else if settings.ValueIn(d.lines, "START") != "" {
+		p.dir = d.onHost(settings.ValueIn(d.lines, "START_DIR"))
+	}
+	if p.dir == "" {
+		return p
+	}
+	within := func(name, usual string) string {
+		switch value := settings.ValueIn(d.lines, name); {
+		case value == "":
+			return path.Join(p.dir, usual)
+		case path.IsAbs(value):
+			return path.Join(d.onHost(path.Dir(value)), path.Base(value))
+		default:
+			return path.Join(p.dir, value)
+		}
+	}
+	p.log, p.restart = within("START_LOG", "app.log"), within("RESTART_FILE", "tmp/restart.txt")
+	return p
+}
+
+// An appState is what proxy.cgi has noted of the app that it started.
+type appState struct {
+	began string // the start of the one that serves
+	seen  string // of what it has taken notice: settings and restart.txt
+	exit  string // how it last ended
+}
+
+// appState reads it; where there is none it is empty.
+func (d *deploy) appState() (s appState) {
+	if d.places.dir == "" {
+		return s
+	}
+	text, _ := d.host.Read(path.Join(d.places.dir, ".cgiproxy/state"), 0)
+	for line := range strings.Lines(string(text)) {
+		name, quoted, _ := strings.Cut(strings.TrimSpace(line), " ")
+		value, err := strconv.Unquote(quoted)
+		switch {
+		case err != nil:
+		case name == "began":
+			s.began = value
+		case name == "settings" || name == "stamp":
+			s.seen += value
+		case name == "exit":
+			s.exit = value
+		}
+	}
+	return s
+}

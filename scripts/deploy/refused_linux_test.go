@@ -1,0 +1,84 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"proxy.cgi/scripts/deploy/internal/hosting"
+	"proxy.cgi/scripts/deploy/remote"
+)
+
+// TestRefused has what a host, or a check, refuses: the file or what else it is,
+// and what to do, is said, and the site is as it was.
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, hosting.VsftpdTLS)
+	app := runningApp(t, "the app")
+	public := func(name string) string { return filepath.Join(h.Home, "public_html", name) }
+	for _, c := range []struct {
+		name  string
+		begin func(*host) // what is so at this host
+		flags []string
+		want  string
+	}{
+		{"a folder without w", func(*host) { os.Chmod(public(""), 0o555) }, nil, "public_html/.htproxycgi cannot be uploaded"},
+		{"another program", func(h *host) { h.WriteFile(t, "public_html/proxy.cgi", "#!/bin/sh\n", 0o755) }, nil, "proxy.cgi is there and is another program: move it away first"},
+		{"a link", func(*host) { os.Symlink("/nowhere", public(".htaccess")) }, nil, "public_html/.htaccess is a symbolic link"},
+		{"a folder in its place", func(*host) { os.Mkdir(public("proxy.cgi"), 0o755) }, nil, "public_html/proxy.cgi is no regular file"},
+		{"an app without a file", nil, []string{"--app", t.TempDir()}, "there is no file in"},
+		{"nobody is let in", func(h *host) { h.WriteFile(t, "public_html/.htaccess", "Require all denied\n", 0o644) }, nil, "reach: refused"},
+		{"a line that is not allowed", func(h *host) { h.WriteFile(t, "public_html/.htaccess", "ServerName x\n", 0o644) }, nil, "reach: "},
+		{"settings that are wrong", func(h *host) { h.WriteFile(t, "public_html/.htcgiproxy", "MAX_BODY=much\n", 0o600) }, nil, "CGIPROXY_MAX_BODY"},
+		{"a wrong password", func(h *host) { h.Password = "wrong" }, nil, "the server refuses name or password"},
+		{"an unknown certificate", func(h *host) { h.ftp = &hosting.Server{Scheme: h.ftp.Scheme, Addr: h.ftp.Addr} }, nil, "certificate signed by unknown authority"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for name := range h.files(t, "public_html") {
+				if name != "index.html" {
+					os.RemoveAll(public(name))
+				}
+			}
+			os.Remove(public(".htaccess"))
+			os.Remove(public("proxy.cgi"))
+			os.Chmod(public(""), 0o755)
+			its := *h
+			if c.begin != nil {
+				c.begin(&its)
+			}
+			before := h.files(t, "public_html")
+			out, status := its.deploy(t, append(c.flags, "--upstream", app)...)
+			if status != 1 || !strings.Contains(out, c.want) {
+				t.Errorf("exit status %d, want %q:\n%s", status, c.want, out)
+			}
+			sameFiles(t, h.files(t, "public_html"), before)
+		})
+	}
+}
+
+// mangling is a host that changes what it gets.
+type mangling struct{ remote.Host }
+
+func (m mangling) Read(name string, offset int64) ([]byte, error) {
+	text, err := m.Host.Read(name, offset)
+	return []byte(strings.ReplaceAll(string(text), "\n", "\r\n")), err
+}
+
+// TestMangled finds an upload that is not what was sent.
+func TestMangled(t *testing.T) {
+	target, err := remote.ParseTarget(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	host, err := target.Open("", t.Logf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := put(host, target.Folder+"/x", []byte("a\nb\n"), 0o644, meter{}); err != nil {
+		t.Error(err)
+	}
+	if err := put(mangling{host}, target.Folder+"/x", []byte("a\nb\n"), 0o644, meter{}); err == nil || !strings.Contains(err.Error(), "does the server change files?") {
+		t.Errorf("not found: %v", err)
+	}
+}

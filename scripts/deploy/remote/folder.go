@@ -1,0 +1,81 @@
+package remote
+
+import (
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+)
+
+// folder is this machine.
+type folder struct{}
+
+func (folder) List(name string) ([]Entry, error) {
+	files, err := os.ReadDir(name)
+	if err != nil {
+		return nil, err
+	}
+	var list []Entry
+	for _, f := range files {
+		info, err := f.Info()
+		if err != nil {
+			continue // gone meanwhile
+		}
+		list = append(list, Entry{f.Name(), info.Size(), info.Mode()})
+	}
+	return list, nil
+}
+
+func (folder) Size(name string) (int64, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return 0, err
+	}
+	if !info.Mode().IsRegular() {
+		return 0, fmt.Errorf("%s is no regular file", name)
+	}
+	return info.Size(), nil
+}
+
+func (folder) Read(name string, offset int64) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if _, err := f.Seek(offset, io.SeekStart); err != nil {
+		return nil, err
+	}
+	return io.ReadAll(f)
+}
+
+func (folder) Write(name string, content []byte, mode fs.FileMode, tell func(int)) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := f.Chmod(mode); err != nil { // without the umask, and before there is anything to read
+		return err
+	}
+	if _, err := f.Write(content); err != nil {
+		return err
+	}
+	tell(len(content))
+	return f.Sync()
+}
+
+func (folder) Chmod(name string, mode fs.FileMode) error { return os.Chmod(name, mode) }
+func (folder) Rename(from, to string) error              { return os.Rename(from, to) }
+func (folder) Remove(name string) error                  { return os.Remove(name) }
+func (folder) Close() error                              { return nil }
+
+func (folder) Mkdir(name string) error {
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		return nil
+	}
+	if err := os.Mkdir(name, 0o755); err != nil {
+		return err
+	}
+	return os.Chmod(name, 0o755)
+}

@@ -1,0 +1,199 @@
+package remote
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/textproto"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// An ftpHost is a connection to an FTP server (RFC 959; RFC 4217 for TLS).
+//
+// It is our own, for the libraries there are know no SITE CHMOD, and fail where a
+// server wants the TLS session of the control connection on the data connection,
+// as vsftpd and ProFTPD do unless told otherwise.
+type ftpHost struct {
+	conn net.Conn
+	text *textproto.Conn
+	tls  *tls.Config // nil for plain FTP
+	home string      // where the login begins
+	pasv bool        // the server knows no EPSV
+}
+
+// dialFTP connects and logs in. ftps:// is AUTH TLS, but on port 990, where TLS
+// comes first.
+func dialFTP(t *Target, password string) (Host, error) {
+	name, port, err := net.SplitHostPort(t.Host)
+	if err != nil {
+		return nil, err
+	}
+	h := &ftpHost{}
+	if t.Scheme == "ftps" {
+		h.tls = sessionConfig(t.TLS, name)
+	}
+	if h.conn, err = net.DialTimeout("tcp", t.Host, ioTime); err != nil {
+		return nil, broken(err)
+	}
+	if h.tls != nil && port == "990" {
+		h.conn = tls.Client(h.conn, h.tls)
+	}
+	h.text = textproto.NewConn(h.conn)
+	if err := h.login(t, password); err != nil {
+		h.conn.Close()
+		return nil, err
+	}
+	return h, nil
+}
+
+func (h *ftpHost) login(t *Target, password string) error {
+	h.conn.SetDeadline(time.Now().Add(ioTime))
+	if _, _, err := h.text.ReadResponse(220); err != nil {
+		return ftpError("connect to "+t.Host, err)
+	}
+	if h.tls != nil {
+		if err := h.startTLS(); err != nil {
+			return err
+		}
+	}
+	code, _, err := h.exchange(0, "USER "+t.User)
+	if err == nil && code == 331 {
+		code, _, err = h.exchange(0, "PASS "+password)
+	}
+	switch {
+	case err != nil:
+		return ftpError("log in", err)
+	case code == 530:
+		return fmt.Errorf("log in as %s at %s: the server refuses name or password", t.User, t.Host)
+	case code/100 != 2:
+		return fmt.Errorf("log in as %s at %s: the server says %d", t.User, t.Host, code)
+	}
+	if _, err := h.ask("binary mode", 200, "TYPE I"); err != nil {
+		return err
+	}
+	reply, err := h.ask("find the login's folder", 257, "PWD")
+	if _, quoted, ok := strings.Cut(reply, `"`); err == nil && ok {
+		h.home = strings.ReplaceAll(quoted[:max(strings.LastIndex(quoted, `"`), 0)], `""`, `"`)
+	}
+	return err
+}
+
+// startTLS makes the control connection, and all data connections, TLS.
+func (h *ftpHost) startTLS() error {
+	if _, ok := h.conn.(*tls.Conn); !ok {
+		if _, err := h.ask("start TLS", 234, "AUTH TLS"); err != nil {
+			return fmt.Errorf("%w: if the host has no FTPS, try sftp://, or ftp:// with --insecure", err)
+		}
+		secure := tls.Client(h.conn, h.tls)
+		h.conn, h.text = secure, textproto.NewConn(secure)
+	}
+	if err := h.conn.(*tls.Conn).Handshake(); err != nil {
+		if certificate, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+			return fmt.Errorf("%w: take the name that the host's certificate is for (its own, often), or give its authority in SSL_CERT_FILE", certificate)
+		}
+		return broken(err)
+	}
+	if _, err := h.ask("protect data", 200, "PBSZ 0"); err != nil {
+		return err
+	}
+	_, err := h.ask("protect data", 200, "PROT P")
+	return err
+}
+
+// exchange sends a command and returns the reply to it, whose code it expects as
+// textproto does; 0 is any.
+func (h *ftpHost) exchange(expect int, command string) (code int, reply string, err error) {
+	if badName(command) {
+		return 0, "", errors.New("a name with a control byte")
+	}
+	h.conn.SetDeadline(time.Now().Add(ioTime))
+	if err := h.text.PrintfLine("%s", command); err != nil {
+		return 0, "", err
+	}
+	code, reply, err = h.text.ReadResponse(expect)
+	if code == 421 { // the server says goodbye
+		err = broken(&textproto.Error{Code: code, Msg: reply})
+	}
+	return code, reply, err
+}
+
+// ask is exchange for one command that has to do with what.
+func (h *ftpHost) ask(what string, expect int, command string) (reply string, err error) {
+	_, reply, err = h.exchange(expect, command)
+	return reply, ftpError(what, err)
+}
+
+// ftpError tells a refusal from a connection that broke off. 550 is all that
+// servers say of what is not there.
+func ftpError(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	refusal, ok := errors.AsType[*textproto.Error](err)
+	switch {
+	case errors.Is(err, errBroken):
+		return fmt.Errorf("%s: %w", what, err)
+	case !ok:
+		return fmt.Errorf("%s: %w", what, broken(err))
+	case refusal.Code == 550:
+		return fmt.Errorf("%s: %w (the server says: %v)", what, fs.ErrNotExist, refusal)
+	case refusal.Code == 452 || refusal.Code == 552:
+		return fmt.Errorf("%s: %v: free some space or quota, and run this again", what, refusal)
+	}
+	return fmt.Errorf("%s: the server says: %v", what, refusal)
+}
+
+func (h *ftpHost) path(name string) string { return path.Join(h.home, name) }
+
+func (h *ftpHost) Size(name string) (int64, error) {
+	reply, err := h.ask(name, 213, "SIZE "+h.path(name))
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseInt(strings.TrimSpace(reply), 10, 64)
+}
+
+func (h *ftpHost) Chmod(name string, mode fs.FileMode) error {
+	_, err := h.ask(name, 2, fmt.Sprintf("SITE CHMOD %03o %s", mode.Perm(), h.path(name)))
+	if err != nil && !errors.Is(err, errBroken) {
+		return fmt.Errorf("permissions %03o of %w: the FTP server must know SITE CHMOD; try sftp://", mode.Perm(), err)
+	}
+	return err
+}
+
+func (h *ftpHost) Rename(from, to string) error {
+	if _, err := h.ask(from, 350, "RNFR "+h.path(from)); err != nil {
+		return err
+	}
+	_, err := h.ask(from+" to "+to, 250, "RNTO "+h.path(to))
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%v: does the folder exist, and may this login write there?", err) // RNFR has found the file
+	}
+	return err
+}
+
+func (h *ftpHost) Remove(name string) error {
+	_, err := h.ask(name, 2, "DELE "+h.path(name))
+	return err
+}
+
+func (h *ftpHost) Mkdir(name string) error {
+	if _, err := h.ask(name, 250, "CWD "+h.path(name)); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if _, err := h.ask("make the folder "+name, 257, "MKD "+h.path(name)); err != nil {
+		return err
+	}
+	return h.Chmod(name, 0o755)
+}
+
+func (h *ftpHost) Close() error {
+	h.conn.SetDeadline(time.Now().Add(time.Second))
+	h.text.PrintfLine("QUIT")
+	return h.conn.Close()
+}

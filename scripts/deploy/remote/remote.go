@@ -1,0 +1,129 @@
+// Package remote is the folders of a host: at the end of FTP or SFTP, or on
+// this machine.
+//
+//	remote.go   what a host can do, and which one a URL names
+//	retry.go    a host whose connection may break
+//	ftp.go      FTP, plain or under TLS; ftpdata.go: its second connection
+//	ftplist.go  its listings
+//	sftp.go     SFTP
+//	folder.go   a folder of this machine
+package remote
+
+import (
+	"crypto/tls"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// A Host holds files. Names have slashes, and are relative to where a login
+// begins. What is not there is fs.ErrNotExist; where the connection has broken
+// off, the error is errBroken.
+type Host interface {
+	// List returns what is in a folder, names that begin with a dot included.
+	List(folder string) ([]Entry, error)
+
+	// Size returns the length of a file in bytes.
+	Size(name string) (int64, error)
+
+	// Read returns a file from an offset on.
+	Read(name string, offset int64) ([]byte, error)
+
+	// Write makes a file, or replaces what is in it. Where mode is for the owner
+	// alone, nobody else can read it at any time. tell is told of each piece.
+	Write(name string, content []byte, mode fs.FileMode, tell func(bytes int)) error
+
+	// Chmod changes the permissions of a file.
+	Chmod(name string, mode fs.FileMode) error
+
+	// Rename moves a file, in the place of one that is there.
+	Rename(from, to string) error
+
+	Remove(name string) error
+
+	// Mkdir makes a folder, with permissions 755, unless it is there.
+	Mkdir(name string) error
+
+	Close() error
+}
+
+// An Entry is a file or folder.
+type Entry struct {
+	Name string
+	Size int64
+	Mode fs.FileMode // Type says folder and link
+}
+
+// A Target is where to deploy to.
+type Target struct {
+	Scheme string // ftp, ftps, sftp or "" for a folder of this machine
+	Host   string // with its port
+	User   string
+	Folder string // as Host has it
+
+	Insecure bool        // plain FTP is allowed
+	TLS      *tls.Config // nil for the usual one
+}
+
+var ports = map[string]string{"ftp": "21", "ftps": "21", "sftp": "22"}
+
+// ParseTarget reads ftps://me@host/public_html, or a folder's name.
+func ParseTarget(text string) (*Target, error) {
+	scheme, _, isURL := strings.Cut(text, "://")
+	if !isURL {
+		folder, err := filepath.Abs(text)
+		return &Target{Folder: filepath.ToSlash(folder)}, err
+	}
+	u, err := url.Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("%q cannot be read: write it like ftps://me@example.com/public_html", scheme+"://...")
+	}
+	if _, has := u.User.Password(); has {
+		return nil, fmt.Errorf("the password does not belong on the command line, where others see it: leave it out of the URL, and type it when asked, or put it into PROXYCGI_PASSWORD or ~/.netrc")
+	}
+	if ports[u.Scheme] == "" || u.Hostname() == "" {
+		return nil, fmt.Errorf("%q is no address to deploy to: write it like ftps://me@example.com/public_html", text)
+	}
+	t := &Target{Scheme: u.Scheme, Host: u.Host, User: u.User.Username(), Folder: strings.TrimPrefix(u.Path, "/")}
+	if u.Port() == "" {
+		t.Host += ":" + ports[u.Scheme]
+	}
+	if t.Folder = strings.TrimSuffix(t.Folder, "/"); t.Folder == "" {
+		t.Folder = "."
+	}
+	if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) || badName(t.Folder) {
+		return nil, fmt.Errorf("%q has a control byte", text)
+	}
+	return t, nil
+}
+
+// Open connects, and connects again where the connection breaks off.
+func (t *Target) Open(password string, tell func(format string, args ...any)) (Host, error) {
+	var dial func() (Host, error)
+	switch t.Scheme {
+	case "":
+		return folder{}, nil
+	case "sftp":
+		dial = func() (Host, error) { return dialSFTP(t, password) }
+	case "ftp":
+		if !t.Insecure {
+			return nil, fmt.Errorf("ftp:// sends the password and all files in the clear: use ftps:// or sftp:// if the host has it, else say --insecure")
+		}
+		dial = func() (Host, error) { return dialFTP(t, password) }
+	default:
+		dial = func() (Host, error) { return dialFTP(t, password) }
+	}
+	r := &retrying{dial: dial, tell: tell}
+	return r, r.do(func(Host) error { return nil })
+}
+
+// ioTime bounds each exchange with the host, and each piece of a file.
+const ioTime = 30 * time.Second
+
+// badName reports whether a name could be taken for a second command.
+func badName(name string) bool {
+	return strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f })
+}

@@ -1,0 +1,154 @@
+package remote
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"proxy.cgi/scripts/deploy/internal/hosting"
+)
+
+// open connects to a server as an account.
+func open(t *testing.T, s *hosting.Server, a *hosting.Account) Host {
+	t.Helper()
+	target := &Target{Scheme: s.Scheme, Host: s.Addr, User: a.Name, Insecure: true}
+	if s.CA != "" {
+		pem, err := os.ReadFile(s.CA)
+		if err != nil {
+			t.Fatal(err)
+		}
+		roots := x509.NewCertPool()
+		roots.AppendCertsFromPEM(pem)
+		target.TLS = &tls.Config{RootCAs: roots}
+	}
+	if s.KnownHosts != "" {
+		home := t.TempDir()
+		t.Setenv("HOME", home)
+		t.Setenv("SSH_AUTH_SOCK", "")
+		os.Mkdir(filepath.Join(home, ".ssh"), 0o700)
+		known, err := os.ReadFile(s.KnownHosts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(home, ".ssh", "known_hosts"), known, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h, err := target.Open(a.Password, t.Logf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { h.Close() })
+	return h
+}
+
+// TestHosts does the same things on each kind of host.
+func TestHosts(t *testing.T) {
+	a := hosting.NewAccount(t)
+	for _, k := range hosting.Kinds {
+		t.Run(string(k), func(t *testing.T) {
+			h := open(t, hosting.Start(t, k, a), a)
+			a.Mkdir(t, "public_html")
+			testHost(t, h, a.Home+"/", "public_html/"+string(k))
+		})
+	}
+	t.Run("folder", func(t *testing.T) { testHost(t, folder{}, "", filepath.Join(t.TempDir(), "a")) })
+}
+
+func testHost(t *testing.T, h Host, home, dir string) {
+	if _, err := h.List(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a folder that is not there: %v", err)
+	}
+	for range 2 {
+		if err := h.Mkdir(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	big := make([]byte, 3<<20)
+	rand.Read(big) // an upload as text would change it
+	testWrite(t, h, home, dir, big)
+	if tail, err := h.Read(dir+"/proxy.cgi", int64(len(big)-100)); err != nil || !bytes.Equal(tail, big[len(big)-100:]) {
+		t.Errorf("the end: %d bytes, %v", len(tail), err)
+	}
+	if err := h.Rename(dir+"/a name with blanks", dir+"/.htcgiproxy"); err != nil {
+		t.Errorf("in the place of another: %v", err)
+	}
+	if got, err := h.Read(dir+"/.htcgiproxy", 0); string(got) != "x" {
+		t.Errorf("renamed is %q, %v", got, err)
+	}
+	for _, name := range []string{".htcgiproxy", "proxy.cgi", "empty"} {
+		if err := h.Remove(dir + "/" + name); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := h.Size(dir + "/proxy.cgi"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("size of what is not there: %v", err)
+	}
+	if _, err := h.Read(dir+"/proxy.cgi", 0); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("what is not there: %v", err)
+	}
+	if list, err := h.List(dir); len(list) != 0 || err != nil {
+		t.Errorf("left are %v, %v", list, err)
+	}
+}
+
+// testWrite writes files, the program big among them.
+func testWrite(t *testing.T, h Host, home, dir string, big []byte) {
+	t.Helper()
+	for _, f := range []struct {
+		name    string
+		content []byte
+		mode    fs.FileMode
+	}{
+		{"proxy.cgi", big, 0o755},
+		{".htcgiproxy", []byte("CGIPROXY_UPSTREAM=6543\r\n"), 0o600},
+		{"a name with blanks", []byte("x"), 0o644},
+		{"empty", nil, 0o644},
+	} {
+		name := dir + "/" + f.name
+		told := 0
+		tell := func(n int) {
+			told += n
+			if info, err := os.Stat(home + name); n > 0 && f.mode == 0o600 && (err != nil || info.Mode() != f.mode) {
+				t.Errorf("%s has permissions %v, %v while it is uploaded", f.name, info.Mode(), err)
+			}
+		}
+		if err := h.Write(name, f.content, f.mode, tell); err != nil {
+			t.Fatalf("%s: %v", f.name, err)
+		}
+		if told != len(f.content) {
+			t.Errorf("%s: told of %d bytes of %d", f.name, told, len(f.content))
+		}
+		got, err := h.Read(name, 0)
+		if err != nil || !bytes.Equal(got, f.content) {
+			t.Errorf("%s: %d bytes, %v", f.name, len(got), err)
+		}
+		if size, err := h.Size(name); err != nil || size != int64(len(f.content)) {
+			t.Errorf("%s: size %d, %v", f.name, size, err)
+		}
+		e, ok := find(t, h, dir, f.name)
+		if !ok || e.Mode != f.mode || e.Size != int64(len(f.content)) {
+			t.Errorf("%s is %+v, want permissions %03o", f.name, e, f.mode)
+		}
+	}
+}
+
+func find(t *testing.T, h Host, dir, name string) (Entry, bool) {
+	t.Helper()
+	list, err := h.List(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range list {
+		if e.Name == name {
+			return e, true
+		}
+	}
+	return Entry{}, false
+}

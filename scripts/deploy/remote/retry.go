@@ -1,0 +1,130 @@
+package remote
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+)
+
+// errBroken is wrapped by errors of the connection: what was asked for may have
+// been done or not.
+var errBroken = errors.New("the connection broke off")
+
+func broken(err error) error { return fmt.Errorf("%w: %w", errBroken, err) }
+
+// attempts is how often one thing is tried, retryPause the time before the
+// second, which doubles.
+const attempts = 4
+
+var retryPause = time.Second
+
+// SetRetryPause is for tests, and for the length of one.
+func SetRetryPause(t interface{ Cleanup(func()) }, pause time.Duration) {
+	before := retryPause
+	retryPause = pause
+	t.Cleanup(func() { retryPause = before })
+}
+
+// A retrying is a Host that connects again.
+type retrying struct {
+	dial func() (Host, error)
+	tell func(format string, args ...any)
+	host Host
+}
+
+// do does something on a connection, which it makes anew where it broke off.
+func (r *retrying) do(what func(Host) error) (err error) {
+	for i := range attempts {
+		if i > 0 {
+			r.tell("%v; trying again\n", err)
+			time.Sleep(retryPause << (i - 1))
+		}
+		if r.host == nil {
+			if r.host, err = r.dial(); err != nil {
+				r.host = nil
+			}
+		}
+		if r.host != nil {
+			if err = what(r.host); errors.Is(err, errBroken) {
+				r.host.Close()
+				r.host = nil
+			}
+		}
+		if !errors.Is(err, errBroken) {
+			return err
+		}
+	}
+	return fmt.Errorf("%w, %d times: run this again when the network is there", err, attempts)
+}
+
+func (r *retrying) List(folder string) (list []Entry, err error) {
+	err = r.do(func(h Host) (err error) { list, err = h.List(folder); return err })
+	return list, err
+}
+
+func (r *retrying) Size(name string) (size int64, err error) {
+	err = r.do(func(h Host) (err error) { size, err = h.Size(name); return err })
+	return size, err
+}
+
+func (r *retrying) Read(name string, offset int64) (text []byte, err error) {
+	err = r.do(func(h Host) (err error) { text, err = h.Read(name, offset); return err })
+	return text, err
+}
+
+func (r *retrying) Write(name string, content []byte, mode fs.FileMode, tell func(int)) error {
+	return r.do(func(h Host) error {
+		sent := 0
+		err := h.Write(name, content, mode, func(n int) { sent += n; tell(n) })
+		if err != nil {
+			tell(-sent) // it begins anew
+		}
+		return err
+	})
+}
+
+func (r *retrying) Chmod(name string, mode fs.FileMode) error {
+	return r.do(func(h Host) error { return h.Chmod(name, mode) })
+}
+
+func (r *retrying) Mkdir(name string) error {
+	return r.do(func(h Host) error { return h.Mkdir(name) })
+}
+
+// Rename counts as done where a second attempt finds nothing to move: the first
+// one did, and only its reply got lost.
+func (r *retrying) Rename(from, to string) error {
+	again := false
+	return r.do(func(h Host) error {
+		if again {
+			if _, err := h.Size(from); errors.Is(err, fs.ErrNotExist) {
+				if _, err := h.Size(to); err == nil {
+					return nil
+				}
+			}
+		}
+		again = true
+		return h.Rename(from, to)
+	})
+}
+
+// Remove counts as done in the same way.
+func (r *retrying) Remove(name string) error {
+	again := false
+	return r.do(func(h Host) error {
+		err := h.Remove(name)
+		if again && errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		again = true
+		return err
+	})
+}
+
+func (r *retrying) Close() error {
+	if r.host == nil {
+		return nil
+	}
+	return r.host.Close()
+}

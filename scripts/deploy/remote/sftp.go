@@ -1,0 +1,211 @@
+package remote
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+
+	"github.com/pkg/sftp"
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/agent"
+	"golang.org/x/crypto/ssh/knownhosts"
+)
+
+// An sftpHost is SFTP over SSH.
+type sftpHost struct {
+	ssh *ssh.Client
+	*sftp.Client
+}
+
+func dialSFTP(t *Target, password string) (Host, error) {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return nil, err
+	}
+	known, err := knownhosts.New(filepath.Join(home, ".ssh", "known_hosts"))
+	if err != nil {
+		return nil, fmt.Errorf("%w: connect once with ssh or sftp, which shows the host's key and keeps it there", err)
+	}
+	config := &ssh.ClientConfig{
+		User:              t.User,
+		Auth:              sshAuth(filepath.Join(home, ".ssh"), password),
+		HostKeyCallback:   known,
+		HostKeyAlgorithms: knownAlgorithms(known, t.Host),
+		Timeout:           ioTime,
+	}
+	client, err := ssh.Dial("tcp", t.Host, config)
+	if key, ok := errors.AsType[*knownhosts.KeyError](err); ok {
+		if len(key.Want) > 0 {
+			return nil, fmt.Errorf("the key of %s is not the one in ~/.ssh/known_hosts: ask the host whether it has changed it; it may be somebody else's machine", t.Host)
+		}
+		return nil, fmt.Errorf("the key of %s is not in ~/.ssh/known_hosts: connect once with ssh or sftp, which shows it, and keeps it there", t.Host)
+	}
+	if _, ok := errors.AsType[net.Error](err); ok || errors.Is(err, io.EOF) {
+		return nil, broken(err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("log in as %s at %s: %w", t.User, t.Host, err)
+	}
+	files, err := sftp.NewClient(client)
+	if err != nil {
+		client.Close()
+		return nil, sftpError("start SFTP", err)
+	}
+	return &sftpHost{client, files}, nil
+}
+
+// knownAlgorithms asks for the kinds of key that are known: of another kind the
+// host would have a key that is not.
+func knownAlgorithms(known ssh.HostKeyCallback, host string) (algorithms []string) {
+	none, err := ssh.NewPublicKey(make(ed25519.PublicKey, ed25519.PublicKeySize)) // which nobody has
+	if err != nil {
+		return nil
+	}
+	key, ok := errors.AsType[*knownhosts.KeyError](known(host, &net.TCPAddr{}, none))
+	if !ok {
+		return nil
+	}
+	for _, k := range key.Want {
+		kind := k.Key.Type()
+		if kind == ssh.KeyAlgoRSA {
+			algorithms = append(algorithms, ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256)
+		}
+		algorithms = append(algorithms, kind)
+	}
+	return algorithms
+}
+
+// sshAuth is what ssh tries, too: the agent's keys, the files, the password.
+func sshAuth(folder, password string) (auth []ssh.AuthMethod) {
+	if conn, err := net.Dial("unix", os.Getenv("SSH_AUTH_SOCK")); err == nil {
+		auth = append(auth, ssh.PublicKeysCallback(agent.NewClient(conn).Signers))
+	}
+	var signers []ssh.Signer
+	for _, name := range [...]string{"id_ed25519", "id_ecdsa", "id_rsa"} {
+		text, err := os.ReadFile(filepath.Join(folder, name))
+		if err != nil {
+			continue
+		}
+		signer, err := ssh.ParsePrivateKey(text)
+		if _, locked := errors.AsType[*ssh.PassphraseMissingError](err); locked && password != "" {
+			signer, err = ssh.ParsePrivateKeyWithPassphrase(text, []byte(password))
+		}
+		if err == nil {
+			signers = append(signers, signer)
+		}
+	}
+	auth = append(auth, ssh.PublicKeys(signers...))
+	if password != "" {
+		auth = append(auth, ssh.Password(password), ssh.KeyboardInteractive(func(_, _ string, questions []string, _ []bool) ([]string, error) {
+			answers := make([]string, len(questions))
+			for i := range answers {
+				answers[i] = password
+			}
+			return answers, nil
+		}))
+	}
+	return auth
+}
+
+// sftpError tells a refusal, which has a status, from a connection that broke
+// off.
+func sftpError(what string, err error) error {
+	switch status, refused := errors.AsType[*sftp.StatusError](err); {
+	case err == nil:
+		return nil
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%s: %w", what, err)
+	case refused && status.FxCode() != sftp.ErrSSHFxConnectionLost && status.FxCode() != sftp.ErrSSHFxNoConnection:
+		return fmt.Errorf("%s: the server says: %w", what, err)
+	}
+	return fmt.Errorf("%s: %w", what, broken(err))
+}
+
+func (h *sftpHost) List(folder string) ([]Entry, error) {
+	infos, err := h.Client.ReadDir(folder)
+	var list []Entry
+	for _, info := range infos {
+		list = append(list, Entry{info.Name(), info.Size(), info.Mode()})
+	}
+	return list, sftpError(folder, err)
+}
+
+func (h *sftpHost) Size(name string) (int64, error) {
+	info, err := h.Client.Stat(name)
+	if err != nil {
+		return 0, sftpError(name, err)
+	}
+	return info.Size(), nil
+}
+
+func (h *sftpHost) Read(name string, offset int64) ([]byte, error) {
+	f, err := h.Client.Open(name)
+	if err != nil {
+		return nil, sftpError(name, err)
+	}
+	defer f.Close()
+	if _, err := f.Seek(offset, io.SeekStart); err != nil {
+		return nil, sftpError(name, err)
+	}
+	text, err := io.ReadAll(f)
+	return text, sftpError(name, err)
+}
+
+func (h *sftpHost) Write(name string, content []byte, mode fs.FileMode, tell func(int)) error {
+	f, err := h.Client.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
+	if err != nil {
+		return sftpError(name, err)
+	}
+	defer f.Close()
+	if err := f.Chmod(mode); err != nil { // before there is anything to read
+		return sftpError("permissions of "+name, err)
+	}
+	// Many pieces under way at once: each alone would wait for its reply.
+	if _, err := f.ReadFromWithConcurrency(&told{bytes.NewReader(content), tell}, 16); err != nil {
+		return sftpError(name, err)
+	}
+	return sftpError(name, f.Close())
+}
+
+// told tells what is read of it.
+type told struct {
+	*bytes.Reader
+	tell func(int)
+}
+
+func (r *told) Read(b []byte) (int, error) {
+	n, err := r.Reader.Read(b)
+	r.tell(n)
+	return n, err
+}
+
+func (h *sftpHost) Chmod(name string, mode fs.FileMode) error {
+	return sftpError("permissions of "+name, h.Client.Chmod(name, mode))
+}
+
+func (h *sftpHost) Rename(from, to string) error {
+	return sftpError(from+" to "+to, h.Client.PosixRename(from, to))
+}
+
+func (h *sftpHost) Remove(name string) error { return sftpError(name, h.Client.Remove(name)) }
+
+func (h *sftpHost) Mkdir(name string) error {
+	if info, err := h.Client.Stat(name); err == nil && info.IsDir() {
+		return nil
+	}
+	if err := h.Client.Mkdir(name); err != nil {
+		return sftpError("make the folder "+name, err)
+	}
+	return h.Chmod(name, 0o755)
+}
+
+func (h *sftpHost) Close() error {
+	h.Client.Close()
+	return h.ssh.Close()
+}

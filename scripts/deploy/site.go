@@ -1,0 +1,207 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"proxy.cgi/cgiproxy/challenge"
+	"proxy.cgi/cgiproxy/command/install"
+	"proxy.cgi/cgiproxy/htaccess"
+	"proxy.cgi/cgiproxy/settings"
+	"proxy.cgi/scripts/deploy/remote"
+)
+
+// tempPrefix begins the names under which files are uploaded: servers that read
+// .htaccess serve none that begins with .ht.
+const tempPrefix = ".htproxycgi-new-"
+
+// A step puts one file in its place, or takes it away.
+type step struct {
+	name    string
+	content []byte // nil for none
+	mode    fs.FileMode
+	temp    string // where it is uploaded to
+	wait    bool   // for requests that have begun and need what is there before
+}
+
+// waitTime is what a request may take from the web server's decision until
+// proxy.cgi runs and has read its settings.
+const waitTime = time.Second
+
+// steps puts changes into the order in which no visitor ever gets the program
+// itself, a file that says where it is not, or an error:
+//
+// The settings come before what reads them. A script that is new gets its
+// handler before it is there, and one that goes has it for as long as it is
+// there (htaccess.Guard); in between, .htaccess does what it did before, or will.
+func steps(changes []install.Change) ([]step, error) {
+	var first, texts, scripts, gone, last []step
+	var fresh, going []string
+	var rules *install.Change
+	for i, c := range changes {
+		s := step{name: c.Name, content: c.New, mode: c.Mode}
+		switch {
+		case c.Name == install.HtaccessFile:
+			rules = &changes[i]
+		case slices.Contains(htaccess.Both.Names(), c.Name) && c.New == nil:
+			s.wait = gone == nil
+			gone, going = append(gone, s), append(going, c.Name)
+		case slices.Contains(htaccess.Both.Names(), c.Name):
+			scripts = append(scripts, s)
+			if c.Old == nil {
+				fresh = append(fresh, c.Name)
+			}
+		case c.New == nil:
+			s.wait = last == nil
+			last = append(last, s)
+		case c.Name == settings.File:
+			texts = append(texts, s)
+		default:
+			first = append(first, s)
+		}
+	}
+	if rules == nil {
+		return slices.Concat(first, texts, scripts, gone, last), nil
+	}
+	before, err1 := guarded(rules.Old, fresh, max(rules.OldMode, rules.Mode))
+	after, err2 := guarded(rules.New, going, max(rules.Mode, rules.OldMode))
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, fmt.Errorf("%s: %w", install.HtaccessFile, err)
+	}
+	final := step{name: rules.Name, content: rules.New, mode: rules.Mode}
+	return slices.Concat(first, texts, before, scripts, after, gone, []step{final}, last), nil
+}
+
+// guarded is a .htaccess with a guard for scripts, nothing where there are none.
+func guarded(text []byte, scripts []string, mode fs.FileMode) ([]step, error) {
+	if scripts == nil {
+		return nil, nil
+	}
+	content, err := htaccess.Guard(string(text), scripts...)
+	return []step{{name: install.HtaccessFile, content: []byte(content), mode: mode}}, err
+}
+
+// inverse returns the changes that undo changes.
+func inverse(changes []install.Change) []install.Change {
+	var back []install.Change
+	for _, c := range changes {
+		back = append(back, install.Change{Name: c.Name, Old: c.New, New: c.Old, OldMode: c.Mode, Mode: c.OldMode})
+	}
+	return back
+}
+
+// served is the served folder on the host.
+type served struct {
+	host   remote.Host
+	folder string
+	list   []remote.Entry // what is in it
+}
+
+func openServed(host remote.Host, folder string) (*served, error) {
+	list, err := host.List(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := host.List(path.Dir(folder)); err != nil {
+			return nil, fmt.Errorf("there is no folder %s, and none above it: how does the host call the one that the web server shows? Often it is public_html", folder)
+		}
+		err = nil // it will be made
+	}
+	return &served{host, folder, list}, err
+}
+
+// read is what install needs to know of a file.
+func (s *served) read(name string) (install.Change, error) {
+	c := install.Change{Name: name}
+	at := slices.IndexFunc(s.list, func(e remote.Entry) bool { return e.Name == name })
+	if at < 0 {
+		return c, nil
+	}
+	switch mode := s.list[at].Mode; {
+	case mode&fs.ModeSymlink != 0:
+		return c, fmt.Errorf("%s is a symbolic link, which would be replaced: put a file in its place first", s.path(name))
+	case !mode.IsRegular():
+		return c, fmt.Errorf("%s is no regular file: move it away first", s.path(name))
+	default:
+		c.OldMode = mode.Perm()
+	}
+	text, err := s.host.Read(s.path(name), 0)
+	if err != nil {
+		return c, fmt.Errorf("%s cannot be read: %w", s.path(name), err)
+	}
+	c.Old = append([]byte{}, text...)
+	return c, nil
+}
+
+func (s *served) path(name string) string { return path.Join(s.folder, name) }
+
+// stage uploads what steps need, under names that nobody is shown.
+func (s *served) stage(ctx context.Context, steps []step, m meter) error {
+	if err := s.host.Mkdir(s.folder); err != nil {
+		return err
+	}
+	for i := range steps {
+		if steps[i].content == nil {
+			continue
+		}
+		steps[i].temp = s.path(fmt.Sprintf("%s%d", tempPrefix, i))
+		if ctx.Err() != nil {
+			return errors.New("interrupted")
+		}
+		m.name(steps[i].name)
+		if err := put(s.host, steps[i].temp, steps[i].content, steps[i].mode, m); err != nil {
+			return fmt.Errorf("%s cannot be uploaded: %w", s.path(steps[i].name), err)
+		}
+	}
+	return nil
+}
+
+// place does the steps.
+func (s *served) place(steps []step) error {
+	for _, step := range steps {
+		if step.wait {
+			time.Sleep(waitTime)
+		}
+		var err error
+		if step.content != nil {
+			err = s.host.Rename(step.temp, s.path(step.name))
+		} else if err = s.host.Remove(s.path(step.name)); errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
+		if err != nil {
+			return fmt.Errorf("%s cannot be put in its place: %w", s.path(step.name), err)
+		}
+	}
+	return nil
+}
+
+// clean removes what a run has left that broke off: this one, or one before.
+func (s *served) clean() {
+	list, _ := s.host.List(s.folder)
+	for _, e := range list {
+		if strings.HasPrefix(e.Name, tempPrefix) || e.Name == challenge.KeyFile {
+			s.host.Remove(s.path(e.Name)) // it does no harm
+		}
+	}
+}
+
+// put uploads a file and reads it back: a server that changes the ends of lines,
+// or has no space left, does not always say so.
+func put(host remote.Host, name string, content []byte, mode fs.FileMode, m meter) error {
+	if err := host.Write(name, content, mode, m.add); err != nil {
+		return err
+	}
+	there, err := host.Read(name, 0)
+	if err != nil {
+		return fmt.Errorf("reading it back: %w", err)
+	}
+	if !bytes.Equal(there, content) {
+		return fmt.Errorf("%d bytes were sent, and %d others are there: is the disk full, or does the server change files?", len(content), len(there))
+	}
+	return nil
+}

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"time"
+)
+
+// stage uploads the new files beside the app's.
+func (a *app) stage(ctx context.Context, dir string, changes []replaced, m meter) error {
+	if err := a.mkdir(stateFolder); err != nil {
+		return err
+	}
+	number := a.now.Number + 1
+	for i, c := range changes {
+		if c.New == nil {
+			continue
+		}
+		if ctx.Err() != nil {
+			return errors.New("interrupted")
+		}
+		content, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(c.Path)))
+		if err != nil {
+			return err
+		}
+		if describe(content, c.New.Mode) != *c.New {
+			return fmt.Errorf("%s has changed just now: run this again", c.Path)
+		}
+		if err := a.mkdir(path.Dir(c.Path)); err != nil {
+			return err
+		}
+		m.name(c.Path)
+		if err := put(a.host, a.state(newName(number, i)), content, c.New.Mode, m); err != nil {
+			return fmt.Errorf("%s cannot be uploaded: %w", a.path(c.Path), err)
+		}
+		a.have[newName(number, i)] = true
+	}
+	return nil
+}
+
+func newName(number, i int) string { return fmt.Sprintf("new-%d-%d", number, i) }
+func oldName(number, i int) string { return fmt.Sprintf("old-%d-%d", number, i) }
+
+// mkdir makes a folder below the app's, with those on its way.
+func (a *app) mkdir(name string) error {
+	if a.made[name] {
+		return nil
+	}
+	if name != "." {
+		if err := a.mkdir(path.Dir(name)); err != nil {
+			return err
+		}
+	}
+	a.made[name] = true
+	return a.host.Mkdir(a.path(name))
+}
+
+// swap puts the new files in their places. All that is needed to go back is on
+// the host before the first is moved. The app that runs has its files open or
+// read already; it is restarted when all are there.
+func (a *app) swap(changes []replaced) error {
+	files := maps.Clone(a.now.Files)
+	for _, c := range changes {
+		if c.New != nil {
+			files[c.Path] = *c.New
+		} else {
+			delete(files, c.Path)
+		}
+	}
+	m := &manifest{Number: a.now.Number + 1, Files: files, Last: changes, Former: a.now}
+	m.Former.Former = nil
+	if err := a.write(m); err != nil {
+		return err
+	}
+	for i, c := range changes {
+		if c.Old != nil {
+			if err := a.move(a.path(c.Path), a.state(oldName(m.Number, i))); err != nil {
+				return err
+			}
+			a.have[oldName(m.Number, i)] = true
+		}
+		if c.New != nil {
+			if err := a.move(a.state(newName(m.Number, i)), a.path(c.Path)); err != nil {
+				return err
+			}
+			delete(a.have, newName(m.Number, i))
+		}
+	}
+	return nil
+}
+
+// settle says that what is there now is to stay.
+func (a *app) settle() error {
+	m := *a.now
+	m.Former = nil
+	if err := a.write(&m); err != nil {
+		return err
+	}
+	a.clean()
+	return nil
+}
+
+// back puts the old files back, however far swap has got.
+func (a *app) back() error {
+	m := a.now
+	for i, c := range m.Last {
+		newFile, oldFile := newName(m.Number, i), oldName(m.Number, i)
+		if c.New != nil && !a.have[newFile] && (c.Old == nil || a.have[oldFile]) {
+			if err := a.move(a.path(c.Path), a.state(newFile)); err != nil {
+				return err
+			}
+			a.have[newFile] = true
+		}
+		if a.have[oldFile] {
+			if err := a.move(a.state(oldFile), a.path(c.Path)); err != nil {
+				return err
+			}
+			delete(a.have, oldFile)
+		}
+	}
+	if err := a.write(m.Former); err != nil {
+		return err
+	}
+	a.clean()
+	return nil
+}
+
+// rollBack undoes the last deploy. Should it break off, the next run goes on
+// with it, as with a deploy that broke off.
+func (a *app) rollBack() error {
+	if a.now.Last == nil {
+		return fmt.Errorf("there is no deploy of the app to take back in %s", a.folder)
+	}
+	former := &manifest{Number: a.now.Number, Files: maps.Clone(a.now.Files)}
+	for _, c := range a.now.Last {
+		if c.Old != nil && c.Old.SHA256 != "" {
+			former.Files[c.Path] = *c.Old
+		} else {
+			delete(former.Files, c.Path)
+		}
+	}
+	m := *a.now
+	m.Former = former
+	if err := a.write(&m); err != nil {
+		return err
+	}
+	return a.back()
+}
+
+// restart has the next request restart the app.
+func (a *app) restart(file string) error {
+	text := []byte(time.Now().UTC().Format(time.RFC3339Nano) + "\n")
+	if err := a.host.Mkdir(path.Dir(file)); err != nil {
+		return err
+	}
+	return put(a.host, file, text, 0o644, meter{})
+}
+
+// move moves a file. One that is not there has been moved before.
+func (a *app) move(from, to string) error {
+	err := a.host.Rename(from, to)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, sizeErr := a.host.Size(from); errors.Is(sizeErr, fs.ErrNotExist) {
+			return nil
+		}
+	}
+	return err
+}

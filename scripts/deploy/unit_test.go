@@ -1,0 +1,169 @@
+package main
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"proxy.cgi/cgiproxy/command/install"
+	"proxy.cgi/scripts/deploy/remote"
+)
+
+// TestSteps has the order in which nothing is seen half.
+func TestSteps(t *testing.T) {
+	const guard = `<Files "`
+	old, content := []byte("old"), []byte("new")
+	for _, c := range []struct {
+		name    string
+		changes []install.Change
+		want    string
+	}{
+		{"first", []install.Change{{Name: "proxy.cgi", New: content}, {Name: ".htcgiproxy", New: content}, {Name: ".htaccess", New: content}, {Name: ".htproxycgi", New: content}},
+			".htproxycgi .htcgiproxy .htaccess(proxy.cgi) proxy.cgi .htaccess"},
+		{"another program", []install.Change{{Name: "proxy.cgi", Old: old, New: content}}, "proxy.cgi"},
+		{"settings and program", []install.Change{{Name: "proxy.cgi", Old: old, New: content}, {Name: ".htcgiproxy", Old: old, New: content}}, ".htcgiproxy proxy.cgi"},
+		{"to FastCGI", []install.Change{{Name: "proxy.fcgi", New: content}, {Name: ".htaccess", Old: old, New: content}, {Name: "proxy.cgi", Old: old}},
+			".htaccess(proxy.fcgi) proxy.fcgi .htaccess(proxy.cgi) -proxy.cgi .htaccess"},
+		{"out", []install.Change{{Name: ".htaccess", Old: old}, {Name: ".htcgiproxy", Old: old}, {Name: "proxy.cgi", Old: old}},
+			".htaccess(proxy.cgi) -proxy.cgi -.htaccess -.htcgiproxy"},
+		{"nothing", nil, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			list, err := steps(c.changes)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, s := range list {
+				text := s.name
+				if s.content == nil {
+					text = "-" + text
+				}
+				if _, after, ok := strings.Cut(string(s.content), guard); ok {
+					name, _, _ := strings.Cut(after, `"`)
+					text += "(" + name + ")"
+				}
+				got = append(got, text)
+			}
+			if strings.Join(got, " ") != c.want {
+				t.Errorf("got  %s\nwant %s", strings.Join(got, " "), c.want)
+			}
+		})
+	}
+}
+
+func TestScan(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{
+		"app.py", "templates/home.html", ".env", ".git/config", "venv/bin/python", "myenv/pyvenv.cfg", "myenv/bin/python",
+		"node_modules/x/index.js", "sub/__pycache__/app.cpython-311.pyc", "old.pyc", "app.log", "tmp/restart.txt", ".well-known/x",
+	} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte("x"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		name          string
+		include       []string
+		files, leftAt string
+	}{
+		{"usual", nil, ".well-known/x app.py templates/home.html", ".env .git/ app.log myenv/ node_modules/ old.pyc sub/__pycache__/ tmp/restart.txt venv/"},
+		{"taken in", []string{"node_modules", ".env"}, ".env .well-known/x app.py node_modules/x/index.js templates/home.html", ".git/ app.log myenv/ old.pyc sub/__pycache__/ tmp/restart.txt venv/"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			files, out, err := scan(dir, c.include)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Join(slices.Sorted(maps.Keys(files)), " "); got != c.files {
+				t.Errorf("files %q, want %q", got, c.files)
+			}
+			slices.Sort(out)
+			if got := strings.Join(out, " "); got != c.leftAt {
+				t.Errorf("left out %q, want %q", got, c.leftAt)
+			}
+		})
+	}
+	if _, _, err := scan(t.TempDir(), nil); err == nil {
+		t.Error("an empty folder is uploaded")
+	}
+}
+
+func TestNetrc(t *testing.T) {
+	const text = "machine a.example login me password one\nmachine b.example\n  login you\n  password two\nmachine b.example login me password three\ndefault login anonymous password four\n"
+	for _, c := range []struct{ name, host, user, login, password string }{
+		{"named", "a.example", "me", "me", "one"},
+		{"no user", "b.example", "", "you", "two"},
+		{"the second of a machine", "b.example", "me", "me", "three"},
+		{"another user", "a.example", "she", "", ""},
+		{"default", "c.example", "", "anonymous", "four"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if login, password := findNetrc(text, c.host, c.user); login != c.login || password != c.password {
+				t.Errorf("got %s %s, want %s %s", login, password, c.login, c.password)
+			}
+		})
+	}
+}
+
+// TestTargets has where a target leads: the site's address, and the app's folder.
+func TestTargets(t *testing.T) {
+	for _, c := range []struct{ target, url, app string }{
+		{"ftps://me@example.com/public_html", "https://example.com/", "app"},
+		{"ftp://me@ftp.example.com/public_html/shop", "https://example.com/shop/", "app-shop"},
+		{"sftp://me@example.com:2222//home/me/www/shop", "https://example.com/shop/", "/home/me/app-shop"},
+		{"ftps://me@example.com/domains/example.com/public_html", "https://example.com/", "domains/example.com/app"},
+		{"ftps://me@example.com/html", "https://example.com/", "app"},
+		{"ftps://me@example.com/", "https://example.com/", ""},
+	} {
+		t.Run(c.target, func(t *testing.T) {
+			o, err := parse([]string{"--insecure", c.target})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if o.url != c.url {
+				t.Errorf("the site is %s, want %s", o.url, c.url)
+			}
+			app, _, err := (&deploy{options: o}).appFolder()
+			if app != c.app || (err != nil) != (c.app == "") {
+				t.Errorf("the app is in %q, %v, want %q", app, err, c.app)
+			}
+		})
+	}
+}
+
+func TestCommandLine(t *testing.T) {
+	for _, c := range []struct {
+		name, args, want string
+		status           int
+	}{
+		{"no target", "--upstream 6543", "one target, not 0", 2},
+		{"two targets", "a b", "one target, not 2", 2},
+		{"a password", "ftps://me:secret@example.com/x", "the password does not belong on the command line", 2},
+		{"another scheme", "https://example.com/", "no address to deploy to", 2},
+		{"two modes", "--status --logs ftps://me@example.com/x", "not together with --status", 2},
+		{"no site", "/tmp", "--url", 2},
+		{"a flag that is none", "--upstrem 1 ftps://me@example.com/x", "upstrem", 2},
+		{"plain FTP", "--status --url http://127.0.0.1/ ftp://me@127.0.0.1:1/x", "say --insecure", 1},
+		{"no program", "--binary /nowhere/proxy.cgi ftps://me@example.com/x", "there is no /nowhere/proxy.cgi", 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Setenv("PROXYCGI_PASSWORD", "x")
+			var out strings.Builder
+			status := run(t.Context(), strings.Fields(c.args), &out, &out)
+			if status != c.status || !strings.Contains(out.String(), c.want) || strings.Contains(out.String(), "secret") {
+				t.Errorf("exit status %d, %q, want %d and %q", status, &out, c.status, c.want)
+			}
+		})
+	}
+	if _, err := remote.ParseTarget("ftps://me@example.com/a%0d%0aDELE%20x"); err == nil {
+		t.Error("a folder is a second command")
+	}
+}
