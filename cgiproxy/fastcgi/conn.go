@@ -115,12 +115,19 @@ func (c *conn) readRecord() error {
 	case typeParams:
 		return c.readParams(id, c.record[headerLength:])
 	case typeBeginRequest:
+		if c.underWay(id) {
+			return fmt.Errorf("fastcgi: request %d begins before it has ended", id)
+		}
 		// The library refuses other roles by itself.
 		if whole >= headerLength+2 && binary.BigEndian.Uint16(c.record[headerLength:]) == roleResponder {
 			c.params[id] = []byte{}
 		}
 	case typeAbortRequest:
-		c.abort(id)
+		if _, begun := c.params[id]; !begun {
+			c.abort(id)
+			return nil
+		}
+		delete(c.params, id)
 	}
 	c.pending = c.record
 	return nil
@@ -176,13 +183,23 @@ func (c *conn) begin(id uint16, collected []byte) error {
 	return nil
 }
 
-// abort tells a request that its response is not wanted any more.
+// abort tells a request that its response is not wanted any more. The library
+// sees the end of its body, and so writes the end of the response when that has
+// ended: of an abort it would say at once that the request is over, while what
+// is still written for it would be taken for the response to the next one.
 func (c *conn) abort(id uint16) {
 	c.listener.mu.Lock()
 	defer c.listener.mu.Unlock()
 	if request := c.requests[id]; request != nil {
 		request.cancel()
 	}
+	c.pending = newRecord(typeStdin, id, nil)
+}
+
+func (c *conn) underWay(id uint16) bool {
+	c.listener.mu.Lock()
+	defer c.listener.mu.Unlock()
+	return c.requests[id] != nil
 }
 
 // Write implements net.Conn. The library writes one record at a time.
