@@ -115,11 +115,7 @@ func withTimeout(ctx context.Context, timeout time.Duration) (context.Context, c
 // Dial connects to an address until ctx ends. It is net.Dialer.DialContext, but
 // quicker where the address is one of this machine.
 func Dial(ctx context.Context, network, address string) (net.Conn, error) {
-	timeout := time.Duration(0)
-	if deadline, ok := ctx.Deadline(); ok {
-		timeout = max(time.Until(deadline), time.Nanosecond)
-	}
-	conn, ok, err := dialLocal(network, address, timeout)
+	conn, ok, err := dialLocal(ctx, network, address)
 	if !ok {
 		conn, err = new(net.Dialer).DialContext(ctx, network, address)
 	}
