@@ -20,9 +20,6 @@ type client struct {
 	net.Conn
 }
 
-// The record type that only the web server sends.
-const typeStdin = 5
-
 // serve serves the settings of a .htcgiproxy over FastCGI, and returns the
 // listener with the sites behind it.
 func serve(t *testing.T, settings string) (*listener, *siteCache) {

@@ -115,12 +115,19 @@ func (c *conn) readRecord() error {
 	case typeParams:
 		return c.readParams(id, c.record[headerLength:])
 	case typeBeginRequest:
+		if c.request(id) != nil {
+			return fmt.Errorf("fastcgi: request %d begins before it has ended", id)
+		}
 		// The library refuses other roles by itself.
 		if whole >= headerLength+2 && binary.BigEndian.Uint16(c.record[headerLength:]) == roleResponder {
 			c.params[id] = []byte{}
 		}
 	case typeAbortRequest:
-		c.abort(id)
+		if _, begun := c.params[id]; !begun {
+			c.abort(id)
+			return nil
+		}
+		delete(c.params, id)
 	}
 	c.pending = c.record
 	return nil
@@ -176,13 +183,22 @@ func (c *conn) begin(id uint16, collected []byte) error {
 	return nil
 }
 
-// abort tells a request that its response is not wanted any more.
+// abort tells a request that its response is not wanted any more. The library
+// sees the end of its body, and so writes the end of the response when that has
+// ended: of an abort it would say at once that the request is over, while what
+// is still written for it would be taken for the response to the next one.
 func (c *conn) abort(id uint16) {
-	c.listener.mu.Lock()
-	defer c.listener.mu.Unlock()
-	if request := c.requests[id]; request != nil {
+	if request := c.request(id); request != nil {
 		request.cancel()
 	}
+	c.pending = newRecord(typeStdin, id, nil)
+}
+
+// request returns the one that is under way with an id, or nil.
+func (c *conn) request(id uint16) *request {
+	c.listener.mu.Lock()
+	defer c.listener.mu.Unlock()
+	return c.requests[id]
 }
 
 // Write implements net.Conn. The library writes one record at a time.
@@ -207,17 +223,19 @@ func (c *conn) Write(p []byte) (int, error) {
 // phrase it ends the first line, Status, with a blank: see statusText.
 func (c *conn) writeStdout(p []byte) (int, error) {
 	id := binary.BigEndian.Uint16(p[2:])
-	c.listener.mu.Lock()
-	request := c.requests[id]
-	c.listener.mu.Unlock()
+	request := c.request(id)
 	if request == nil || request.reason == "" {
 		return c.Conn.Write(p)
 	}
 	content := p[headerLength:][:binary.BigEndian.Uint16(p[4:])]
 	line, rest, _ := bytes.Cut(content, []byte("\r\n"))
-	whole := string(line) + request.reason + "\r\n" + string(rest)
+	line = append(bytes.Clone(line), request.reason...)
 	request.reason = ""
-	if _, err := c.Conn.Write(newRecord(typeStdout, id, []byte(whole))); err != nil {
+	records := newRecord(typeStdout, id, append(line, "\r\n"...))
+	if len(rest) > 0 { // in a record of its own, for both together may be too long for one
+		records = append(records, newRecord(typeStdout, id, rest)...)
+	}
+	if _, err := c.Conn.Write(records); err != nil {
 		return 0, err
 	}
 	return len(p), nil

@@ -252,3 +252,23 @@ func TestFastCGIReason(t *testing.T) {
 		}
 	}
 }
+
+// A header section of over 64 KiB fills the library's first record, which gets
+// longer by the reason.
+func TestFastCGIReasonLongHeader(t *testing.T) {
+	fields := strings.Repeat("X-Long: "+strings.Repeat("v", 7900)+"\r\n", 9)
+	app := testkit.StartApp(t, func(conn net.Conn) {
+		testkit.ReadHead(conn)
+		io.WriteString(conn, "HTTP/1.1 419 "+strings.Repeat("R", 100)+"\r\nConnection: close\r\n"+fields+"Content-Length: 2\r\n\r\nok")
+	})
+	l, _ := serve(t, app.Upstream())
+	c := dial(t, l)
+	c.send(begin(true, visitVars()...), stdin(""))
+	response := c.response()
+	if response.status == nil || response.Status != "Status: 419 "+strings.Repeat("R", 100) || response.Body != "ok" {
+		t.Errorf("got %.300q and the body %.100q", response.Status, response.Body)
+	}
+	if n := len(response.Values("X-Long")); n != 9 {
+		t.Errorf("got %d long fields, want 9", n)
+	}
+}

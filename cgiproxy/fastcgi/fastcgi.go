@@ -64,6 +64,7 @@ func Serve(status cgiproxy.StatusPage) int {
 	l.useMoreProcessors = oneProcessor()
 	context.AfterFunc(end, l.stop)
 
+	awaitInherited()
 	program := startedFrom(log)
 	sites := newSites(cgiproxy.ExecutableFolder(), os.Environ())
 	err = fcgi.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

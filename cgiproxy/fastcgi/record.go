@@ -12,6 +12,7 @@ const (
 	typeAbortRequest = 2
 	typeEndRequest   = 3
 	typeParams       = 4
+	typeStdin        = 5
 	typeStdout       = 6
 	typeStderr       = 7
 	headerLength     = 8

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -123,4 +126,24 @@ func (p *prefix) Write(b []byte) (int, error) {
 // takeOver runs the new file in this process. It returns only where it fails.
 func (p *program) takeOver() error {
 	return syscall.Exec(p.path, os.Args, p.environ)
+}
+
+// awaitInherited waits for the children that this process has already, the app
+// that it started before it took over from itself: nobody else would, and they
+// would stay zombies. It has to come before the first child of our own. Only
+// Linux tells them (proc_pid_children(5)).
+func awaitInherited() {
+	lists, _ := filepath.Glob("/proc/self/task/*/children")
+	for _, list := range lists {
+		text, _ := os.ReadFile(list)
+		for _, field := range strings.Fields(string(text)) {
+			pid, err := strconv.Atoi(field)
+			if err != nil {
+				continue
+			}
+			if child, err := os.FindProcess(pid); err == nil {
+				go child.Wait()
+			}
+		}
+	}
 }

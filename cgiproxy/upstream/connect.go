@@ -69,8 +69,13 @@ func (t *Transport) connectAny(ctx context.Context) (net.Conn, error) {
 		switch {
 		case otherErr == nil:
 			return other, nil
-		case errors.Is(otherErr, syscall.ECONNREFUSED) && errors.Is(err, syscall.ECONNREFUSED):
+		case !errors.Is(err, syscall.ECONNREFUSED):
+		case errors.Is(otherErr, syscall.ECONNREFUSED):
 			err = &bothRefused{u.Address + " and " + u.Second}
+		default:
+			if _, stranger := errors.AsType[*ownerError](otherErr); stranger {
+				err = fmt.Errorf("%w, and at %s %w", syscall.ECONNREFUSED, u.Second, otherErr)
+			}
 		}
 	}
 	return conn, err
@@ -90,7 +95,9 @@ func (e *bothRefused) Error() string { return syscall.ECONNREFUSED.Error() }
 func (e *bothRefused) Unwrap() error { return syscall.ECONNREFUSED }
 
 // connectTo connects to one address within CONNECT_TIMEOUT, to a listener that
-// is ours where REQUIRE_OWNER demands it.
+// is ours where REQUIRE_OWNER demands it. At the second address there is no
+// stranger's in any case: whoever takes it while the app is down at the first
+// would get what clients send.
 func (t *Transport) connectTo(ctx context.Context, network, address string) (net.Conn, error) {
 	ctx, cancel := withTimeout(ctx, t.Config.ConnectTimeout)
 	defer cancel()
@@ -98,10 +105,14 @@ func (t *Transport) connectTo(ctx context.Context, network, address string) (net
 	if dial == nil {
 		dial = Dial
 	}
-	if !t.Config.RequireOwner {
-		return dial(ctx, network, address)
+	dialIt := func(address string) (net.Conn, error) { return dial(ctx, network, address) }
+	switch {
+	case t.Config.RequireOwner:
+		return dialOwn(network, address, dialIt)
+	case address == t.Config.Upstream.Second:
+		return dialNoStranger(address, dialIt)
 	}
-	return dialOwn(network, address, func(address string) (net.Conn, error) { return dial(ctx, network, address) })
+	return dialIt(address)
 }
 
 // withTimeout is context.WithTimeout, of which 0 is none.
@@ -115,11 +126,7 @@ func withTimeout(ctx context.Context, timeout time.Duration) (context.Context, c
 // Dial connects to an address until ctx ends. It is net.Dialer.DialContext, but
 // quicker where the address is one of this machine.
 func Dial(ctx context.Context, network, address string) (net.Conn, error) {
-	timeout := time.Duration(0)
-	if deadline, ok := ctx.Deadline(); ok {
-		timeout = max(time.Until(deadline), time.Nanosecond)
-	}
-	conn, ok, err := dialLocal(network, address, timeout)
+	conn, ok, err := dialLocal(ctx, network, address)
 	if !ok {
 		conn, err = new(net.Dialer).DialContext(ctx, network, address)
 	}
@@ -192,13 +199,20 @@ func connectError(err error, cfg *settings.Config) error {
 	}
 	remedy := "does the app speak TLS there, with a certificate that " + settings.Prefix + "TLS_CA covers?"
 	if _, ok := errors.AsType[*ownerError](err); ok {
-		remedy = settings.Prefix + "REQUIRE_OWNER is set: is it your own app that listens there, started by you?"
+		remedy = ownerRemedy(cfg)
 	} else if _, ok := errors.AsType[*net.DNSError](err); ok {
 		remedy = "write an address that this machine knows into " + settings.Prefix + "UPSTREAM"
 	} else if cause, ok := errors.AsType[syscall.Errno](err); ok {
 		err, remedy = cause, connectRemedy(cause)
 	}
 	return &Error{Err: fmt.Errorf("%s: %w", at, err), Remedy: remedy}
+}
+
+func ownerRemedy(cfg *settings.Config) string {
+	if cfg.RequireOwner {
+		return settings.Prefix + "REQUIRE_OWNER is set: is it your own app that listens there, started by you?"
+	}
+	return "is the app running? If that one is the app, name its address in " + settings.Prefix + "UPSTREAM"
 }
 
 func connectRemedy(cause syscall.Errno) string {

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"context"
 	"net"
 	"net/netip"
 	"os"
@@ -11,26 +12,24 @@ import (
 	"proxy.cgi/cgiproxy/descriptor"
 )
 
-// dialLocal connects to a socket of this machine. net.Dialer serves the whole
-// world, which costs a CGI process a twentieth of its time. It reports false
-// where the app is neither on a loopback address nor on a unix socket.
-func dialLocal(network, address string, timeout time.Duration) (conn net.Conn, ok bool, err error) {
+// dialLocal connects to a socket of this machine, until ctx ends. net.Dialer
+// serves the whole world, which costs a CGI process a twentieth of its time. It
+// reports false where the app is neither on a loopback address nor on a unix
+// socket.
+func dialLocal(ctx context.Context, network, address string) (conn net.Conn, ok bool, err error) {
 	family, to := localAddress(network, address)
 	if to == nil {
 		return nil, false, nil
 	}
-	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return nil, true, err
 	}
-	if err := connectWithin(fd, to, timeout); err != nil {
-		unix.Close(fd)
-		if err == unix.EINTR { // with a time limit the kernel does not go on by itself (signal(7))
-			return dialLocal(network, address, timeout)
-		}
+	file, err := connectSocket(ctx, fd, to)
+	if err != nil {
 		return nil, true, err
 	}
-	return localConn{os.NewFile(uintptr(fd), "connection")}, true, nil
+	return localConn{file}, true, nil
 }
 
 func localAddress(network, address string) (family int, to unix.Sockaddr) {
@@ -48,31 +47,79 @@ func localAddress(network, address string) (family int, to unix.Sockaddr) {
 	}
 }
 
-// connectWithin connects a blocking socket, which SO_SNDTIMEO bounds
-// (socket(7); 0 is no limit), and makes it one for the Go scheduler.
-func connectWithin(fd int, to unix.Sockaddr, timeout time.Duration) error {
-	limit := unix.NsecToTimeval(timeout.Nanoseconds())
-	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &limit); err != nil {
-		return err
+// connectSocket connects a non-blocking socket, and closes it where that fails.
+// No thread waits meanwhile: with many clients and an app whose backlog is full
+// a FastCGI process would have more of them than hosts allow.
+func connectSocket(ctx context.Context, fd int, to unix.Sockaddr) (*os.File, error) {
+	err := connectNow(ctx, fd, to)
+	file := os.NewFile(uintptr(fd), "connection")
+	if err == unix.EALREADY {
+		err = awaitConnection(ctx, file, to)
 	}
-	err := unix.Connect(fd, to)
-	if err == unix.EAGAIN || err == unix.EINPROGRESS {
-		return os.ErrDeadlineExceeded
+	if err == nil {
+		err = checkConnected(fd, to)
 	}
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	return file, nil
+}
+
+// backlogPause is the time between two attempts at a unix socket whose backlog
+// is full: the kernel does not tell when there is room. It is a choice.
+const backlogPause = 10 * time.Millisecond
+
+// connectNow gives EALREADY where the app's kernel has not replied yet, as with
+// a full backlog. Else the handshake within a machine is over when connect(2)
+// returns EINPROGRESS, and the next call has its result.
+func connectNow(ctx context.Context, fd int, to unix.Sockaddr) error {
+	for {
+		err := unix.Connect(fd, to)
+		if err == unix.EINPROGRESS {
+			err = unix.Connect(fd, to)
+		}
+		if err != unix.EAGAIN {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(backlogPause):
+		}
+	}
+}
+
+// awaitConnection waits for a connection that is under way.
+func awaitConnection(ctx context.Context, file *os.File, to unix.Sockaddr) error {
+	raw, err := file.SyscallConn()
 	if err != nil {
 		return err
 	}
-	if _, ok := to.(*unix.SockaddrUnix); !ok {
-		if connectedToItself(fd, to) {
-			return unix.ECONNREFUSED
-		}
-		// A body's pieces must not wait for what the app acknowledges.
-		if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
-			return err
-		}
+	stop := context.AfterFunc(ctx, func() { file.SetWriteDeadline(time.Unix(1, 0)) })
+	waitErr := raw.Write(func(fd uintptr) bool {
+		err = unix.Connect(int(fd), to)
+		return err != unix.EALREADY
+	})
+	switch {
+	case !stop():
+		return ctx.Err()
+	case waitErr != nil:
+		return waitErr
 	}
-	_, err = unix.FcntlInt(uintptr(fd), unix.F_SETFL, unix.O_NONBLOCK) // F_SETFL sets all flags, and a new socket has no other
 	return err
+}
+
+// checkConnected refuses a connection to itself, and prepares one to an app.
+func checkConnected(fd int, to unix.Sockaddr) error {
+	if _, ok := to.(*unix.SockaddrUnix); ok {
+		return nil
+	}
+	if connectedToItself(fd, to) {
+		return unix.ECONNREFUSED
+	}
+	// A body's pieces must not wait for what the app acknowledges.
+	return unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 }
 
 // connectedToItself reports whether both ends of a connection are the socket

@@ -62,7 +62,7 @@ func TestLocalConnAddresses(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer l.Close()
-			conn, ok, err := dialLocal(tt.network, l.Addr().String(), 0)
+			conn, ok, err := dialLocal(t.Context(), tt.network, l.Addr().String())
 			if err != nil || !ok {
 				t.Fatalf("dialLocal: %v, %v", ok, err)
 			}
@@ -120,7 +120,7 @@ func TestDialNotItself(t *testing.T) {
 	// Every second port, from the first on, comes before the others.
 	address := fmt.Sprintf("127.0.0.1:%d", first+(last-first)/4*2)
 	for range min(last-first, 40000) {
-		conn, _, err := dialLocal("tcp", address, 0)
+		conn, _, err := dialLocal(t.Context(), "tcp", address)
 		if err != nil {
 			continue
 		}
@@ -143,9 +143,8 @@ func TestConnectedToItself(t *testing.T) {
 		{"IPv6", unix.AF_INET6, &unix.SockaddrInet6{Addr: [16]byte{15: 1}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			fd, err := unix.Socket(tt.family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+			fd, err := unix.Socket(tt.family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 			if err == nil {
-				defer unix.Close(fd)
 				err = unix.Bind(fd, tt.any)
 			}
 			if err == unix.EADDRNOTAVAIL || err == unix.EAFNOSUPPORT {
@@ -155,7 +154,7 @@ func TestConnectedToItself(t *testing.T) {
 			if err := errors.Join(err, nameErr); err != nil {
 				t.Fatal(err)
 			}
-			if err := connectWithin(fd, own, 0); err != unix.ECONNREFUSED {
+			if _, err := connectSocket(t.Context(), fd, own); err != unix.ECONNREFUSED {
 				t.Errorf("connecting to itself: got error %v, want %v", err, unix.ECONNREFUSED)
 			}
 		})

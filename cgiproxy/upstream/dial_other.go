@@ -3,12 +3,12 @@
 package upstream
 
 import (
+	"context"
 	"net"
-	"time"
 )
 
 // dialLocal leaves it to net.Dialer here.
-func dialLocal(string, string, time.Duration) (net.Conn, bool, error) { return nil, false, nil }
+func dialLocal(context.Context, string, string) (net.Conn, bool, error) { return nil, false, nil }
 
 // quickAck cannot be asked for here.
 func quickAck(net.Conn) {}

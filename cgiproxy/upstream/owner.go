@@ -47,7 +47,7 @@ func dialOwn(network, address string, dial func(address string) (net.Conn, error
 		if after, err = listenerOf(conn); err == nil {
 			switch {
 			case after.uid != os.Geteuid():
-				err = fmt.Errorf("the listener belongs to user %d and not to ours, user %d", after.uid, os.Geteuid())
+				err = strangersListener(after)
 			case network == "unix" || after == before:
 				return conn, nil
 			case before == (listener{}) && !isAddress(address):
@@ -63,6 +63,33 @@ func dialOwn(network, address string, dial func(address string) (net.Conn, error
 		}
 	}
 	return nil, &ownerError{err}
+}
+
+// dialNoStranger connects to a TCP listener of our own user or of root, or to one
+// of which the system does not tell whose it is.
+func dialNoStranger(address string, dial func(address string) (net.Conn, error)) (net.Conn, error) {
+	before, beforeErr := listenerAt(address)
+	conn, err := dial(address)
+	if err != nil {
+		return nil, err
+	}
+	after, afterErr := listenerOf(conn)
+	switch {
+	case beforeErr != nil && afterErr != nil:
+		return conn, nil
+	case afterErr == nil && after.uid != os.Geteuid() && after.uid != 0:
+		err = strangersListener(after)
+	case before != after:
+		err = errListenerChanged
+	default:
+		return conn, nil
+	}
+	conn.Close()
+	return nil, &ownerError{err}
+}
+
+func strangersListener(l listener) error {
+	return fmt.Errorf("the listener belongs to user %d and not to ours, user %d", l.uid, os.Geteuid())
 }
 
 // errNobody is also that of an app that has just ended, and of a system that

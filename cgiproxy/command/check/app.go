@@ -171,6 +171,8 @@ func checkAppOwner(s *site) (all []Finding) {
 			all = append(all, fine("the listener on %s belongs to user %d, as the site does", l.address, l.owner)...)
 		case s.cfg.RequireOwner:
 			all = append(all, cause{"502", settings.Prefix + "REQUIRE_OWNER is set: is it your own app that listens there, started by you?"}.fault("the listener on %s belongs to user %d and not to ours, user %d", l.address, l.owner, s.uid)...)
+		case l.address == s.cfg.Upstream.Second && l.owner != 0 && len(s.listening()) == 1:
+			all = append(all, cause{"502", "is your app running? If this is the app, name its address in " + settings.Prefix + "UPSTREAM"}.fault("the listener on %s belongs to user %d, and the site to user %d, so it gets no request", l.address, l.owner, s.uid)...)
 		default:
 			all = append(all, cause{"502", "is it your app? If not, let yours listen elsewhere, or on a unix socket, and set " + settings.Prefix + "REQUIRE_OWNER=true"}.warning("the listener on %s belongs to user %d, and the site to user %d", l.address, l.owner, s.uid)...)
 		}
@@ -183,6 +185,9 @@ func checkAppOwner(s *site) (all []Finding) {
 func (s *site) ask(target string, fields http.Header) (*http.Response, error) {
 	cfg := *s.cfg
 	cfg.RequireOwner, cfg.ConnectRetry = false, 0
+	if there := s.listening(); len(there) > 0 {
+		cfg.Upstream.Address, cfg.Upstream.Second = there[0].address, ""
+	}
 	cfg.ConnectTimeout, cfg.HeaderTimeout = within(cfg.ConnectTimeout), within(cfg.HeaderTimeout)
 	if fields == nil {
 		fields = http.Header{}

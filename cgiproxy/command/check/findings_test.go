@@ -159,16 +159,12 @@ func appTests() []findingTest {
 			s.chown("", stranger, stranger)
 			s.chown(settings.File, stranger, stranger)
 		}, "permission denied"},
-		{"app", "only ::1", OK, "", func(s *testSite) {
-			l, err := net.Listen("tcp", "[::1]:0")
-			if err != nil {
-				s.t.Skipf("no IPv6 here: %v", err)
-			}
-			s.t.Cleanup(func() { l.Close() })
-			go http.Serve(l, http.NotFoundHandler())
-			_, port, _ := net.SplitHostPort(l.Addr().String())
-			s.write(settings.File, "UPSTREAM="+port+"\n", 0o600)
-		}, "on [::1]:"},
+		{"app", "only ::1", OK, "", onlySecond, "on [::1]:"},
+		{"app-http", "only ::1 of the site's user, whoever checks", OK, "", func(s *testSite) {
+			onlySecond(s)
+			s.chown("", stranger, stranger)
+			s.chown(settings.File, stranger, stranger)
+		}, "404 Not Found"},
 		{"app", "takes no connections", Fault, "504", fullSocket, "no connection within"},
 		{"app", "not running, START", OK, "", func(s *testSite) {
 			s.write(settings.File, "UPSTREAM=127.0.0.1:1\nSTART=true\nSTART_DIR="+s.t.TempDir()+"\n", 0o600)
@@ -177,6 +173,7 @@ func appTests() []findingTest {
 			s.write(settings.File, "UPSTREAM=auto\nSTART=true\nSTART_DIR="+s.t.TempDir()+"\n", 0o600)
 		}, "on a free port"},
 		{"app-owner", "a stranger", Warning, "502", ofStranger(""), "belongs to user 65534"},
+		{"app-owner", "a stranger, only ::1", Fault, "502", onlySecond, "so it gets no request"},
 		{"app-owner", "a stranger, REQUIRE_OWNER", Fault, "502", ofStranger("REQUIRE_OWNER=true\n"), "belongs to user 65534 and not to ours"},
 		{"app-http", "another protocol", Fault, "502", responds(func(w http.ResponseWriter, _ *http.Request) {
 			conn, _, _ := w.(http.Hijacker).Hijack()

@@ -2,6 +2,7 @@ package check
 
 import (
 	"debug/elf"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -13,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"proxy.cgi/cgiproxy/internal/testkit"
 	"proxy.cgi/cgiproxy/settings"
 )
 
@@ -147,4 +149,18 @@ func fullSocket(s *testSite) {
 	for unix.Connect(open(), address) == nil {
 	}
 	s.write(settings.File, "UPSTREAM=unix:"+address.Name+"\nCONNECT_TIMEOUT=50ms\n", 0o600)
+}
+
+// onlySecond is an app of another user at the second address, and none at the
+// first.
+func onlySecond(s *testSite) {
+	free, err := net.Listen("tcp", "[::1]:0")
+	if err != nil {
+		s.t.Skipf("no IPv6 here: %v", err)
+	}
+	free.Close()
+	l := testkit.ListenAs(s.t, stranger, "tcp", "[::1]:0")
+	go http.Serve(l, http.NotFoundHandler())
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	s.write(settings.File, "UPSTREAM="+port+"\n", 0o600)
 }
