@@ -37,7 +37,7 @@ func TestWhatTheAppInherits(t *testing.T) {
 		t.Fatalf("%v %s", err, out)
 	}
 	pipeW.Close()
-	allowed := map[string]bool{"PATH": true, "HOME": true, "USER": true, "LOGNAME": true, "SHELL": true, "LANG": true, "TZ": true, "PORT": true, "GREETING": true,
+	allowed := map[string]bool{"PATH": true, "HOME": true, "USER": true, "LOGNAME": true, "SHELL": true, "LANG": true, "TZ": true, "PORT": true, tokenName: true, "GREETING": true,
 		"PWD": true, "OLDPWD": true, "SHLVL": true, "_": true} // those are the shell's
 	for _, entry := range strings.Split(strings.TrimSpace(string(out)), "\n") {
 		if name, _, _ := strings.Cut(entry, "="); !allowed[name] {

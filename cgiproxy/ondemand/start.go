@@ -65,9 +65,6 @@ func (a *App) bring(ctx context.Context, lock *os.File, hurry bool) (net.Conn, e
 // see how: who started it had left. It returns nothing where it may have been
 // killed, as both were, and deserves another try.
 func (a *App) unseen(ctx context.Context, s *state) (net.Conn, error) {
-	if time.Since(s.run.began) < a.timeout() && s.run.hasDescendant() {
-		return a.ready(ctx, s, nil) // in the background
-	}
 	if s.failures == 0 {
 		s.failures = 1
 		return nil, nil
@@ -140,7 +137,8 @@ func (a *App) addresses(s *state) []string {
 
 // place returns a run with its address, which is free.
 func (a *App) place() (run, error) {
-	r := run{began: time.Now(), network: a.network(), addresses: a.Addresses}
+	now := time.Now()
+	r := run{began: now, token: a.token(now), network: a.network(), addresses: a.Addresses}
 	if a.Auto {
 		free, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
