@@ -113,7 +113,7 @@ func (a *App) Dial(ctx context.Context) (net.Conn, error) {
 }
 
 // Address returns where the app is to be reached, most likely first. With Auto
-// it reads the state, and there is none where the app was never started.
+// it reads the state, and there is none where the app does not run.
 func (a *App) Address() (network string, addresses []string, err error) {
 	_, network, addresses, err = a.serving()
 	return network, addresses, err
@@ -128,7 +128,19 @@ func (a *App) serving() (s *state, network string, addresses []string, err error
 		return nil, "", nil, err
 	}
 	run := s.serving()
-	return s, run.network, run.addresses, nil
+	return s, run.network, a.addresses(run), nil
+}
+
+// addresses returns where a run is to be reached. With Auto that is nowhere once
+// its processes are gone: the port of then may be another site's by now.
+func (a *App) addresses(r *run) []string {
+	switch {
+	case !a.Auto:
+		return a.Addresses
+	case r.alive() || !findsStrays:
+		return r.addresses
+	}
+	return nil
 }
 
 // connect connects to the first of the addresses that takes us. Somebody else's

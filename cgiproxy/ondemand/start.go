@@ -24,9 +24,8 @@ func (a *App) bring(ctx context.Context, lock *os.File, hurry bool) (net.Conn, e
 		return nil, err
 	}
 	// Another may have started it since we looked.
-	conn, err := a.connect(ctx, a.network(), a.addresses(s))
-	free := a.Auto && isStranger(err) && !s.run.alive() // our port of yesterday is somebody's today
-	if err == nil || !nobodyListens(err) && !free {
+	conn, err := a.connect(ctx, a.network(), a.addresses(&s.run))
+	if err == nil || !nobodyListens(err) {
 		return conn, err
 	}
 	at("looked again")
@@ -124,15 +123,6 @@ func (a *App) start(ctx context.Context, lock *os.File, s *state) (net.Conn, err
 		s.run = written.run
 	}
 	return a.ready(ctx, s, child)
-}
-
-// addresses returns where the app is to be reached. With Auto and no app there
-// are none.
-func (a *App) addresses(s *state) []string {
-	if a.Auto {
-		return s.run.addresses
-	}
-	return a.Addresses
 }
 
 // place returns a run with its address, which is free.

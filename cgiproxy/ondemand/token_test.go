@@ -85,6 +85,51 @@ func TestStartedByHand(t *testing.T) {
 	}
 }
 
+// A port of an app that is gone, of this boot or of one before, is another
+// site's as soon as it has it.
+func TestPortOfAnother(t *testing.T) {
+	t.Parallel()
+	for _, boot := range []string{"this boot", "another boot"} {
+		t.Run(boot, func(t *testing.T) {
+			t.Parallel()
+			s, ctx := newSite(t, ""), context.Background()
+			auto(s)
+			s.answered("/")
+			port := s.kill()
+			if boot == "another boot" {
+				s.rewriteState(bootID(), "1f2e3d4c")
+			}
+			other := newSite(t, "")
+			other.Addresses = []string{"127.0.0.1:" + port}
+			theirs, err := other.get(ctx, "/")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if st, err := s.Status(); err != nil || st.Running || st.Listener != "nobody" {
+				t.Errorf("status %+v, %v", st, err)
+			}
+			if ours := s.answered("/"); ours == theirs {
+				t.Errorf("the other site's process %s answers", ours)
+			}
+			if err := s.Restart(ctx); err != nil {
+				t.Error(err)
+			}
+			if again, err := other.get(ctx, "/"); err != nil || again != theirs {
+				t.Errorf("the other site's process was %s, is %s, %v", theirs, again, err)
+			}
+		})
+	}
+}
+
+func (s *site) rewriteState(from, to string) {
+	s.t.Helper()
+	text, err := os.ReadFile(s.folder().file("state"))
+	if err != nil || !strings.Contains(string(text), from) {
+		s.t.Fatalf("no %q in %s, %v", from, text, err)
+	}
+	s.write(".cgiproxy/state", strings.Replace(string(text), from, to, 1))
+}
+
 // Who listens is known also where the app has a session of its own and shows
 // nothing of its environment.
 func TestKnownListener(t *testing.T) {
