@@ -28,6 +28,7 @@ type App struct {
 	Timeout time.Duration // from its start until it listens; 0 is 30 s
 	Log     string        // gets its output, at most about 1 MiB; "" is Dir/app.log
 	Env     []string      // NAME=value, besides PATH, HOME, USER, LOGNAME, SHELL, LANG, TZ and PORT or SOCKET
+	Passing []string      // as Env, but no other value restarts the app: each process that brings a request may have another
 
 	RestartFiles  []string      // the app is restarted when one appears or changes
 	AlwaysRestart string        // the app is restarted for each request while this file exists; "" is none
