@@ -145,21 +145,22 @@ func (a *App) addresses(r *run) []string {
 }
 
 // connect connects to the first of the addresses that takes us. Somebody else's
-// listener counts only if there is none of ours.
+// listener keeps the app from the first of them only: at [::1] it is in nobody's
+// way while 127.0.0.1 is free.
 func (a *App) connect(ctx context.Context, network string, addresses []string) (net.Conn, error) {
 	dial := a.Connect
 	if dial == nil {
 		dial = new(net.Dialer).DialContext
 	}
 	var err error = unix.ECONNREFUSED // with no address at all
-	for _, address := range addresses {
+	for i, address := range addresses {
 		conn, dialErr := dial(ctx, network, address)
 		switch {
 		case dialErr == nil:
 			return conn, nil
 		case !nobodyListens(dialErr) && !isStranger(dialErr):
 			return nil, dialErr
-		case !isStranger(err):
+		case i == 0:
 			err = dialErr
 		}
 	}
