@@ -90,7 +90,7 @@ func (a appSite) checkEnvironment(t *testing.T, pid int) {
 	entries := strings.Split(strings.TrimSuffix(string(environ), "\x00"), "\x00")
 	for _, entry := range entries {
 		name, _, _ := strings.Cut(entry, "=")
-		if !slices.Contains([]string{"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "PORT", "GREETING", "PWD", "OLDPWD", "_"}, name) {
+		if !slices.Contains([]string{"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "PORT", "CGIPROXY_RUN", "GREETING", "PWD", "OLDPWD", "_"}, name) {
 			t.Errorf("the app's environment has %s", entry)
 		}
 	}

@@ -28,6 +28,7 @@ type App struct {
 	Timeout time.Duration // from its start until it listens; 0 is 30 s
 	Log     string        // gets its output, at most about 1 MiB; "" is Dir/app.log
 	Env     []string      // NAME=value, besides PATH, HOME, USER, LOGNAME, SHELL, LANG, TZ and PORT or SOCKET
+	Passing []string      // as Env, but no other value restarts the app: each process that brings a request may have another
 
 	RestartFiles  []string      // the app is restarted when one appears or changes
 	AlwaysRestart string        // the app is restarted for each request while this file exists; "" is none
@@ -54,6 +55,7 @@ const (
 // is returned where the request must not go on.
 func (a *App) Enter(ctx context.Context) (leave func(), err error) {
 	arrived := time.Now()
+	trimLog(a.log())
 	patience := a.patience()
 	for settled := false; ; {
 		now := a.look()
@@ -113,7 +115,7 @@ func (a *App) Dial(ctx context.Context) (net.Conn, error) {
 }
 
 // Address returns where the app is to be reached, most likely first. With Auto
-// it reads the state, and there is none where the app was never started.
+// it reads the state, and there is none where the app does not run.
 func (a *App) Address() (network string, addresses []string, err error) {
 	_, network, addresses, err = a.serving()
 	return network, addresses, err
@@ -128,25 +130,38 @@ func (a *App) serving() (s *state, network string, addresses []string, err error
 		return nil, "", nil, err
 	}
 	run := s.serving()
-	return s, run.network, run.addresses, nil
+	return s, run.network, a.addresses(run), nil
+}
+
+// addresses returns where a run is to be reached. With Auto that is nowhere once
+// its processes are gone: the port of then may be another site's by now.
+func (a *App) addresses(r *run) []string {
+	switch {
+	case !a.Auto:
+		return a.Addresses
+	case r.alive() || !findsStrays:
+		return r.addresses
+	}
+	return nil
 }
 
 // connect connects to the first of the addresses that takes us. Somebody else's
-// listener counts only if there is none of ours.
+// listener keeps the app from the first of them only: at [::1] it is in nobody's
+// way while 127.0.0.1 is free.
 func (a *App) connect(ctx context.Context, network string, addresses []string) (net.Conn, error) {
 	dial := a.Connect
 	if dial == nil {
 		dial = new(net.Dialer).DialContext
 	}
 	var err error = unix.ECONNREFUSED // with no address at all
-	for _, address := range addresses {
+	for i, address := range addresses {
 		conn, dialErr := dial(ctx, network, address)
 		switch {
 		case dialErr == nil:
 			return conn, nil
 		case !nobodyListens(dialErr) && !isStranger(dialErr):
 			return nil, dialErr
-		case !isStranger(err):
+		case i == 0:
 			err = dialErr
 		}
 	}

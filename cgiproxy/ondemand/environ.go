@@ -34,9 +34,11 @@ func (a *App) environment(r *run) []string {
 	for _, name := range [...]string{"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ"} {
 		set(name, os.Getenv(name))
 	}
-	for _, entry := range a.Env {
-		name, value, _ := strings.Cut(entry, "=")
-		set(name, value)
+	for _, list := range [...][]string{a.Passing, a.Env} {
+		for _, entry := range list {
+			name, value, _ := strings.Cut(entry, "=")
+			set(name, value)
+		}
 	}
 	if r.network == "unix" {
 		set("SOCKET", r.addresses[0])

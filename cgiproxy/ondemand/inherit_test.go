@@ -12,7 +12,7 @@ import (
 func TestWhatTheAppInherits(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "")
-	s.Env = []string{"GREETING=hello there", "LANG=xx"}
+	s.Env, s.Passing = []string{"GREETING=hello there", "LANG=xx"}, []string{"PASSED=on", "GREETING=no"}
 	pipeR, pipeW, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -37,14 +37,14 @@ func TestWhatTheAppInherits(t *testing.T) {
 		t.Fatalf("%v %s", err, out)
 	}
 	pipeW.Close()
-	allowed := map[string]bool{"PATH": true, "HOME": true, "USER": true, "LOGNAME": true, "SHELL": true, "LANG": true, "TZ": true, "PORT": true, "GREETING": true,
+	allowed := map[string]bool{"PATH": true, "HOME": true, "USER": true, "LOGNAME": true, "SHELL": true, "LANG": true, "TZ": true, "PORT": true, tokenName: true, "GREETING": true, "PASSED": true,
 		"PWD": true, "OLDPWD": true, "SHLVL": true, "_": true} // those are the shell's
 	for _, entry := range strings.Split(strings.TrimSpace(string(out)), "\n") {
 		if name, _, _ := strings.Cut(entry, "="); !allowed[name] {
 			t.Errorf("the app has %s", entry)
 		}
 	}
-	for _, want := range []string{"GREETING=hello there\n", "LANG=xx\n", "PORT=", "HOME=/", "USER=", "LOGNAME=", "PATH="} {
+	for _, want := range []string{"GREETING=hello there\n", "LANG=xx\n", "PASSED=on\n", "PORT=", "HOME=/", "USER=", "LOGNAME=", "PATH="} {
 		if !strings.Contains("\n"+string(out), "\n"+want) {
 			t.Errorf("the app lacks %q: %s", want, out)
 		}

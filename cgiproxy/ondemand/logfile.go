@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 const maxLog = 1 << 20 // bytes
@@ -34,22 +36,33 @@ func logSize(log *os.File) int64 {
 	return info.Size()
 }
 
-// trimLog takes the older half out of a log that is too long. It stays the same
-// file, for the app has it open; as this appends, it goes on at the new end.
-// What is written between the last read and the cut is lost.
+// trimLog takes the older half out of a log that is too long, for one system call
+// where it is not: each request does. It stays the same file, for the app has it
+// open; as this appends, it goes on at the new end. What is written between the
+// last read and the cut is lost.
 func trimLog(path string) {
-	info, err := os.Stat(path)
-	if err != nil || !info.Mode().IsRegular() || info.Size() <= maxLog {
+	var st unix.Stat_t
+	if unix.Stat(path, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG || st.Size <= maxLog {
 		return
 	}
-	log, err := os.OpenFile(path, os.O_RDWR, 0)
+	log, err := os.OpenFile(path, os.O_RDWR|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return
 	}
 	defer log.Close()
+	// Of two at once the second would cut off what the first has kept.
+	if unix.Flock(int(log.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
+		if size := logSize(log); size > maxLog {
+			cutLog(log, size)
+		}
+	}
+}
+
+// cutLog keeps the last lines of a log.
+func cutLog(log *os.File, size int64) {
 	var kept int64
 	buf := make([]byte, 64<<10)
-	for from := info.Size() - maxLog/2; ; {
+	for from := size - maxLog/2; ; {
 		n, err := log.ReadAt(buf, from)
 		from += int64(n)
 		piece := buf[:n]

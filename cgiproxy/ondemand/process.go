@@ -3,7 +3,6 @@ package ondemand
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"slices"
 	"time"
@@ -21,9 +20,9 @@ type process struct {
 }
 
 // processes returns those of the app that have not ended: the session that was
-// started, and whoever listens at its address and was started later. A command
-// may put the app into a session of its own (daemon(3), pm2), and then the first
-// is empty: nothing else tells who the app is.
+// started, that of the app where the command has put it into another (daemon(3),
+// pm2), and where both have ended whoever has the run's token. Nobody else is
+// ever signalled: on the app's port may listen what was started by hand.
 //
 // A pid alone is no name for a process, for another gets the same number one
 // day. While a session has a member, its number is not given to another; so if
@@ -32,76 +31,44 @@ func (r *run) processes() []process {
 	if r.pid == 0 {
 		return nil
 	}
+	shell, app := r.pid, r.appSession()
 	if leader, err := readProcess(r.pid); err == nil && leader.start != r.start {
-		return r.listening()
+		shell = 0
 	}
+	known := r.known()
 	var found []process
 	for _, p := range ownProcesses() {
-		if p.session == r.pid {
+		if p.session == shell || p.session == app || p.pid == r.app && p.start == r.appStart || !known && r.started(p) {
 			found = append(found, p)
 		}
 	}
-	if len(found) > 0 && r.led() {
-		return found
-	}
-	return append(found, r.listening()...)
+	return found
 }
 
-// led reports whether the command itself still runs, which then is the app or
-// waits for it.
-func (r *run) led() bool {
-	leader, err := readProcess(r.pid)
-	return err == nil && leader.start == r.start && !leader.ended
+// known reports whether the command still runs, which then is the app or waits
+// for it, or the one that listened first.
+func (r *run) known() bool {
+	return lives(r.pid, r.start) || r.app != 0 && lives(r.app, r.appStart)
 }
 
-// alive is processes() > 0, at less cost where the command is the app.
+func lives(pid int, start uint64) bool {
+	p, err := readProcess(pid)
+	return err == nil && p.start == start && !p.ended
+}
+
+// alive is processes() > 0, at less cost where the app is known.
 func (r *run) alive() bool {
-	return r.pid != 0 && (r.led() || len(r.processes()) > 0)
+	return r.pid != 0 && (r.known() || len(r.processes()) > 0)
 }
 
-// listening returns the session of the process that listens at the address of a
-// run, if both have begun since. If only the process has, it returns this one.
-func (r *run) listening() []process {
-	later := ownSince(r.start)
-	own, _ := unix.Getsid(0)
-	for _, l := range listeners(later) {
-		if !l.at(r.network, r.addresses) || l.process.session == own || l.process.session == r.pid {
-			continue
-		}
-		var session []process
-		for _, p := range later {
-			if p.session == l.process.session {
-				session = append(session, p)
-			}
-		}
-		if leader, err := readProcess(l.process.session); err == nil && leader.start < r.start {
-			return []process{l.process}
-		}
-		return session
-	}
-	return nil
-}
-
-// listens reports whether one of our processes does at the address of a run.
+// listens reports whether a process of a run does at its address.
 func (r *run) listens() bool {
-	for _, l := range listeners(ownSince(r.start)) {
+	for _, l := range listeners(r.processes()) {
 		if l.at(r.network, r.addresses) {
 			return true
 		}
 	}
 	return false
-}
-
-// hasDescendant reports whether a process has the environment that the run was
-// started with, in whatever session.
-func (r *run) hasDescendant() bool {
-	variable := "SOCKET=" + r.addresses[0]
-	if _, port, err := net.SplitHostPort(r.addresses[0]); err == nil && r.network != "unix" {
-		variable = "PORT=" + port
-	}
-	return slices.ContainsFunc(ownSince(r.start), func(p process) bool {
-		return slices.Contains(environmentOf(p.pid), variable)
-	})
 }
 
 // A listener is a socket of one of our processes that takes connections.
@@ -144,18 +111,19 @@ func (r *run) end(ctx context.Context, limit time.Duration) error {
 	}
 }
 
-// signalOnce signals the groups of processes that have not got this signal yet.
-// A group takes those with it that are forked meanwhile.
+// signalOnce signals processes that have not got this signal yet, by their group
+// where its leader is one of them: that takes those with it that are forked
+// meanwhile. Another's group may have members that are none of the app.
 func signalOnce(processes []process, signal unix.Signal, asked map[int]unix.Signal) error {
 	for _, p := range processes {
-		if asked[p.group] == signal {
+		target := p.pid
+		if slices.ContainsFunc(processes, func(q process) bool { return q.pid == p.group && q.session == p.session }) {
+			target = -p.group
+		}
+		if asked[target] == signal {
 			continue
 		}
-		asked[p.group] = signal
-		target := -p.group
-		if leader, err := readProcess(p.group); err == nil && leader.session != p.session {
-			target = p.pid // not its group any more
-		}
+		asked[target] = signal
 		if err := unix.Kill(target, signal); err != nil && err != unix.ESRCH {
 			return &Error{
 				Kind:   Unending,

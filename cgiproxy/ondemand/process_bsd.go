@@ -48,6 +48,9 @@ func resetSignals() error { return nil }
 
 func adoptOrphans() error { return errors.ErrUnsupported }
 
+// findsStrays: an app that has left its session is not known here.
+const findsStrays = false
+
 // environmentOf is not known here: a command that puts the app into the
 // background while nobody waits for it counts as failed.
 func environmentOf(int) []string { return nil }

@@ -81,6 +81,9 @@ func effectiveUser(pid int) int {
 	return -1
 }
 
+// findsStrays says that an app that has left its session is known.
+const findsStrays = true
+
 // environmentOf returns the environment that a process was started with.
 func environmentOf(pid int) []string {
 	text, _ := readFile("/proc/" + strconv.Itoa(pid) + "/environ")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"slices"
 	"strings"
 	"time"
 )
@@ -83,6 +82,7 @@ func (s *state) staysUp(ctx context.Context) bool {
 // up writes down that the app listens.
 func (a *App) up(s *state) {
 	s.phase, s.failures, s.next = running, 0, time.Time{}
+	s.run.meet()
 	trimLog(a.log())
 	if err := a.folder().write(s); err != nil {
 		a.warn(err.Error())
@@ -114,19 +114,9 @@ func (a *App) timedOut(ctx context.Context, s *state, logBefore int64) error {
 	return a.failed(s, &Error{Kind: TimedOut, Cause: cause, Remedy: remedy, Output: output})
 }
 
-// elsewhere returns where the processes of a run listen, or if none of its session
-// does, all of ours that have begun since: it may have left the session.
+// elsewhere returns where the processes of a run listen.
 func (r *run) elsewhere() (addresses []string) {
-	if r.pid == 0 {
-		return nil
-	}
-	later := ownSince(r.start)
-	session := slices.DeleteFunc(slices.Clone(later), func(p process) bool { return p.session != r.pid })
-	found := listeners(session)
-	if len(found) == 0 {
-		found = listeners(later)
-	}
-	for _, l := range found {
+	for _, l := range listeners(r.processes()) {
 		addresses = append(addresses, l.String())
 	}
 	return addresses

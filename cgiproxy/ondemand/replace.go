@@ -96,7 +96,7 @@ func (a *App) retireWhenFree(old *run, use string) error {
 	}
 	defer log.Close()
 	closeOnExec(3)
-	arguments := []string{"proxy.cgi", "app", "retire", strconv.Itoa(old.pid), strconv.FormatUint(old.start, 10), old.network}
+	arguments := []string{"proxy.cgi", "app", "retire", strconv.Itoa(old.pid), strconv.FormatUint(old.start, 10), old.token, strconv.Itoa(old.app), strconv.FormatUint(old.appStart, 10), old.network}
 	process, err := os.StartProcess(path, append(arguments, old.addresses...), &os.ProcAttr{
 		Dir:   a.Dir,
 		Env:   []string{},
@@ -139,11 +139,13 @@ func (a *App) remind() {
 	}
 }
 
-// retireOld is "app retire PID START NETWORK ADDRESS...".
+// retireOld is "app retire PID START TOKEN APP START NETWORK ADDRESS...".
 func retireOld(arguments []string) int {
-	old := run{network: arguments[2], addresses: arguments[3:]}
+	old := run{token: arguments[2], network: arguments[5], addresses: arguments[6:]}
 	old.pid, _ = strconv.Atoi(arguments[0])
 	old.start, _ = strconv.ParseUint(arguments[1], 10, 64)
+	old.app, _ = strconv.Atoi(arguments[3])
+	old.appStart, _ = strconv.ParseUint(arguments[4], 10, 64)
 	ctx, gate := context.Background(), closedGate{os.NewFile(3, "use")}
 	at("retire")
 	if drained, _ := gate.drain(ctx); !drained {

@@ -42,7 +42,7 @@ func (a *App) Stop(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	addresses := a.addresses(s)
+	addresses := a.addresses(&s.run)
 	if err := a.reopen(a.stop(ctx, s)); err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func (a *App) Restart(ctx context.Context) error {
 	case known:
 		err = a.stop(ctx, s)
 	default:
-		err = a.nobodyAt(ctx, a.addresses(s))
+		err = a.nobodyAt(ctx, a.addresses(&s.run))
 	}
 	if err := a.reopen(err); err != nil {
 		return err

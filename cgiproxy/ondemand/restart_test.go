@@ -89,6 +89,7 @@ func TestWhatRestarts(t *testing.T) {
 		{"another file appears", func(s *site, _ string) { s.write("other.txt", "") }, true},
 		{"another command", func(s *site, _ string) { s.Command += " -delay 1ms" }, true},
 		{"another environment", func(s *site, _ string) { s.Env = []string{"A=1"} }, true},
+		{"a value that only this process has", func(s *site, _ string) { s.Passing = []string{"A=1"} }, false},
 		{"the app is killed", func(s *site, _ string) {
 			_, _ = s.get(ctx, "/exit")
 			eventually(s.t, "the app is gone", func() bool { return len(s.apps()) == 0 })

@@ -23,7 +23,7 @@ func RunStarter(arguments []string) int {
 		return runCommand(arguments[1])
 	case len(arguments) > 0 && arguments[0] == "watch":
 		return watch(arguments[1:])
-	case len(arguments) > 4 && arguments[0] == "retire":
+	case len(arguments) > 7 && arguments[0] == "retire":
 		return retireOld(arguments[1:])
 	}
 	return 2
@@ -75,7 +75,7 @@ func becomeShell(command string) error {
 		return cannotRun(err)
 	}
 	at("child before exec")
-	return cannotRun(syscall.Exec("/bin/sh", []string{"sh", "-c", command}, os.Environ()))
+	return cannotRun(syscall.Exec("/bin/sh", []string{"sh", "-c", command}, append(os.Environ(), tokenName+"="+s.run.token)))
 }
 
 // raiseLimits frees the app from limits that are meant for scripts: of processor

@@ -24,9 +24,8 @@ func (a *App) bring(ctx context.Context, lock *os.File, hurry bool) (net.Conn, e
 		return nil, err
 	}
 	// Another may have started it since we looked.
-	conn, err := a.connect(ctx, a.network(), a.addresses(s))
-	free := a.Auto && isStranger(err) && !s.run.alive() // our port of yesterday is somebody's today
-	if err == nil || !nobodyListens(err) && !free {
+	conn, err := a.connect(ctx, a.network(), a.addresses(&s.run))
+	if err == nil || !nobodyListens(err) {
 		return conn, err
 	}
 	at("looked again")
@@ -65,9 +64,6 @@ func (a *App) bring(ctx context.Context, lock *os.File, hurry bool) (net.Conn, e
 // see how: who started it had left. It returns nothing where it may have been
 // killed, as both were, and deserves another try.
 func (a *App) unseen(ctx context.Context, s *state) (net.Conn, error) {
-	if time.Since(s.run.began) < a.timeout() && s.run.hasDescendant() {
-		return a.ready(ctx, s, nil) // in the background
-	}
 	if s.failures == 0 {
 		s.failures = 1
 		return nil, nil
@@ -129,18 +125,10 @@ func (a *App) start(ctx context.Context, lock *os.File, s *state) (net.Conn, err
 	return a.ready(ctx, s, child)
 }
 
-// addresses returns where the app is to be reached. With Auto and no app there
-// are none.
-func (a *App) addresses(s *state) []string {
-	if a.Auto {
-		return s.run.addresses
-	}
-	return a.Addresses
-}
-
 // place returns a run with its address, which is free.
 func (a *App) place() (run, error) {
-	r := run{began: time.Now(), network: a.network(), addresses: a.Addresses}
+	now := time.Now()
+	r := run{began: now, token: a.token(now), network: a.network(), addresses: a.Addresses}
 	if a.Auto {
 		free, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {

@@ -221,6 +221,31 @@ func TestStranger(t *testing.T) {
 	}
 }
 
+// A stranger at [::1] is in nobody's way: neither of a start, nor of the app
+// that runs; and he is sent nothing.
+func TestStrangerAtSecond(t *testing.T) {
+	t.Parallel()
+	for name, set := range map[string]func(*site){"a port": func(*site) {}, "auto": auto} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, "")
+			set(s)
+			s.Command = testBinary(t) + " testapp -host ::1 & exec " + testBinary(t) + " testapp -delay 300ms"
+			s.Connect = owned(func(c net.Conn) error {
+				if host, _, _ := net.SplitHostPort(c.RemoteAddr().String()); host == "::1" {
+					return errors.New("user 1234's")
+				}
+				return nil
+			})
+			pid, err := s.get(context.Background(), "/")
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.stops(pid)
+		})
+	}
+}
+
 // With a port that was free, a stranger who has it by now is nobody's fault.
 func TestStrangerAuto(t *testing.T) {
 	t.Parallel()

@@ -39,6 +39,9 @@ const (
 type run struct {
 	pid       int    // of the shell, which leads a session; 0 is none
 	start     uint64 // when that process started, as the kernel counts
+	token     string // in the environment of all that the command starts (token.go)
+	app       int    // the pid of who listened first, where that is not the shell
+	appStart  uint64
 	began     time.Time
 	network   string
 	addresses []string
@@ -57,8 +60,10 @@ func (s *state) fields() []field {
 	return []field{
 		{"boot", &s.boot}, {"phase", &s.phase},
 		{"pid", &s.run.pid}, {"start", &s.run.start}, {"began", &s.run.began},
+		{"token", &s.run.token}, {"app", &s.run.app}, {"app.start", &s.run.appStart},
 		{"network", &s.run.network}, {"address", &s.run.addresses},
 		{"old.pid", &s.old.pid}, {"old.start", &s.old.start}, {"old.began", &s.old.began},
+		{"old.token", &s.old.token}, {"old.app", &s.old.app}, {"old.app.start", &s.old.appStart},
 		{"old.network", &s.old.network}, {"old.address", &s.old.addresses},
 		{"settings", &s.settings}, {"stamp", &s.stamps},
 		{"failures", &s.failures}, {"next", &s.next}, {"exit", &s.exit},
@@ -162,6 +167,8 @@ func (f folder) readAnyBoot() (*state, error) {
 	return s, nil
 }
 
+const maxSmall = 4 << 20 // bytes; the kernel takes 6 MiB of environment and arguments at most
+
 // readFile is os.ReadFile for small files, of which the scheduler's poller, with
 // more system calls, would learn nothing.
 func readFile(path string) ([]byte, error) {
@@ -171,7 +178,13 @@ func readFile(path string) ([]byte, error) {
 	}
 	defer unix.Close(fd)
 	buf, n := make([]byte, 8<<10), 0
-	for n < len(buf) {
+	for {
+		if n == len(buf) {
+			if n >= maxSmall {
+				return nil, &fs.PathError{Op: "read", Path: path, Err: unix.EFBIG}
+			}
+			buf = append(buf, make([]byte, n)...)
+		}
 		m, err := unix.Read(fd, buf[n:])
 		if err == unix.EINTR {
 			continue

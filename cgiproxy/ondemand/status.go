@@ -59,7 +59,7 @@ func (a *App) Status() (Status, error) {
 		return Status{}, err
 	}
 	st := Status{
-		Phase: s.phase, Network: a.network(), Addresses: a.addresses(s),
+		Phase: s.phase, Network: a.network(), Addresses: a.addresses(&s.run),
 		LastExit: s.exit, Failures: s.failures, NextTry: s.next,
 	}
 	processes := s.run.processes()

@@ -3,11 +3,13 @@
 package ondemand
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -20,8 +22,8 @@ func TestState(t *testing.T) {
 	want := &state{
 		phase: running, settings: "abc", failures: 3, exit: "line one\nline \"two\"",
 		stamps: []stamp{{}, {1, 2, 3}}, next: time.Unix(5, 6),
-		run: run{1, 2, time.Unix(3, 4), "unix", []string{"/a b/c", "/d"}},
-		old: run{7, 8, time.Unix(9, 10), "tcp", []string{"[::1]:1"}},
+		run: run{1, 2, "a-b", 5, 6, time.Unix(3, 4), "unix", []string{"/a b/c", "/d"}},
+		old: run{7, 8, "a-c", 11, 12, time.Unix(9, 10), "tcp", []string{"[::1]:1"}},
 	}
 	if err := f.write(want); err != nil {
 		t.Fatal(err)
@@ -84,6 +86,34 @@ func TestTrimLog(t *testing.T) {
 	}
 	if got := strings.Count(lastLines(path, 0), "\n"); got != 9 {
 		t.Errorf("%d lines", got+1)
+	}
+}
+
+// An app that runs for months is kept in bounds by its requests, and where many
+// find the log too long, what it shall keep is kept.
+func TestRequestsTrimLog(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "")
+	s.answered("/")
+	for range 20 {
+		long := strings.Repeat(strings.Repeat("x", 99)+"\n", maxLog/100+1000)
+		if err := os.WriteFile(s.log(), []byte(long), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				if leave, err := s.Enter(context.Background()); err != nil {
+					t.Error(err)
+				} else {
+					leave()
+				}
+			})
+		}
+		all.Wait()
+		if info, err := os.Stat(s.log()); err != nil || info.Size() > maxLog/2 || info.Size() < maxLog/2-100 {
+			t.Fatalf("the log has %d bytes, want about %d, %v", info.Size(), maxLog/2, err)
+		}
 	}
 }
 

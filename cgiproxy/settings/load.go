@@ -80,7 +80,7 @@ func (f *finder) load(vars map[string]string, folder string, fileErr error) (*Co
 	}
 
 	cfg, err := f.decode(folder)
-	cfg.StartVars = f.startVars(cfg.StartEnv, vars)
+	cfg.addStartVars(f, vars)
 	for _, file := range [...]*string{&cfg.ErrorPage, &cfg.TLSCA, &cfg.LogFile} {
 		if *file != "" && !filepath.IsAbs(*file) {
 			*file = filepath.Join(folder, *file)

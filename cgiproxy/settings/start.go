@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -21,7 +22,8 @@ type Starting struct {
 	RestartFile  string        `envconfig:"CGIPROXY_RESTART_FILE" example:"tmp/restart.txt" desc:"the next request restarts the app when this file appears or changes; a relative path starts at START_DIR; the default is tmp/restart.txt there. While always_restart.txt is beside it, each request does"`
 	IdleStop     time.Duration `envconfig:"CGIPROXY_IDLE_STOP" default:"0" example:"30m" desc:"stop the app after this long without a request; 0 is never"`
 
-	StartVars []string `ignored:"true"` // NAME=value of each in StartEnv that has one
+	StartVars    []string `ignored:"true"` // NAME=value of each in StartEnv that File has
+	StartPassing []string `ignored:"true"` // of each that only the environment has, of this process or request
 }
 
 // hasStarting reports whether one of Starting is written.
@@ -91,18 +93,16 @@ func (c *Config) checkStart() error {
 	return nil
 }
 
-// startVars returns what the app gets of the names in START_ENV: from the file,
+// addStartVars adds what the app gets of the names in START_ENV: from the file,
 // or else from vars.
-func (f *finder) startVars(names Names, vars map[string]string) (list []string) {
-	for _, name := range names {
-		for _, value := range [...]string{f.counted[name].value, vars[name], vars["REDIRECT_"+name]} {
-			if value != "" {
-				list = append(list, name+"="+value)
-				break
-			}
+func (c *Config) addStartVars(f *finder, vars map[string]string) {
+	for _, name := range c.StartEnv {
+		if value := f.counted[name].value; value != "" {
+			c.StartVars = append(c.StartVars, name+"="+value)
+		} else if value := cmp.Or(vars[name], vars["REDIRECT_"+name]); value != "" {
+			c.StartPassing = append(c.StartPassing, name+"="+value)
 		}
 	}
-	return list
 }
 
 // placeSocket makes the socket's path absolute.

@@ -68,8 +68,11 @@ func TestStartVars(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"DATABASE_URL=postgres://u:p@h/d", "A=set", "PATH=/bin"}; !slices.Equal(cfg.StartVars, want) {
-		t.Errorf("the app gets %q, want %q", cfg.StartVars, want)
+	if want := []string{"DATABASE_URL=postgres://u:p@h/d"}; !slices.Equal(cfg.StartVars, want) {
+		t.Errorf("the app gets %q from the file, want %q", cfg.StartVars, want)
+	}
+	if want := []string{"A=set", "PATH=/bin"}; !slices.Equal(cfg.StartPassing, want) {
+		t.Errorf("the app gets %q from the environment, want %q", cfg.StartPassing, want)
 	}
 	if got, want := texts(notes, LevelWarn), []string{"CGIPROXY_NOT_NAMED is no setting"}; !slices.Equal(got, want) {
 		t.Errorf("warnings %q, want %q", got, want)

@@ -24,6 +24,7 @@ func NewApp(cfg *settings.Config) *ondemand.App {
 		Timeout:       cfg.StartTimeout,
 		Log:           cfg.StartLog,
 		Env:           cfg.StartVars,
+		Passing:       cfg.StartPassing,
 		RestartFiles:  []string{cfg.RestartFile},
 		AlwaysRestart: filepath.Join(filepath.Dir(cfg.RestartFile), "always_restart.txt"),
 		IdleStop:      cfg.IdleStop,

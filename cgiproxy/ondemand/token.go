@@ -1,0 +1,78 @@
+package ondemand
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// tokenName is a variable in the environment of what a run's command starts,
+// also of what has left its session: so it is told from what the same user has
+// started for another site or by hand.
+const tokenName = "CGIPROXY_RUN"
+
+// token names a run, and what stands before the hyphen the app's folder.
+func (a *App) token(began time.Time) string {
+	return a.tokenPrefix() + strconv.FormatInt(began.UnixNano(), 36)
+}
+
+func (a *App) tokenPrefix() string {
+	h := newHash()
+	h.text(a.Dir)
+	return h.String() + "-"
+}
+
+// tokenOf returns the token that a process was started with.
+func tokenOf(pid int) string {
+	for _, entry := range environmentOf(pid) {
+		if token, ok := strings.CutPrefix(entry, tokenName+"="); ok {
+			return token
+		}
+	}
+	return ""
+}
+
+// started reports whether a process was started by a run. Who asks is not meant:
+// the app's own process may, to have itself restarted.
+func (r *run) started(p process) bool {
+	own, _ := unix.Getsid(0)
+	return r.token != "" && p.start >= r.start && p.session != own && tokenOf(p.pid) == r.token
+}
+
+// meet notes who listens: the app may have left the session of its command. A
+// program that shows a title in place of its arguments (setproctitle) overwrites
+// the environment as well, so now is the time, just after the address was free.
+func (r *run) meet() {
+	first := process{}
+	for _, l := range listeners(ownSince(r.start)) {
+		p := l.process
+		ours := p.session == r.pid || r.started(p) || overwritten(p.pid)
+		if ours && l.at(r.network, r.addresses) && (first.pid == 0 || p.start < first.start) {
+			first = p // the others are its workers, which come and go
+		}
+	}
+	r.app, r.appStart = first.pid, first.start
+}
+
+// overwritten reports whether a process shows no environment any more: what one
+// starts by hand has a PATH.
+func overwritten(pid int) bool {
+	return !slices.ContainsFunc(environmentOf(pid), func(entry string) bool { return strings.HasPrefix(entry, "PATH=") })
+}
+
+// appSession returns the session of who listened first, if that one lives and the
+// session has begun with the run: pm2 may have been there before. 0 is none.
+func (r *run) appSession() int {
+	p, err := readProcess(r.app)
+	if r.app == 0 || err != nil || p.start != r.appStart {
+		return 0
+	}
+	own, _ := unix.Getsid(0)
+	if leader, err := readProcess(p.session); err == nil && leader.start < r.start || p.session == own {
+		return 0
+	}
+	return p.session
+}
