@@ -21,9 +21,9 @@ func checkCommand() command {
 		arguments: "[--json] [--url URL [--insecure]] [DIR]",
 		summary:   "say what is wrong with a site, and what to do",
 		text: `DIR is the folder of proxy.cgi, and where it is left out the current one. Each
-line is a finding: ok, warning or fault, then what is so, then what to do. As
-root it judges as for the folder's owner. It changes nothing, but asks the app
-for its first page.
+line is a finding: ok, warning or fault, then what is so, then what to do. Root
+looks as the user that DIR belongs to. It changes nothing, but asks the app for
+its first page.
 
     --json      print the findings as JSON
     --url URL   ask the live site instead, the folder that DIR is on the web, what
@@ -53,13 +53,21 @@ func runCheck(t *terminal, args []string) int {
 	case site.Insecure && site.URL == "":
 		return t.misused("check: --insecure is for --url")
 	}
+	if site.URL == "" {
+		rest = append(rest, ".")[:1]
+	}
+	for _, folder := range rest {
+		if err := becomeOwner(folder); err != nil {
+			return t.misused("check: %v", err)
+		}
+	}
 	var findings []check.Finding
 	if site.URL != "" {
 		site.Dir = append(rest, "")[0]
 		findings = live.Run(context.Background(), site)
 	} else {
 		var err error
-		if findings, err = check.Folder(context.Background(), append(rest, ".")[0]); err != nil {
+		if findings, err = check.Folder(context.Background(), rest[0]); err != nil {
 			return t.misused("check: %v", err)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -28,7 +29,7 @@ type site struct {
 	base     string // its folder's path, percent-encoded, with a slash at the end
 	insecure bool
 	key      string
-	keyFile  string        // that holds it, "" for none
+	keyFile  *os.File      // that holds it, nil for none
 	ahead    time.Duration // how far its clock is ahead of ours
 	seen     url.Values    // what the first response tells
 }
