@@ -44,6 +44,7 @@ first visitor, put a line into crontab -e:
 }
 
 func runApp(t *terminal, args []string) int {
+	t = t.onScreen()
 	flags := flag.NewFlagSet("app", flag.ContinueOnError)
 	follow := flags.Bool("f", false, "go on with what the app prints")
 	args, ok := t.parse(flags, args)

@@ -7,8 +7,6 @@ import (
 	"io"
 	"os"
 
-	"golang.org/x/sys/unix"
-
 	"proxy.cgi/cgiproxy"
 	"proxy.cgi/cgiproxy/command/check"
 	"proxy.cgi/cgiproxy/command/live"
@@ -101,11 +99,4 @@ func printFindings(w io.Writer, findings []check.Finding) {
 
 // isColored reports whether output may be colored: on a terminal, unless the
 // variable NO_COLOR is there (no-color.org).
-func isColored(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok || os.Getenv("NO_COLOR") != "" {
-		return false
-	}
-	_, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
-	return err == nil
-}
+func isColored(w io.Writer) bool { return isTerminal(w) && os.Getenv("NO_COLOR") == "" }

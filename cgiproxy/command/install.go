@@ -61,6 +61,7 @@ type installation struct {
 type assignment struct{ name, value string }
 
 func install(t *terminal, args []string) int {
+	t = t.onScreen()
 	in := &installation{example: t.htaccess}
 	flags := flag.NewFlagSet("install", flag.ContinueOnError)
 	for _, s := range settingFlags() {
