@@ -59,7 +59,7 @@ func TestHandlerFails(t *testing.T) {
 		vars           []string
 		status, log    string
 	}{
-		{"no settings", "", nil, "500 Internal Server Error", "proxy.cgi: error: [id7] 500 CGIPROXY_UPSTREAM is not set: write for example CGIPROXY_UPSTREAM=6543 into "},
+		{"no settings", "# none", nil, "500 Internal Server Error", "proxy.cgi: error: [id7] 500 CGIPROXY_UPSTREAM is not set: write for example CGIPROXY_UPSTREAM=6543 into "},
 		{"nobody listens", "UPSTREAM=" + refusing.Addr().String(), nil, "502 Bad Gateway", "proxy.cgi: error: [id7] 502 connect " + refusing.Addr().String() + ": connection refused: is the app running?\n"},
 		{"bad request", "UPSTREAM=1", []string{"HTTP_HOST=a/b"}, "400 Bad Request", `proxy.cgi: warn: [id7] 400 Host "a/b" is no host`},
 		{"too large", "UPSTREAM=1\nMAX_BODY=4", []string{"CONTENT_LENGTH=5"}, "413 Request Entity Too Large", "raise CGIPROXY_MAX_BODY"},

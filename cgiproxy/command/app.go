@@ -32,7 +32,8 @@ program.
     status   show where it listens, its process, memory and last exit
     log      print what it has printed; -f goes on with what it prints
 
-The exit status is 0 where the app runs afterwards (stop: where it does not), and
+Root does all of this as the user that DIR belongs to. The exit status is 0 where
+the app runs afterwards (stop: where it does not), and
 1 otherwise. To have the app run after a boot already, without waiting for the
 first visitor, put a line into crontab -e:
 
@@ -43,6 +44,7 @@ first visitor, put a line into crontab -e:
 }
 
 func runApp(t *terminal, args []string) int {
+	t = t.onScreen()
 	flags := flag.NewFlagSet("app", flag.ContinueOnError)
 	follow := flags.Bool("f", false, "go on with what the app prints")
 	args, ok := t.parse(flags, args)
@@ -70,6 +72,9 @@ func runApp(t *terminal, args []string) int {
 		return t.misused("unknown command %q: app takes start, stop, restart, status and log", "app "+verb)
 	}
 	site, err := loadApp(t, folder)
+	if err == nil && (verb == "start" || verb == "restart") {
+		err = checkExecutable(site.Config().StartDir)
+	}
 	if err == nil {
 		err = do(t, site)
 	}
@@ -97,6 +102,9 @@ func loadApp(t *terminal, folder string) (*cgiproxy.Site, error) {
 	}
 	if info, err := os.Stat(folder); err == nil && !info.IsDir() {
 		folder = filepath.Dir(folder) // the path of proxy.cgi
+	}
+	if err := becomeOwner(folder); err != nil {
+		return nil, err
 	}
 	site := cgiproxy.LoadSite(cgiproxy.NewEnviron(os.Environ()), folder)
 	if err := site.Err(); err != nil {

@@ -7,8 +7,6 @@ import (
 	"io"
 	"os"
 
-	"golang.org/x/sys/unix"
-
 	"proxy.cgi/cgiproxy"
 	"proxy.cgi/cgiproxy/command/check"
 	"proxy.cgi/cgiproxy/command/finding"
@@ -22,9 +20,9 @@ func checkCommand() command {
 		arguments: "[--json] [--url URL [--insecure]] [DIR]",
 		summary:   "say what is wrong with a site, and what to do",
 		text: `DIR is the folder of proxy.cgi, and where it is left out the current one. Each
-line is a finding: ok, warning or fault, then what is so, then what to do. As
-root it judges as for the folder's owner. It changes nothing, but asks the app
-for its first page.
+line is a finding: ok, warning or fault, then what is so, then what to do. Root
+looks as the user that DIR belongs to. It changes nothing, but asks the app for
+its first page.
 
     --json      print the findings as JSON
     --url URL   ask the live site instead, the folder that DIR is on the web, what
@@ -54,13 +52,21 @@ func runCheck(t *terminal, args []string) int {
 	case site.Insecure && site.URL == "":
 		return t.misused("check: --insecure is for --url")
 	}
+	if site.URL == "" {
+		rest = append(rest, ".")[:1]
+	}
+	for _, folder := range rest {
+		if err := becomeOwner(folder); err != nil {
+			return t.misused("check: %v", err)
+		}
+	}
 	var findings []check.Finding
 	if site.URL != "" {
 		site.Dir = append(rest, "")[0]
 		findings = live.Run(context.Background(), site)
 	} else {
 		var err error
-		if findings, err = check.Folder(context.Background(), append(rest, ".")[0]); err != nil {
+		if findings, err = check.Folder(context.Background(), rest[0]); err != nil {
 			return t.misused("check: %v", err)
 		}
 	}
@@ -94,11 +100,4 @@ func printFindings(w io.Writer, findings []check.Finding) {
 
 // isColored reports whether output may be colored: on a terminal, unless the
 // variable NO_COLOR is there (no-color.org).
-func isColored(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok || os.Getenv("NO_COLOR") != "" {
-		return false
-	}
-	_, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
-	return err == nil
-}
+func isColored(w io.Writer) bool { return isTerminal(w) && os.Getenv("NO_COLOR") == "" }

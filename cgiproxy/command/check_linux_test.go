@@ -71,6 +71,29 @@ func TestCheckColors(t *testing.T) {
 	}
 }
 
+// The app's log goes into a pipe as it is, and to a terminal without what that
+// would obey.
+func TestAppLogOnTerminal(t *testing.T) {
+	folder := t.TempDir()
+	testkit.WriteFile(t, folder, ".htcgiproxy", "UPSTREAM=auto\nSTART=false\n")
+	const log = "\x1b]0;title\aa\xc2\x9bb\xff\r\nsecond \u00fc\n"
+	testkit.WriteFile(t, folder, "app.log", log)
+	var pipe, failure bytes.Buffer
+	args := []string{"app", "log", folder}
+	if status := Main(args, "", nil, &pipe, &failure); status != exitOK || pipe.String() != log {
+		t.Errorf("in a pipe: status %d, got %q, want %q; %s", status, pipe.String(), log, &failure)
+	}
+	screen, tty := openTerminal(t)
+	if status := Main(args, "", nil, tty, &failure); status != exitOK {
+		t.Fatalf("on a terminal: status %d; %s", status, &failure)
+	}
+	b := make([]byte, 1024)
+	n, err := screen.Read(b)
+	if got, want := string(b[:n]), " ]0;title a\\u009bb\\xff\r\nsecond \u00fc\r\n"; err != nil || got != want {
+		t.Errorf("on a terminal: got %q and %v, want %q", got, err, want)
+	}
+}
+
 // openTerminal returns both ends of a new terminal (pty(7)).
 func openTerminal(t *testing.T) (screen, tty *os.File) {
 	t.Helper()

@@ -24,7 +24,8 @@ func installCommand() command {
 const installText = `DIR is a folder that the web server serves: public_html, or one below it. Without
 it the current folder is meant. It gets proxy.cgi, a file .htcgiproxy with the
 settings, and a block of lines in .htaccess; what others wrote there stays. Run it
-again to change something: where nothing is to change, nothing is written.
+again to change something: where nothing is to change, nothing is written. Root does
+all of it as the user that DIR belongs to.
 
   --upstream WHERE      where the app listens: 6543, host:port, unix:/path/app.sock
   --start COMMAND       start the app with the first request (WHERE is auto unless
@@ -48,6 +49,7 @@ changed; 2 the command line, or a setting on it, is wrong.
 `
 
 func runInstall(t *terminal, args []string) int {
+	t = t.onScreen()
 	in := &install.Site{Example: t.htaccess}
 	flags := flag.NewFlagSet("install", flag.ContinueOnError)
 	for _, s := range install.SettingFlags() {
@@ -165,8 +167,10 @@ func findSite(in *install.Site, args []string) error {
 	if err != nil {
 		return err
 	}
-	in.Executable, err = os.ReadFile(self)
-	return explained(err)
+	if in.Executable, err = os.ReadFile(self); err != nil { // which root alone may be able to
+		return explained(err)
+	}
+	return becomeOwner(in.Folder)
 }
 
 // finish does what has been planned, or shows it.

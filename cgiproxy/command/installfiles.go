@@ -5,6 +5,7 @@ package command
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -19,25 +20,31 @@ import (
 func readFile(folder, name string) (install.Change, error) {
 	c := install.Change{Name: name}
 	path := filepath.Join(folder, name)
-	info, err := os.Lstat(path)
+	// Without O_NONBLOCK a pipe would hold up open.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return c, nil
+	}
+	if to, notLink := os.Readlink(path); err != nil && notLink == nil {
+		return c, fmt.Errorf("%s is a symbolic link to %s, which would be replaced: put a file in its place first", path, to)
 	}
 	if err != nil {
 		return c, explained(err)
 	}
-	owner, me := int(info.Sys().(*syscall.Stat_t).Uid), os.Geteuid()
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return c, err
+	}
+	owner, me := ownerOf(info), os.Geteuid()
 	switch {
-	case info.Mode()&fs.ModeSymlink != 0:
-		to, _ := os.Readlink(path)
-		return c, fmt.Errorf("%s is a symbolic link to %s, which would be replaced: put a file in its place first", path, to)
 	case !info.Mode().IsRegular():
 		return c, fmt.Errorf("%s is no regular file: move it away first", path)
-	case me != 0 && owner != me:
-		return c, fmt.Errorf("%s belongs to user %d, and you are user %d: run this as that user, or put a copy of your own in its place", path, owner, me)
+	case owner != me:
+		return c, fmt.Errorf("%s belongs to user %d, and you are user %d: change its owner, or put a copy of your own in its place", path, owner, me)
 	}
 	c.OldMode = info.Mode().Perm()
-	if c.Old, err = os.ReadFile(path); err != nil {
+	if c.Old, err = io.ReadAll(f); err != nil {
 		return c, explained(err)
 	}
 	if c.Old == nil {
@@ -62,7 +69,7 @@ func apply(folder string, changes []install.Change) error {
 		if c.New == nil {
 			continue
 		}
-		temp, err := stage(folder, c.Name, c.New, c.Mode)
+		temp, err := stage(folder, c.New, c.Mode)
 		if err != nil {
 			return fmt.Errorf("%s cannot be written: %w; nothing has been changed", c.Name, explained(err))
 		}
@@ -80,7 +87,7 @@ func apply(folder string, changes []install.Change) error {
 }
 
 // stage writes a file under a name that no server serves, and returns its path.
-func stage(folder, name string, content []byte, mode fs.FileMode) (temp string, err error) {
+func stage(folder string, content []byte, mode fs.FileMode) (temp string, err error) {
 	f, err := os.CreateTemp(folder, ".htproxycgi-new-*")
 	if err != nil {
 		return "", err
@@ -96,29 +103,10 @@ func stage(folder, name string, content []byte, mode fs.FileMode) (temp string, 
 	if _, err := f.Write(content); err != nil {
 		return "", err
 	}
-	if err := giveAway(f, folder, name); err != nil {
-		return "", err
-	}
-	if err := f.Chmod(mode); err != nil { // after giveAway, and without the umask
+	if err := f.Chmod(mode); err != nil { // without the umask
 		return "", err
 	}
 	return f.Name(), f.Sync()
-}
-
-// giveAway gives a file that root writes to the owner of the one that it
-// replaces, or else of the folder: suEXEC runs no others.
-func giveAway(f *os.File, folder, name string) error {
-	if os.Geteuid() != 0 {
-		return nil
-	}
-	info, err := os.Lstat(filepath.Join(folder, name))
-	if err != nil {
-		if info, err = os.Stat(folder); err != nil {
-			return err
-		}
-	}
-	owner := info.Sys().(*syscall.Stat_t)
-	return f.Chown(int(owner.Uid), int(owner.Gid))
 }
 
 // place puts a staged file in its place, "" is none.
@@ -137,7 +125,7 @@ func undo(folder string, changes []install.Change) error {
 		var temp string
 		var err error
 		if c.Old != nil {
-			temp, err = stage(folder, c.Name, c.Old, c.OldMode)
+			temp, err = stage(folder, c.Old, c.OldMode)
 		}
 		if err == nil {
 			err = place(folder, c.Name, temp)

@@ -139,7 +139,10 @@ func TestSitesParallel(t *testing.T) {
 		})
 	}
 	for i := range 10 {
-		testkit.WriteFile(t, folder, ".htcgiproxy", "MAX_BODY="+strconv.Itoa(i)+"\n")
+		file := testkit.WriteFile(t, folder, "new", "MAX_BODY="+strconv.Itoa(i)+"\n") // it is empty for a moment
+		if err := os.Rename(file, filepath.Join(folder, ".htcgiproxy")); err != nil {
+			t.Error(err)
+		}
 		time.Sleep(time.Millisecond)
 	}
 	wait.Wait()

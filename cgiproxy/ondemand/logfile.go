@@ -2,6 +2,8 @@ package ondemand
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -12,16 +14,39 @@ import (
 
 const maxLog = 1 << 20 // bytes
 
-// openLog opens the app's log to append. A pipe without a reader would hold up
-// open, or be one that never ends.
+// openLog opens the app's log to append.
 func openLog(path string) (*os.File, error) {
 	trimLog(path)
-	log, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|syscall.O_NONBLOCK, 0o600)
+	log, err := openOwn(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE)
 	if err != nil {
 		return nil, err
 	}
 	// The app shall have it as everybody expects a log.
 	if err := syscall.SetNonblock(int(log.Fd()), false); err != nil {
+		log.Close()
+		return nil, err
+	}
+	return log, nil
+}
+
+// openOwn opens a log that no other user of the machine has put there: in a
+// folder that others may write to, a link could lead to any file of the owner's.
+// A pipe without a reader would hold up open, or be one that never ends.
+func openOwn(path string, flag int) (*os.File, error) {
+	log, err := os.OpenFile(path, flag|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o600)
+	if errors.Is(err, syscall.ELOOP) || errors.Is(err, syscall.EMLINK) { // EMLINK is FreeBSD's
+		return nil, fmt.Errorf("the app's log %s is a symbolic link, which others may have made: set START_LOG to what it leads to", path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	info, err := log.Stat()
+	if err == nil {
+		if owner := int(info.Sys().(*syscall.Stat_t).Uid); owner != os.Geteuid() && owner != 0 {
+			err = fmt.Errorf("the app's log %s belongs to user %d and this process to user %d: delete it, or set START_LOG to another", path, owner, os.Geteuid())
+		}
+	}
+	if err != nil {
 		log.Close()
 		return nil, err
 	}
@@ -45,7 +70,7 @@ func trimLog(path string) {
 	if unix.Stat(path, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG || st.Size <= maxLog {
 		return
 	}
-	log, err := os.OpenFile(path, os.O_RDWR|syscall.O_NONBLOCK, 0)
+	log, err := openOwn(path, os.O_RDWR)
 	if err != nil {
 		return
 	}
@@ -85,7 +110,7 @@ func cutLog(log *os.File, size int64) {
 // lastLines returns the end of what the log has got since it had a size: at
 // most ten lines and 2000 bytes.
 func lastLines(path string, since int64) string {
-	log, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	log, err := openOwn(path, os.O_RDONLY)
 	if err != nil {
 		return ""
 	}

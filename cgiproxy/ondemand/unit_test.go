@@ -4,6 +4,7 @@ package ondemand
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -114,6 +115,44 @@ func TestRequestsTrimLog(t *testing.T) {
 		if info, err := os.Stat(s.log()); err != nil || info.Size() > maxLog/2 || info.Size() < maxLog/2-100 {
 			t.Fatalf("the log has %d bytes, want about %d, %v", info.Size(), maxLog/2, err)
 		}
+	}
+}
+
+// TestLogOfOthers has a START_LOG that another user of the machine has put there.
+func TestLogOfOthers(t *testing.T) {
+	private := filepath.Join(t.TempDir(), "private")
+	text := strings.Repeat("a line of the owner's\n", maxLog/10)
+	for _, c := range []struct {
+		name string
+		make func(path string) error
+		want string
+	}{
+		{"a link", func(path string) error { return os.Symlink(private, path) }, "is a symbolic link"},
+		{"a file", func(path string) error {
+			return errors.Join(os.WriteFile(path, []byte(text), 0o666), os.Chown(path, 65534, -1))
+		}, "belongs to user 65534"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if os.Geteuid() != 0 && c.name == "a file" {
+				t.Skip("only root can give files away")
+			}
+			path := filepath.Join(t.TempDir(), "log")
+			err := os.WriteFile(private, []byte(text), 0o600)
+			if err := errors.Join(err, c.make(path)); err != nil {
+				t.Fatal(err)
+			}
+			if log, err := openLog(path); err == nil || !strings.Contains(err.Error(), c.want) {
+				log.Close()
+				t.Errorf("to append: %v, want an error with %q", err, c.want)
+			}
+			trimLog(path)
+			if got, err := os.ReadFile(path); string(got) != text {
+				t.Errorf("it was made shorter: %d bytes, %v", len(got), err)
+			}
+			if got := lastLines(path, 0); got != "" {
+				t.Errorf("its last lines were read: %q", got)
+			}
+		})
 	}
 }
 

@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -136,6 +137,11 @@ func (f *finder) addFile(folder string) (notes []Note, err error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	// An upload empties the file first (STOR in FTP): what SetEnv says meanwhile
+	// may be the address of another user's app.
+	if len(bytes.TrimSpace(text)) == 0 {
+		return nil, fmt.Errorf("%s is empty: is it being uploaded?", file)
 	}
 	if err := f.addText(file, text); err != nil {
 		return nil, err

@@ -149,6 +149,12 @@ func TestSettingsFileUnusable(t *testing.T) {
 		{"cut off in its last line", func(t *testing.T, folder string) {
 			testkit.WriteFile(t, folder, ".htcgiproxy", "UPSTREAM=6543\nSECRET='"+secret+"'\nREQUIRE_OWNER")
 		}, "line 3 has no NAME="},
+		{"emptied", func(t *testing.T, folder string) {
+			testkit.WriteFile(t, folder, ".htcgiproxy", "")
+		}, "is it being uploaded?"},
+		{"line ends alone", func(t *testing.T, folder string) {
+			testkit.WriteFile(t, folder, ".htcgiproxy", "\r\n")
+		}, "is it being uploaded?"},
 		{"open quote", func(t *testing.T, folder string) {
 			testkit.WriteFile(t, folder, ".htcgiproxy", "UPSTREAM=6543\nSECRET='"+secret+"\n")
 		}, "lines NAME=value"},
@@ -195,7 +201,7 @@ func TestSettingsUnknown(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			bake(t, "6543")
 			folder := t.TempDir()
-			testkit.WriteFile(t, folder, ".htcgiproxy", tt.file)
+			testkit.WriteFile(t, folder, ".htcgiproxy", "# none\n"+tt.file)
 			_, notes, err := Load(tt.env, folder)
 			if err != nil {
 				t.Fatal(err)

@@ -55,18 +55,21 @@ func (s *site) putKey(folder string) (remove func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	remove = func() { os.Remove(file) }
-	_, err = f.WriteString(s.key)
-	if err = errors.Join(err, f.Close()); err != nil {
+	remove = func() {
+		f.Close()
+		os.Remove(file) // of a link this takes the link
+	}
+	if _, err = f.WriteString(s.key); err != nil {
 		remove()
 		return nil, err
 	}
-	s.keyFile = file
+	s.keyFile = f
 	return remove, nil
 }
 
 // openKey lets others read the key, for a host that runs scripts as another
-// user. They could ask what we ask, for some seconds.
+// user. They could ask what we ask, for some seconds. It is the file that was
+// made, whatever its name leads to by now.
 func (s *site) openKey() bool {
-	return s.keyFile != "" && os.Chmod(s.keyFile, 0o644) == nil
+	return s.keyFile != nil && s.keyFile.Chmod(0o644) == nil
 }

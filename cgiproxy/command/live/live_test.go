@@ -197,3 +197,33 @@ func TestJudgeClient(t *testing.T) {
 		})
 	}
 }
+
+// TestOpenKey has somebody put a link in the place of the key before it is
+// opened to others.
+func TestOpenKey(t *testing.T) {
+	folder := t.TempDir()
+	private := testkit.WriteFile(t, folder, "private", "")
+	if err := os.Chmod(private, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := new(site)
+	remove, err := s.putKey(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(folder, challenge.KeyFile)
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(private, file); err != nil {
+		t.Fatal(err)
+	}
+	if !s.openKey() {
+		t.Error("the key that was made cannot be opened")
+	}
+	remove()
+	info, err := os.Stat(private)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the link's target: %v, %v, want permissions 600", info, err)
+	}
+}

@@ -15,6 +15,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -30,7 +31,7 @@ type site struct {
 	insecure bool
 	version  string // that proxy.cgi should have
 	key      string
-	keyFile  string        // that holds it, "" for none
+	keyFile  *os.File      // that holds it, nil for none
 	ahead    time.Duration // how far its clock is ahead of ours
 	bearer   string        // what Authorization is tried with
 	seen     url.Values    // what the first response tells
