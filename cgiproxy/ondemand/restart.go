@@ -38,7 +38,7 @@ func (a *App) Stop(ctx context.Context) error {
 		return err
 	}
 	defer lock.Close()
-	s, err := a.folder().read()
+	s, err := a.known(ctx)
 	if err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func (a *App) Restart(ctx context.Context) error {
 		return err
 	}
 	defer lock.Close()
-	s, err := a.folder().read()
+	s, err := a.known(ctx)
 	if err != nil {
 		return err
 	}
@@ -120,7 +120,7 @@ func (a *App) settle(ctx context.Context, now look, arrived time.Time) error {
 		return err
 	}
 	defer lock.Close()
-	s, err := a.folder().read()
+	s, err := a.known(ctx)
 	if err != nil {
 		return err
 	}

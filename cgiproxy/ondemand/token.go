@@ -1,6 +1,8 @@
 package ondemand
 
 import (
+	"context"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -75,4 +77,35 @@ func (r *run) appSession() int {
 		return 0
 	}
 	return p.session
+}
+
+// known returns the state. Where there is none, apps may run that were started
+// here before .cgiproxy was deleted, as an upload does that mirrors a folder, or
+// before the folder's name became a link to another: they are ended, for nobody
+// else ever would. The lock is held.
+func (a *App) known(ctx context.Context) (*state, error) {
+	s, err := a.folder().read()
+	for err == nil && s.boot == "" {
+		earlier := a.earlier()
+		if earlier.pid == 0 {
+			break
+		}
+		a.warn(fmt.Sprintf("%s is gone or was emptied: the app of before is ended, process %d", a.folder(), earlier.pid))
+		err = earlier.end(ctx, killLimit)
+	}
+	return s, err
+}
+
+// earlier returns the first process that any run has started here as a run.
+func (a *App) earlier() (r run) {
+	own, _ := unix.Getsid(0)
+	for _, p := range ownProcesses() {
+		if p.session == own || r.pid != 0 && p.start >= r.start {
+			continue
+		}
+		if token := tokenOf(p.pid); strings.HasPrefix(token, a.tokenPrefix()) {
+			r = run{pid: p.pid, start: p.start, token: token}
+		}
+	}
+	return r
 }

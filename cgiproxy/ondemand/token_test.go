@@ -4,9 +4,11 @@ package ondemand
 
 import (
 	"context"
+	"errors"
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -128,6 +130,56 @@ func (s *site) rewriteState(from, to string) {
 		s.t.Fatalf("no %q in %s, %v", from, text, err)
 	}
 	s.write(".cgiproxy/state", strings.Replace(string(text), from, to, 1))
+}
+
+// Without its state an app is not known. It is found and ended, and there is
+// never a second one.
+func TestStateIsGone(t *testing.T) {
+	t.Parallel()
+	gone := func(s *site) error { return os.RemoveAll(string(s.folder())) }
+	for _, tt := range []struct {
+		name string
+		set  func(*site)
+		lose func(*site) error
+	}{
+		{"a port", func(*site) {}, gone},
+		{"auto", auto, gone},
+		{"watched", watched, gone},
+		{"a session of its own", func(s *site) { s.Command = testBinary(t) + " testapp -daemon" }, gone},
+		{"cut", auto, func(s *site) error { return os.Truncate(s.folder().file("state"), 10) }},
+		{"another folder under its name", linked, func(s *site) error {
+			return errors.Join(os.Remove(s.Dir), os.Symlink(s.t.TempDir(), s.Dir))
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, "")
+			tt.set(s)
+			before, _ := strconv.Atoi(s.answered("/"))
+			if err := tt.lose(s); err != nil {
+				t.Fatal(err)
+			}
+			if tt.name == "cut" {
+				s.restart() // or nobody looks at the state
+			}
+			after := s.answered("/")
+			if p, err := readProcess(before); after == strconv.Itoa(before) || err == nil && !p.ended {
+				t.Errorf("process %d is still there, and %s answers", before, after)
+				_ = unix.Kill(before, unix.SIGKILL)
+			}
+			s.stops(after)
+		})
+	}
+}
+
+// linked has the app's folder be a link, as tools that deploy releases do.
+func linked(s *site) {
+	folder := s.Dir
+	s.Dir = filepath.Join(s.t.TempDir(), "current")
+	if err := os.Symlink(folder, s.Dir); err != nil {
+		s.t.Fatal(err)
+	}
+	auto(s)
 }
 
 // Who listens is known also where the app has a session of its own and shows
