@@ -32,6 +32,12 @@ func errorStatus(redirectStatus string) int {
 // AUTH_TYPE, which RFC 3875, section 4.1.1, asks for; the others named here
 // prove it, also where they leave AUTH_TYPE out (a client's certificate).
 func (env Environ) provesUser() bool {
+	return env["AUTH_TYPE"] != "" || env.readsHtaccess()
+}
+
+// readsHtaccess reports whether the web server is one of those that have the
+// site's rules from .htaccess.
+func (env Environ) readsHtaccess() bool {
 	server := env["SERVER_SOFTWARE"]
-	return env["AUTH_TYPE"] != "" || strings.HasPrefix(server, "Apache") || strings.HasPrefix(server, "LiteSpeed")
+	return strings.HasPrefix(server, "Apache") || strings.HasPrefix(server, "LiteSpeed")
 }
