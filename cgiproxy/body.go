@@ -28,6 +28,8 @@ func bodyLength(env Environ, limit int64) (int64, error) {
 		return int64(n), nil
 	}
 	switch coding := env["HTTP_TRANSFER_ENCODING"]; {
+	case strings.EqualFold(coding, "chunked") && inStreams(env["SERVER_PROTOCOL"]):
+		return 0, lengthRequired()
 	case strings.EqualFold(coding, "chunked"):
 		return unknownLength, nil
 	case coding != "" && !strings.EqualFold(coding, "identity"):
@@ -35,6 +37,13 @@ func bodyLength(env Environ, limit int64) (int64, error) {
 		return 0, notImplemented("Transfer-Encoding "+strconv.Quote(coding), "")
 	}
 	return noBody, nil
+}
+
+// inStreams reports whether a request came in a stream of a connection (RFC 9113,
+// RFC 9114). A client can cancel it and keep the connection, and Apache then ends
+// stdin as after a whole body, so that only a length tells them apart.
+func inStreams(protocol string) bool {
+	return strings.HasPrefix(protocol, "HTTP/2") || strings.HasPrefix(protocol, "HTTP/3")
 }
 
 // A requestBody is the client's body as the web server hands it over. It ends

@@ -26,6 +26,8 @@ func publicMessage(status int) string {
 		return "This page may not be seen from here."
 	case http.StatusNotFound:
 		return "There is no such page on this site."
+	case http.StatusLengthRequired:
+		return "This site takes an upload only where its length is sent before it."
 	case http.StatusRequestEntityTooLarge:
 		return "What was sent is larger than this site accepts."
 	case http.StatusNotImplemented:

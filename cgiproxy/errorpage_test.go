@@ -17,7 +17,7 @@ import (
 )
 
 // errorStatuses are those that we answer with ourselves.
-var errorStatuses = []int{400, 413, 500, 501, 502, 503, 504}
+var errorStatuses = []int{400, 411, 413, 500, 501, 502, 503, 504}
 
 // showError answers a request with the variables env with the page for f.
 func showError(t *testing.T, env Environ, cfg *settings.Config, f *failure) (page *recorder, logged string) {

@@ -80,6 +80,15 @@ func tooLarge(limit int64) *failure {
 	}
 }
 
+// lengthRequired is a body whose end nothing would tell from a cut.
+func lengthRequired() *failure {
+	return &failure{
+		status: http.StatusLengthRequired,
+		cause:  errors.New("request body without a length over HTTP/2 or HTTP/3, where a cut one would look whole"),
+		remedy: "let the client send Content-Length, or chunks over HTTP/1.1",
+	}
+}
+
 // refused is a request that the web server itself has refused: see refused.go.
 func refused(status int, target string) *failure {
 	f := &failure{

@@ -49,7 +49,7 @@ func FuzzRequest(f *testing.F) {
 		for _, cfg := range configs {
 			req, m, err := newRequest(env, cfg, "mark")
 			if err != nil {
-				if status := asFailure(err).status; status != 400 && status != 413 && status != 501 {
+				if status := asFailure(err).status; status != 400 && status != 411 && status != 413 && status != 501 {
 					t.Errorf("a request that cannot be passed on has status %d (%v)", status, err)
 				}
 				continue

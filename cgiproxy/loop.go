@@ -38,12 +38,17 @@ func siteMark(folder string, u *settings.Upstream) string {
 
 const markBytes = 8
 
-// checkLoop reports an upstream that is this site itself.
+// checkLoop reports an upstream that is this site itself, and a request that has
+// come through more sites than anybody leads one through on purpose.
 func (s *Site) checkLoop(env Environ) error {
-	if !syntax.HasToken(env["HTTP_"+variableName(loopField)], s.mark) && !isOwnURL(env, s.cfg) {
-		return nil
+	came := env["HTTP_"+variableName(loopField)]
+	if syntax.HasToken(came, s.mark) || isOwnURL(env, s.cfg) {
+		return s.cfg.Misconfigured("UPSTREAM", errors.New("leads back to this site itself, so each request would start the next"))
 	}
-	return s.cfg.Misconfigured("UPSTREAM", errors.New("leads back to this site itself, so each request would start the next"))
+	if n := countMarks(came); n >= maxMarks {
+		return badRequest("%s has %d marks of other sites, as in a loop", loopField, n)
+	}
+	return nil
 }
 
 // isOwnURL reports whether the app is sought where the client has sent this
@@ -77,32 +82,27 @@ func isUsualLoopback(addr netip.Addr) bool {
 	return addr == netip.IPv6Loopback() || addr == netip.AddrFrom4([4]byte{127, 0, 0, 1})
 }
 
-// setMark marks a request. A loop may lead through several sites, so the marks
-// that came with it are kept where the peer is believed, as long as they can be
-// marks: what a stranger claims is not passed on.
-func setMark(h http.Header, mark string, believed bool) {
-	if before := h.Get(loopField); believed && areMarks(before) {
+// setMark marks a request. A loop may lead through several sites, on several
+// machines, so the marks that came with it are kept, whoever has sent them: they
+// mean nothing but to the site that made them, and who claims some can have his
+// own request refused and no more. What cannot be marks is not passed on.
+func setMark(h http.Header, mark string) {
+	if before := h.Get(loopField); countMarks(before) > 0 {
 		mark = before + ", " + mark
 	}
 	h[loopField] = []string{mark}
 }
 
-// maxMarks is more sites than anybody leads a request through on purpose.
+// maxMarks bounds the field, as checkLoop refuses one with more.
 const maxMarks = 10
 
-func areMarks(s string) bool {
+// countMarks returns how many marks a field has, 0 where it has anything else.
+func countMarks(s string) int {
 	marks := strings.Split(s, ", ")
 	for _, mark := range marks {
 		if _, err := hex.DecodeString(mark); err != nil || len(mark) != 2*markBytes {
-			return false
+			return 0
 		}
 	}
-	return len(marks) < maxMarks
-}
-
-// isOwnMachine reports whether a request comes from this very machine, as one
-// does that a site here sends to another.
-func isOwnMachine(peer netip.Addr, env Environ) bool {
-	own, err := netip.ParseAddr(strings.Trim(env["SERVER_ADDR"], "[]"))
-	return peer.IsLoopback() || err == nil && peer.Unmap() == own.Unmap()
+	return len(marks)
 }

@@ -30,8 +30,16 @@ func errorStatus(redirectStatus string) int {
 // provesUser reports whether REMOTE_USER is somebody the web server has
 // authenticated. nginx has there what a client claims in Authorization, and no
 // AUTH_TYPE, which RFC 3875, section 4.1.1, asks for; the others named here
-// prove it, also where they leave AUTH_TYPE out (a client's certificate).
+// prove it, also where they leave AUTH_TYPE out (a client's certificate). Python's
+// http.server asks for no password, and has both from Authorization.
 func (env Environ) provesUser() bool {
+	claims := strings.HasPrefix(env["SERVER_SOFTWARE"], "SimpleHTTP/")
+	return env["AUTH_TYPE"] != "" && !claims || env.readsHtaccess()
+}
+
+// readsHtaccess reports whether the web server is one of those that have the
+// site's rules from .htaccess.
+func (env Environ) readsHtaccess() bool {
 	server := env["SERVER_SOFTWARE"]
-	return env["AUTH_TYPE"] != "" || strings.HasPrefix(server, "Apache") || strings.HasPrefix(server, "LiteSpeed")
+	return strings.HasPrefix(server, "Apache") || strings.HasPrefix(server, "LiteSpeed")
 }

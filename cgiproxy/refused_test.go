@@ -80,6 +80,7 @@ func TestRemoteUser(t *testing.T) {
 		{"nginx", []string{nginx, "REMOTE_USER=me"}, ""},
 		{"nginx, told to say so", []string{nginx, "REMOTE_USER=me", "AUTH_TYPE=Basic"}, "me"},
 		{"nginx, told nothing", []string{nginx, "REMOTE_USER=me", "AUTH_TYPE="}, ""},
+		{"Python's http.server", []string{"SERVER_SOFTWARE=SimpleHTTP/0.6 Python/3.11.2", "REMOTE_USER=me", "AUTH_TYPE=Basic"}, ""},
 		{"no server's name", []string{"REMOTE_USER=me"}, ""},
 		{"refused", []string{apache, "REDIRECT_STATUS=401", "REMOTE_USER=me"}, ""},
 		{"refused before", []string{apache, "REDIRECT_STATUS=401", "REDIRECT_REMOTE_USER=me"}, ""},

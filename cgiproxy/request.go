@@ -29,7 +29,7 @@ func newRequest(env Environ, cfg *settings.Config, mark string) (*http.Request, 
 		return nil, reverseMapping{}, err
 	}
 	peer := newPeer(env, cfg.TrustedProxies)
-	setMark(in.header, mark, peer.trusted || isOwnMachine(peer.addr, env))
+	setMark(in.header, mark)
 	public := setForwarded(in.header, env, peer, target.prefix)
 	if public.host == "" {
 		public.host = in.serverName

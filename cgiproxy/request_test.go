@@ -159,6 +159,8 @@ func TestRequestBodyLength(t *testing.T) {
 		{"chunked", []string{"HTTP_TRANSFER_ENCODING=chunked"}, 0, -1, "Transfer-Encoding: chunked"},
 		{"Chunked", []string{"HTTP_TRANSFER_ENCODING=Chunked"}, 0, -1, "Transfer-Encoding: chunked"},
 		{"chunked, but the server has counted", []string{"HTTP_TRANSFER_ENCODING=chunked", "CONTENT_LENGTH=7"}, 0, 7, "Content-Length: 7"},
+		{"chunked over HTTP/2, but the server has counted", []string{"SERVER_PROTOCOL=HTTP/2.0", "HTTP_TRANSFER_ENCODING=chunked", "CONTENT_LENGTH=7"}, 0, 7, "Content-Length: 7"},
+		{"chunked over HTTP/1.0", []string{"SERVER_PROTOCOL=HTTP/1.0", "HTTP_TRANSFER_ENCODING=chunked"}, 0, -1, "Transfer-Encoding: chunked"},
 		{"chunked and named in Connection", []string{"HTTP_TRANSFER_ENCODING=chunked", "HTTP_CONNECTION=transfer-encoding"}, 0, -1, "Transfer-Encoding: chunked"},
 		{"as large as MAX_BODY", []string{"CONTENT_LENGTH=10"}, 10, 10, "Content-Length: 10"},
 	}
@@ -204,6 +206,8 @@ func TestRequestRefused(t *testing.T) {
 		{"odd length beside chunked", []string{"CONTENT_LENGTH=x", "HTTP_TRANSFER_ENCODING=chunked"}, nil, 400},
 		{"length in other digits", []string{"CONTENT_LENGTH=\xd9\xa5"}, nil, 400},
 
+		{"chunked over HTTP/2", []string{"SERVER_PROTOCOL=HTTP/2.0", "HTTP_TRANSFER_ENCODING=chunked"}, nil, 411},
+		{"chunked over HTTP/3", []string{"SERVER_PROTOCOL=HTTP/3", "HTTP_TRANSFER_ENCODING=Chunked"}, nil, 411},
 		{"gzip coding", []string{"HTTP_TRANSFER_ENCODING=gzip"}, nil, 501},
 		{"two codings", []string{"HTTP_TRANSFER_ENCODING=gzip, chunked"}, nil, 501},
 		{"chunked twice", []string{"HTTP_TRANSFER_ENCODING=chunked, chunked"}, nil, 501},

@@ -212,17 +212,19 @@ func hidesDotSegment(segment string) bool {
 // removeScriptName takes the script's name out of a URL that names it:
 // /sub/proxy.cgi/x is /sub/x for the app, as in the article that started this.
 // Where pages are for proxy.fcgi and uploads for proxy.cgi beside it, the URL
-// may name the one and reach the other.
+// may name the one and reach the other, by way of the rules in .htaccess: these
+// have then been asked about the path behind it. Other servers took such a URL
+// for one of the app, and have not.
 func removeScriptName(path string, env Environ) string {
 	script := env["SCRIPT_NAME"]
 	if _, name := env.scriptFolder(); name == "" {
 		return path
 	}
-	other := strings.TrimSuffix(script, ".fcgi") + ".cgi"
-	if strings.HasSuffix(script, ".cgi") {
-		other = strings.TrimSuffix(script, ".cgi") + ".fcgi"
+	names := []string{script}
+	if env.readsHtaccess() {
+		names = append(names, otherScript(script))
 	}
-	for _, script := range [...]string{script, other} {
+	for _, script := range names {
 		named, rest, ok := cutPathPrefix(path, script)
 		if !ok {
 			continue
@@ -233,6 +235,14 @@ func removeScriptName(path string, env Environ) string {
 		return named[:strings.LastIndexByte(named, '/')] + rest
 	}
 	return path
+}
+
+// otherScript returns the URL of the script that may be beside this one.
+func otherScript(script string) string {
+	if before, ok := strings.CutSuffix(script, ".cgi"); ok {
+		return before + ".fcgi"
+	}
+	return strings.TrimSuffix(script, ".fcgi") + ".cgi"
 }
 
 // cutPathPrefix splits a path after the segments of prefix, which is decoded.

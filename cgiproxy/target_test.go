@@ -175,13 +175,31 @@ func TestTargetScriptName(t *testing.T) {
 		{"nginx, SCRIPT_NAME is the whole URL", "/a/b", nginx, "/a/b", "/a/b"},
 		{"nginx, the root", "/", nginx, "/", "/"},
 		{"ScriptAlias", "/app", "/usr/lib/cgi-bin/proxy.cgi", "/app/x", "/app/x"},
-		{"the script for uploads, answered by the one for pages", "/sub/proxy.fcgi", "/home/me/sub/proxy.fcgi", "/sub/proxy.cgi/a?b", "/sub/a?b"},
-		{"the other way round", "/sub/proxy.cgi", "/home/me/sub/proxy.cgi", "/sub/proxy.fcgi/a", "/sub/a"},
 		{"a name that only starts so", "/sub/proxy.cgi", "/home/me/sub/proxy.cgi", "/sub/proxy.cgix/a", "/sub/proxy.cgix/a"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			env := visit("SCRIPT_NAME="+tt.script, "SCRIPT_FILENAME="+tt.file, "REQUEST_URI="+tt.target)
+			testTarget(t, env, false, tt.want)
+		})
+	}
+}
+
+// Only the rules of a .htaccess lead a URL that names one script to the other.
+func TestTargetOtherScript(t *testing.T) {
+	tests := []struct {
+		name, server, script, target, want string
+	}{
+		{"the script for uploads, answered by the one for pages", "Apache/2.4.71 (Debian)", "proxy.fcgi", "/sub/proxy.cgi/a?b", "/sub/a?b"},
+		{"the other way round", "Apache", "proxy.cgi", "/sub/proxy.fcgi/a", "/sub/a"},
+		{"LiteSpeed", "LiteSpeed", "proxy.cgi", "/sub/proxy.fcgi/a", "/sub/a"},
+		{"nginx", "nginx/1.22.1", "proxy.cgi", "/sub/proxy.fcgi/a", "/sub/proxy.fcgi/a"},
+		{"nginx, encoded", "nginx/1.22.1", "proxy.cgi", "/sub/%70roxy.fcgi/a", "/sub/%70roxy.fcgi/a"},
+		{"lighttpd", "lighttpd/1.4.69", "proxy.fcgi", "/sub/proxy.cgi/a", "/sub/proxy.cgi/a"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			env := visit("SERVER_SOFTWARE="+tt.server, "SCRIPT_NAME=/sub/"+tt.script, "SCRIPT_FILENAME=/home/me/sub/"+tt.script, "REQUEST_URI="+tt.target)
 			testTarget(t, env, false, tt.want)
 		})
 	}

@@ -53,6 +53,9 @@ var manualCases = []namedCase{
 	{"GET /x/../proxy.cgi/admin/x", "403", ""},
 	{"GET /./proxy.cgi/admin/x", "403", ""},
 	{"GET /proxy.cgi/.%2e/admin/x", "403", ""},
+	{"GET /proxy.fcgi/admin/x", "403", ""},
+	{"GET /%70roxy.fcgi/admin/x", "403", ""},
+	{"POST //proxy.fcgi//admin/x", "403", ""},
 }
 
 // memberCases are of the location with a password, which only nginx needs.

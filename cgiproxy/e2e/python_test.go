@@ -22,6 +22,11 @@ func TestPythonCGI(t *testing.T) {
 		fmt.Fprint(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 	})
 	addr := startPythonCGI(t, "CGIPROXY_UPSTREAM="+app.addr+"\n")
+	// It passes on whatever name a visitor claims.
+	visit(t, addr, "GET /cgi-bin/proxy.cgi HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"+login+"\r\n")
+	if user := app.request(t).header.Get("X-Forwarded-User"); user != "" {
+		t.Errorf("X-Forwarded-User is %q, which nobody proved", user)
+	}
 	for _, c := range []struct{ name, request, want string }{
 		{"path behind the script", "GET /cgi-bin/proxy.cgi/a%20b/c?d=e HTTP/1.1", "GET /cgi-bin/a%20b/c?d=e HTTP/1.1"},
 		{"the script alone", "GET /cgi-bin/proxy.cgi HTTP/1.1", "GET /cgi-bin/ HTTP/1.1"},

@@ -58,6 +58,7 @@ func ruleTests() []findingTest {
 			s.rules("RewriteCond %{ENV:REDIRECT_STATUS} ^(200)?$\n", "")
 			s.write("../.htaccess", "ErrorDocument 403 /no.shtml\n", 0o644)
 		}, "REDIRECT_STATUS"},
+		{"block", "one that lets Apache read the path twice", Warning, "", rules(`RewriteRule ^proxy\.f?cgi/(.*[?%#[:cntrl:]]|[^/]*:) - [F]`, ""), "which refuses what Apache would read twice"},
 		{"block", "an older one", Warning, "", rules(`RewriteRule ^proxy\.f?cgi/(.*)$ $1 [L]`, ""), "of another version"},
 		{"block", "half of its marks", Fault, "", before("# BEGIN proxy.cgi"), "1 marks of a beginning and 0 of an end"},
 	}
