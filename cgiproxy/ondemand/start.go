@@ -49,7 +49,8 @@ func (a *App) bring(ctx context.Context, lock *os.File, hurry bool) (net.Conn, e
 			return nil, err
 		}
 	}
-	if wait := time.Until(s.next); wait > 0 && !asked {
+	// More than the longest pause says that the clock was wrong.
+	if wait := time.Until(s.next); wait > 0 && wait <= maxPause && !asked {
 		return nil, &Error{
 			Kind:       Failed,
 			Cause:      fmt.Errorf("the app did not start: %s; %d failed in a row", s.exit, s.failures),
@@ -232,13 +233,15 @@ func (c *child) wasRun() error {
 	return nil
 }
 
+const maxPause = time.Minute // after starts that have failed
+
 // failed writes down that a start has failed, and when the next may be.
 func (a *App) failed(s *state, err error) error {
 	e, ok := errors.AsType[*Error](err)
 	if !ok {
 		return err
 	}
-	pause := time.Minute
+	pause := maxPause
 	if s.failures < 6 {
 		pause = time.Second << s.failures
 	}

@@ -170,6 +170,22 @@ func TestPauseAfterFailure(t *testing.T) {
 	}
 }
 
+// A pause that was noted while the clock was wrong holds nobody up.
+func TestPauseOfWrongClock(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "")
+	if err := s.folder().make(); err != nil {
+		t.Fatal(err)
+	}
+	st := &state{phase: failed, settings: s.settings(), failures: 1, next: time.Now().AddDate(1, 0, 0)}
+	if err := s.folder().write(st); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.get(context.Background(), "/"); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestFailuresPause(t *testing.T) {
 	a := &App{Dir: t.TempDir()}
 	if err := a.folder().make(); err != nil {
