@@ -36,6 +36,9 @@ func ServeCGI() int {
 	stop := WatchClient(cancel, stdoutClosed, clientGone)
 	defer stop()
 
+	if length, err := strconv.ParseInt(env["CONTENT_LENGTH"], 10, 64); err == nil && length > largePiece {
+		descriptor.GrowBuffer(syscall.Stdin, largePiece)
+	}
 	w := newCGIWriter(os.Stdout)
 	// The end of stdin does not tell whether an upload is whole: fcgiwrap closes
 	// stdin in the same way when the client has left in the middle of it.
@@ -153,7 +156,8 @@ func (w *cgiWriter) FlushError() error { return w.out.Flush() }
 
 // largePiece is what a response of more than copyBuffer is copied in: with 64
 // KiB a download through mod_cgid is a third slower. It is memory of each
-// process, and few of these are under way at once.
+// process, and few of these are under way at once. It is also the room of stdin
+// for a large upload, where that is a pipe, as under mod_cgi.
 const largePiece = 1 << 20
 
 func (w *cgiWriter) LargeBuffer() []byte {
