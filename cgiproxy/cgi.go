@@ -128,20 +128,26 @@ func newCGIWriter(f *os.File) *cgiWriter {
 
 func (w *cgiWriter) Header() http.Header { return w.header }
 
-func (w *cgiWriter) WriteHeader(code int) { w.WriteStatus(code, statusText(code)) }
+func (w *cgiWriter) WriteHeader(code int) { w.WriteStatus(code, StatusText(code)) }
 
 func (w *cgiWriter) WriteStatus(code int, reason string) {
 	if w.started {
 		return
 	}
 	w.started = true
-	w.out.WriteString("Status: " + strconv.Itoa(code) + " " + reason + "\r\n")
-	for name, values := range w.header {
+	w.out.Write(AppendHeader(w.out.AvailableBuffer(), code, reason, w.header))
+}
+
+// AppendHeader appends the header of a CGI response (RFC 3875, section 6.3) to
+// b.
+func AppendHeader(b []byte, code int, reason string, header http.Header) []byte {
+	b = append(b, "Status: "+strconv.Itoa(code)+" "+reason+"\r\n"...)
+	for name, values := range header {
 		for _, value := range values {
-			w.out.WriteString(name + ": " + value + "\r\n")
+			b = append(b, name+": "+value+"\r\n"...)
 		}
 	}
-	w.out.WriteString("\r\n")
+	return append(b, "\r\n"...)
 }
 
 func (w *cgiWriter) Write(p []byte) (int, error) {

@@ -85,7 +85,7 @@ var errCutForCheck = errors.New("cut short for proxy.cgi check")
 func BigText() string { return strings.Repeat("0123456789 abcdefghi\n", 100<<10/21) }
 
 func (c *call) writeWhole(status int, text string) error {
-	c.w.WriteStatus(status, statusText(status))
+	c.w.WriteStatus(status, StatusText(status))
 	if c.in.Env["REQUEST_METHOD"] != http.MethodHead {
 		if _, err := io.WriteString(c.w, text); err != nil {
 			return &writeError{err}
