@@ -36,6 +36,9 @@ func ServeCGI(status StatusPage) int {
 	stop := WatchClient(cancel, stdoutClosed, clientGone)
 	defer stop()
 
+	if length, err := strconv.ParseInt(env["CONTENT_LENGTH"], 10, 64); err == nil && length > largePiece {
+		descriptor.GrowBuffer(syscall.Stdin, largePiece)
+	}
 	w := newCGIWriter(os.Stdout)
 	// The end of stdin does not tell whether an upload is whole: fcgiwrap closes
 	// stdin in the same way when the client has left in the middle of it.
@@ -125,20 +128,26 @@ func newCGIWriter(f *os.File) *cgiWriter {
 
 func (w *cgiWriter) Header() http.Header { return w.header }
 
-func (w *cgiWriter) WriteHeader(code int) { w.WriteStatus(code, statusText(code)) }
+func (w *cgiWriter) WriteHeader(code int) { w.WriteStatus(code, StatusText(code)) }
 
 func (w *cgiWriter) WriteStatus(code int, reason string) {
 	if w.started {
 		return
 	}
 	w.started = true
-	w.out.WriteString("Status: " + strconv.Itoa(code) + " " + reason + "\r\n")
-	for name, values := range w.header {
+	w.out.Write(AppendHeader(w.out.AvailableBuffer(), code, reason, w.header))
+}
+
+// AppendHeader appends the header of a CGI response (RFC 3875, section 6.3) to
+// b.
+func AppendHeader(b []byte, code int, reason string, header http.Header) []byte {
+	b = append(b, "Status: "+strconv.Itoa(code)+" "+reason+"\r\n"...)
+	for name, values := range header {
 		for _, value := range values {
-			w.out.WriteString(name + ": " + value + "\r\n")
+			b = append(b, name+": "+value+"\r\n"...)
 		}
 	}
-	w.out.WriteString("\r\n")
+	return append(b, "\r\n"...)
 }
 
 func (w *cgiWriter) Write(p []byte) (int, error) {
@@ -153,7 +162,8 @@ func (w *cgiWriter) FlushError() error { return w.out.Flush() }
 
 // largePiece is what a response of more than copyBuffer is copied in: with 64
 // KiB a download through mod_cgid is a third slower. It is memory of each
-// process, and few of these are under way at once.
+// process, and few of these are under way at once. It is also the room of stdin
+// for a large upload, where that is a pipe, as under mod_cgi.
 const largePiece = 1 << 20
 
 func (w *cgiWriter) LargeBuffer() []byte {

@@ -98,7 +98,7 @@ func writePage(w ResponseWriter, env Environ, status int, retryAfter time.Durati
 	if status == http.StatusServiceUnavailable {
 		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(retryAfter.Seconds()))))
 	}
-	w.WriteStatus(status, statusText(status))
+	w.WriteStatus(status, StatusText(status))
 	if env["REQUEST_METHOD"] == http.MethodHead {
 		return nil
 	}

@@ -85,7 +85,7 @@ func (c *call) answerProbe(p probe) error {
 var errCutForCheck = errors.New("cut short for proxy.cgi check")
 
 func (c *call) writeWhole(status int, text string) error {
-	c.w.WriteStatus(status, statusText(status))
+	c.w.WriteStatus(status, StatusText(status))
 	if c.in.Env["REQUEST_METHOD"] != http.MethodHead {
 		if _, err := io.WriteString(c.w, text); err != nil {
 			return &writeError{err}

@@ -39,7 +39,7 @@ func filterResponse(h http.Header, code int, log *Logger) {
 		delete(h, "Location")
 	}
 	if h["Content-Type"] == nil {
-		h["Content-Type"] = nil // keeps net/http and net/http/fcgi from guessing one
+		h["Content-Type"] = nil // keeps net/http from guessing one
 	}
 }
 
@@ -48,15 +48,15 @@ func filterResponse(h http.Header, code int, log *Logger) {
 func reasonPhrase(resp *http.Response) string {
 	_, reason, _ := strings.Cut(resp.Status, " ")
 	if reason = strings.TrimSpace(reason); reason == "" || len(reason) > maxFieldLine {
-		return statusText(resp.StatusCode)
+		return StatusText(resp.StatusCode)
 	}
 	return reason
 }
 
-// statusText returns a reason phrase for any status: without one nginx sends a
+// StatusText returns a reason phrase for any status: without one nginx sends a
 // status line that lacks the blank before it (RFC 9112, section 4). A status
 // that no RFC knows is one of its class, or an error (RFC 9110, section 15).
-func statusText(code int) string {
+func StatusText(code int) string {
 	if text := http.StatusText(code); text != "" {
 		return text
 	}
@@ -97,26 +97,22 @@ var buffers = sync.Pool{New: func() any { return new([copyBuffer]byte) }}
 // and first piece go out together where the app sent them together.
 func copyPieces(w ResponseWriter, body io.Reader) error {
 	flush := http.NewResponseController(w).Flush
-	if kept, ok := body.(*upstream.Body); !ok || !kept.Ready() {
+	kept, _ := body.(*upstream.Body)
+	if kept == nil || !kept.Ready() {
 		if err := flush(); err != nil {
 			return &writeError{err}
 		}
 	}
-	buf := buffers.Get().(*[copyBuffer]byte)
-	defer buffers.Put(buf)
-	piece, isLarge := buf[:], false
-	for {
-		n, err := body.Read(piece)
-		if n > 0 {
-			if _, err := w.Write(piece[:n]); err != nil {
-				return &writeError{err}
+	var large []byte
+	for isLarge := false; ; {
+		if kept != nil {
+			if err := kept.Wait(); err != nil {
+				return err
 			}
 		}
-		if n == len(buf) && !isLarge { // there is more than that
-			isLarge = true
-			if large := w.LargeBuffer(); large != nil {
-				piece = large
-			}
+		n, err := copyPiece(w, body, large)
+		if n == copyBuffer && !isLarge { // there is more than that
+			large, isLarge = w.LargeBuffer(), true
 		}
 		if n > 0 || err == io.EOF {
 			if err := flush(); err != nil {
@@ -130,4 +126,20 @@ func copyPieces(w ResponseWriter, body io.Reader) error {
 			return err
 		}
 	}
+}
+
+// copyPiece copies what one call of Read gives. buf may be nil.
+func copyPiece(w io.Writer, body io.Reader, buf []byte) (int, error) {
+	if buf == nil {
+		shared := buffers.Get().(*[copyBuffer]byte)
+		defer buffers.Put(shared)
+		buf = shared[:]
+	}
+	n, err := body.Read(buf)
+	if n > 0 {
+		if _, err := w.Write(buf[:n]); err != nil {
+			return n, &writeError{err}
+		}
+	}
+	return n, err
 }

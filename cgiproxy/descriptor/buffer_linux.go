@@ -12,9 +12,9 @@ func HasUnread(fd int) bool {
 	return err == nil && n > 0
 }
 
-// GrowBuffer asks for room for size bytes in a socket or pipe that is written
-// to, so that the two ends wait for each other less often. The system may give
-// less.
+// GrowBuffer asks for room for size bytes in a pipe, or in a socket that is
+// written to, so that the two ends wait for each other less often. The system
+// may give less.
 func GrowBuffer(fd, size int) {
 	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, size) == unix.ENOTSOCK {
 		_, _ = unix.FcntlInt(uintptr(fd), unix.F_SETPIPE_SZ, size)

@@ -32,6 +32,21 @@ func Control(of any, do func(fd int)) error {
 	return raw.Control(func(fd uintptr) { do(int(fd)) })
 }
 
+// AwaitInput waits, within its deadline, until a read of a connection or file
+// would not wait: whoever needs a buffer for that has none meanwhile. It returns
+// at once where of has no descriptor.
+func AwaitInput(of any) error {
+	conn, ok := of.(syscall.Conn)
+	if !ok {
+		return nil
+	}
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return err
+	}
+	return raw.Read(func(fd uintptr) bool { return HasInput(int(fd)) })
+}
+
 // HungUp reports whether the reader of a pipe or socket is gone. A pipe then
 // has POLLERR, a socket POLLHUP; what has only sent its last byte, as mod_cgid
 // does after the request's body, has neither. Under suEXEC, where Apache can

@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"io"
 	"net"
-	"net/http"
-	"net/http/fcgi"
 	"strings"
 	"testing"
 	"time"
@@ -29,9 +27,8 @@ func serve(t *testing.T, settings string) (*listener, *siteCache) {
 	l := newListener(testkit.Listen(t, "tcp", "127.0.0.1:0"), &cgiproxy.Logger{W: io.Discard})
 	sites := newSites(folder, nil)
 	served := make(chan error)
-	go func() {
-		served <- fcgi.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { serveRequest(sites, nil, w, r, l) }))
-	}()
+	l.answer = func(w *responseWriter, r *request) { serveRequest(sites, nil, w, r) }
+	go func() { served <- l.serve() }()
 	t.Cleanup(func() {
 		l.stop()
 		<-served

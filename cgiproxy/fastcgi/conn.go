@@ -2,64 +2,229 @@ package fastcgi
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
-	"net/http"
-	"os"
 	"slices"
-	"strconv"
+	"sync"
 
 	"proxy.cgi/cgiproxy"
 	"proxy.cgi/cgiproxy/descriptor"
 )
 
-// net/http/fcgi refuses requests whose variables it cannot parse, forgets the
-// raw REQUEST_URI, and tells nobody of an aborted request. So a listener of our
-// own stands between it and the web server. It reads the parameters of each
-// request itself, hands the library a few harmless ones and the key under which
-// the real ones are kept, and watches for the end of the request. Everything
-// else passes through as it is.
-
-// A request is one request on a connection, from its parameters to its end.
-type request struct {
-	env    cgiproxy.Environ
-	ctx    context.Context // ends when the web server gives the request up
-	cancel context.CancelFunc
-	conn   *conn
-	id     uint16
-	number uint64 // grows from request to request
-	key    string // the number, as the library passes it on
-	reason string // that the library lacks in the record it writes next, or ""
-}
-
-// A conn is a connection from the web server.
+// A conn is a connection from the web server. net/http/fcgi is not used: it
+// refuses requests whose variables it cannot parse, forgets the raw
+// REQUEST_URI, tells nobody of an aborted request, and takes two buffers of 64
+// KiB for each.
 type conn struct {
 	net.Conn
-	r        *bufio.Reader
 	listener *listener
-	record   []byte            // the one that came last
-	pending  []byte            // what the library reads next
-	params   map[uint16][]byte // of requests whose parameters are not complete
+	input    *input
+	incoming map[uint16]*incoming // by id
 
 	// Guarded by the listener's mu.
-	requests map[uint16]*request // under way
+	requests map[uint16]*request // under way, by id
 	running  int                 // requests whose last record has not been written
 	served   bool                // there has been a request
 }
 
+// An input is what records are read with.
+type input struct {
+	r       *bufio.Reader
+	content []byte // of the record that came last
+}
+
+// inputs are those that no connection has: most wait for a response.
+var inputs = sync.Pool{New: func() any { return &input{r: bufio.NewReader(nil)} }}
+
+// An incoming is a request that has not come whole.
+type incoming struct {
+	keep   bool // the connection stays open afterwards
+	params []byte
+	body   *io.PipeWriter // nil while the parameters are not complete
+}
+
 func (l *listener) open(accepted net.Conn) *conn {
 	c := &conn{
-		Conn: accepted, r: bufio.NewReader(accepted), listener: l,
-		params: map[uint16][]byte{}, requests: map[uint16]*request{},
+		Conn: accepted, listener: l,
+		incoming: map[uint16]*incoming{}, requests: map[uint16]*request{},
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.conns[c] = true
 	return c
+}
+
+// serve takes what the web server sends, until the connection ends.
+func (c *conn) serve() {
+	c.takeInput()
+	err := c.readRecord()
+	for err == nil {
+		if c.input.r.Buffered() == 0 {
+			c.awaitInput()
+		}
+		err = c.readRecord()
+	}
+	c.Close() // so that the requests under way have ended when their bodies do
+	for _, in := range c.incoming {
+		if in.body != nil {
+			in.body.CloseWithError(err)
+		}
+	}
+}
+
+func (c *conn) takeInput() {
+	c.input = inputs.Get().(*input)
+	c.input.r.Reset(c.Conn)
+}
+
+// awaitInput waits until something comes, without a buffer for it. The next read
+// tells why nothing will.
+func (c *conn) awaitInput() {
+	c.input.r.Reset(nil)
+	inputs.Put(c.input)
+	_ = descriptor.AwaitInput(c.Conn)
+	c.takeInput()
+}
+
+// readRecord takes a record. An error ends the connection.
+func (c *conn) readRecord() error {
+	in := c.input
+	header, err := in.r.Peek(headerLength)
+	if err != nil {
+		return err
+	}
+	version, kind, id := header[0], header[1], binary.BigEndian.Uint16(header[2:])
+	length, padding := int(binary.BigEndian.Uint16(header[4:])), int(header[6])
+	if version != 1 {
+		return fmt.Errorf("fastcgi: version %d", version)
+	}
+	in.r.Discard(headerLength)
+	in.content = slices.Grow(in.content[:0], length)[:length]
+	if _, err := io.ReadFull(in.r, in.content); err != nil {
+		return err
+	}
+	if _, err := in.r.Discard(padding); err != nil {
+		return err
+	}
+	switch kind {
+	case typeBeginRequest:
+		return c.readBegin(id, in.content)
+	case typeParams:
+		return c.readParams(id, in.content)
+	case typeStdin:
+		c.readBody(id, in.content)
+	case typeAbortRequest:
+		return c.abort(id)
+	case typeGetValues:
+		_, err = c.Conn.Write(newRecord(typeGetValuesResult, 0, []byte("\x0f\x01FCGI_MPXS_CONNS1")))
+	}
+	return err
+}
+
+func (c *conn) readBegin(id uint16, content []byte) error {
+	if c.incoming[id] != nil || c.isUnderWay(id) || len(content) != beginLength {
+		return errors.New("fastcgi: malformed begin of a request, or one with the id of another")
+	}
+	if binary.BigEndian.Uint16(content) != roleResponder {
+		_, err := c.Conn.Write(endRequest(id, unknownRole))
+		return err
+	}
+	c.incoming[id] = &incoming{keep: content[2]&keepConn != 0}
+	return nil
+}
+
+// isUnderWay reports whether a request with the id has no end yet.
+func (c *conn) isUnderWay(id uint16) bool {
+	c.listener.mu.Lock()
+	defer c.listener.mu.Unlock()
+	return c.requests[id] != nil
+}
+
+// readParams collects the parameters of a request. Those of one that has not
+// begun are ignored (FastCGI specification, section 3.3), and those after their
+// end.
+func (c *conn) readParams(id uint16, content []byte) error {
+	in := c.incoming[id]
+	switch {
+	case in == nil || in.body != nil:
+		return nil
+	case len(content) > 0 && len(in.params)+len(content) > maxParams:
+		return fmt.Errorf("fastcgi: parameters over %d bytes", maxParams)
+	case len(content) > 0:
+		in.params = append(in.params, content...)
+		return nil
+	}
+	vars, err := decodeParams(in.params)
+	if err != nil {
+		return err
+	}
+	in.params = nil
+	body, writer := io.Pipe()
+	in.body = writer
+	go c.begin(id, vars, body).answer(in.keep)
+	return nil
+}
+
+// readBody hands a piece of the body over, and waits until it has been taken.
+func (c *conn) readBody(id uint16, content []byte) {
+	in := c.incoming[id]
+	switch {
+	case in == nil || in.body == nil:
+	case len(content) > 0:
+		in.body.Write(content) // an error means that nobody wants it
+	default:
+		in.body.Close()
+		delete(c.incoming, id)
+	}
+}
+
+var errAborted = errors.New("the web server has given the request up")
+
+// abort tells a request that its response is not wanted any more. One that has
+// not begun ends here.
+func (c *conn) abort(id uint16) error {
+	c.listener.mu.Lock()
+	if request := c.requests[id]; request != nil {
+		request.cancel()
+	}
+	c.listener.mu.Unlock()
+	in := c.incoming[id]
+	delete(c.incoming, id)
+	if in == nil {
+		return nil
+	}
+	if in.body != nil {
+		in.body.CloseWithError(errAborted)
+		return nil
+	}
+	_, err := c.Conn.Write(endRequest(id, requestComplete))
+	if err == nil && !in.keep {
+		err = errAborted
+	}
+	return err
+}
+
+// begin notes that a request is under way.
+func (c *conn) begin(id uint16, vars []string, body *io.PipeReader) *request {
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &request{env: cgiproxy.RequestEnviron(vars), body: body, ctx: ctx, cancel: cancel, conn: c, id: id}
+	l := c.listener
+	l.mu.Lock()
+	l.last++
+	r.number = l.last
+	l.requests[r], c.requests[id] = true, r
+	c.running++
+	c.served = true
+	crowd := len(l.requests) > 1
+	l.mu.Unlock()
+	if crowd {
+		l.useMoreProcessors()
+	}
+	return r
 }
 
 // idle reports whether the connection is kept open for another request.
@@ -80,181 +245,6 @@ func (c *conn) hasInput() bool {
 	return err != nil || input
 }
 
-// Read implements net.Conn for the library.
-func (c *conn) Read(p []byte) (int, error) {
-	for len(c.pending) == 0 {
-		if err := c.readRecord(); err != nil {
-			c.endAll() // the web server has closed the connection
-			return 0, err
-		}
-	}
-	n := copy(p, c.pending)
-	c.pending = c.pending[n:]
-	return n, nil
-}
-
-// readRecord takes a record from the web server and leaves in pending what the
-// library is to see of it.
-func (c *conn) readRecord() error {
-	header, err := c.r.Peek(headerLength)
-	if err != nil {
-		return err
-	}
-	kind, id := header[1], binary.BigEndian.Uint16(header[2:])
-	whole := headerLength + int(binary.BigEndian.Uint16(header[4:]))
-	c.record = slices.Grow(c.record[:0], whole)[:whole]
-	padding := int(header[6])
-	header[6] = 0 // the library has no room for the largest record with padding
-	if _, err := io.ReadFull(c.r, c.record); err != nil {
-		return err
-	}
-	if _, err := c.r.Discard(padding); err != nil {
-		return err
-	}
-	switch kind {
-	case typeParams:
-		return c.readParams(id, c.record[headerLength:])
-	case typeBeginRequest:
-		if c.request(id) != nil {
-			return fmt.Errorf("fastcgi: request %d begins before it has ended", id)
-		}
-		// The library refuses other roles by itself.
-		if whole >= headerLength+2 && binary.BigEndian.Uint16(c.record[headerLength:]) == roleResponder {
-			c.params[id] = []byte{}
-		}
-	case typeAbortRequest:
-		if _, begun := c.params[id]; !begun {
-			c.abort(id)
-			return nil
-		}
-		delete(c.params, id)
-	}
-	c.pending = c.record
-	return nil
-}
-
-// readParams collects the parameters of a request. Those of one that has not
-// begun are ignored (FastCGI specification, section 3.3).
-func (c *conn) readParams(id uint16, content []byte) error {
-	collected, ok := c.params[id]
-	switch {
-	case !ok:
-		return nil
-	case len(content) == 0:
-		delete(c.params, id)
-		return c.begin(id, collected)
-	case len(collected)+len(content) > maxParams:
-		return fmt.Errorf("fastcgi: parameters over %d bytes", maxParams)
-	}
-	c.params[id] = append(collected, content...)
-	return nil
-}
-
-// begin takes the complete parameters of a request and gives the library those
-// that it cannot misread.
-func (c *conn) begin(id uint16, collected []byte) error {
-	vars, err := decodeParams(collected)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	request := &request{env: cgiproxy.RequestEnviron(vars), ctx: ctx, cancel: cancel, conn: c, id: id}
-	l := c.listener
-	l.mu.Lock()
-	l.last++
-	request.number, request.key = l.last, strconv.FormatUint(l.last, 10)
-	l.requests[request.key], c.requests[id] = request, request
-	c.running++
-	c.served = true
-	crowd := len(l.requests) > 1
-	l.mu.Unlock()
-	if crowd {
-		l.useMoreProcessors()
-	}
-
-	var params []byte
-	for _, pair := range [...][2]string{
-		{"REQUEST_METHOD", http.MethodGet}, {"SERVER_PROTOCOL", "HTTP/1.1"}, {"REQUEST_URI", "/"}, {keyParam, request.key},
-	} {
-		params = append(params, byte(len(pair[0])), byte(len(pair[1])))
-		params = append(params, pair[0]+pair[1]...)
-	}
-	c.pending = append(newRecord(typeParams, id, params), newRecord(typeParams, id, nil)...)
-	return nil
-}
-
-// abort tells a request that its response is not wanted any more. The library
-// sees the end of its body, and so writes the end of the response when that has
-// ended: of an abort it would say at once that the request is over, while what
-// is still written for it would be taken for the response to the next one.
-func (c *conn) abort(id uint16) {
-	if request := c.request(id); request != nil {
-		request.cancel()
-	}
-	c.pending = newRecord(typeStdin, id, nil)
-}
-
-// request returns the one that is under way with an id, or nil.
-func (c *conn) request(id uint16) *request {
-	c.listener.mu.Lock()
-	defer c.listener.mu.Unlock()
-	return c.requests[id]
-}
-
-// Write implements net.Conn. The library writes one record at a time.
-func (c *conn) Write(p []byte) (int, error) {
-	switch {
-	case len(p) >= headerLength && p[1] == typeStdout:
-		return c.writeStdout(p)
-	case len(p) < headerLength || p[1] != typeEndRequest:
-		return c.Conn.Write(p)
-	}
-	// Forgotten before, for once it is written the web server may begin another
-	// request with the same id.
-	forgotten := c.forget(binary.BigEndian.Uint16(p[2:]))
-	n, err := c.Conn.Write(p)
-	if forgotten {
-		c.finished()
-	}
-	return n, err
-}
-
-// writeStdout writes a part of a response. Where the library knows no reason
-// phrase it ends the first line, Status, with a blank: see statusText.
-func (c *conn) writeStdout(p []byte) (int, error) {
-	id := binary.BigEndian.Uint16(p[2:])
-	request := c.request(id)
-	if request == nil || request.reason == "" {
-		return c.Conn.Write(p)
-	}
-	content := p[headerLength:][:binary.BigEndian.Uint16(p[4:])]
-	line, rest, _ := bytes.Cut(content, []byte("\r\n"))
-	line = append(bytes.Clone(line), request.reason...)
-	request.reason = ""
-	records := newRecord(typeStdout, id, append(line, "\r\n"...))
-	if len(rest) > 0 { // in a record of its own, for both together may be too long for one
-		records = append(records, newRecord(typeStdout, id, rest)...)
-	}
-	if _, err := c.Conn.Write(records); err != nil {
-		return 0, err
-	}
-	return len(p), nil
-}
-
-// forget takes a request off the lists.
-func (c *conn) forget(id uint16) bool {
-	c.listener.mu.Lock()
-	defer c.listener.mu.Unlock()
-	request := c.requests[id]
-	if request == nil {
-		return false
-	}
-	request.cancel()
-	delete(c.requests, id)
-	delete(c.listener.requests, request.key)
-	return true
-}
-
 // finished notes that a request has its last record.
 func (c *conn) finished() {
 	c.listener.mu.Lock()
@@ -265,36 +255,14 @@ func (c *conn) finished() {
 	}
 }
 
-// Close implements net.Conn. The library closes each connection in the end.
+// Close ends all requests, for there is nobody left to answer.
 func (c *conn) Close() error {
-	c.endAll()
 	l := c.listener
 	l.mu.Lock()
+	for _, r := range c.requests {
+		r.forget()
+	}
 	delete(l.conns, c)
 	l.mu.Unlock()
 	return c.Conn.Close()
-}
-
-// endAll ends all requests, for there is nobody left to answer.
-func (c *conn) endAll() {
-	c.listener.mu.Lock()
-	defer c.listener.mu.Unlock()
-	for id, request := range c.requests {
-		request.cancel()
-		delete(c.requests, id)
-		delete(c.listener.requests, request.key)
-	}
-}
-
-// cut closes the connection in the middle of the response: FastCGI has no other
-// way to say that it is not whole.
-func (r *request) cut() { r.conn.Close() }
-
-// Write sends a log line to the web server, which puts it into its error log.
-// After the web server has left, our own standard error is the place.
-func (r *request) Write(line []byte) (int, error) {
-	if _, err := r.conn.Conn.Write(newRecord(typeStderr, r.id, line[:min(len(line), 1<<16-1)])); err != nil {
-		return cgiproxy.WriteLogLine(os.Stderr, line)
-	}
-	return len(line), nil
 }

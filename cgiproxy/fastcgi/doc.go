@@ -1,11 +1,11 @@
-// Package fastcgi is the other way in: one process that answers many requests,
-// on net/http/fcgi.
+// Package fastcgi is the other way in: one process that answers many requests.
 //
 //	fastcgi.go   from the socket to cgiproxy.Serve
 //	listener.go  the connections from the web server, and when they end
-//	conn.go      one of them, between the web server and the library
+//	conn.go      one of them: what the web server sends
+//	request.go   a request on it, to its end
+//	writer.go    the response
 //	record.go    the records and parameters of the FastCGI specification
-//	writer.go    the response, for the library
 //	sites.go     the sites of a process, until their settings change
 //	replaced.go  a new proxy.fcgi takes over
 //

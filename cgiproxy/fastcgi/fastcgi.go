@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"net/http/fcgi"
 	"os"
 	"os/signal"
 	"runtime"
@@ -50,7 +49,6 @@ const (
 // so that no request is lost, and it works under servers that start a FastCGI
 // program only once.
 func Serve(status cgiproxy.StatusPage) int {
-	debug.SetGCPercent(200) // of a heap that stays at some megabytes
 	log := &cgiproxy.Logger{W: os.Stderr, ID: "fastcgi"}
 	inherited, err := net.FileListener(os.Stdin)
 	if err != nil {
@@ -67,15 +65,16 @@ func Serve(status cgiproxy.StatusPage) int {
 	awaitInherited()
 	program := startedFrom(log)
 	sites := newSites(cgiproxy.ExecutableFolder(), os.Environ())
-	err = fcgi.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		serveRequest(sites, status, w, r, l)
+	l.answer = func(w *responseWriter, r *request) {
+		serveRequest(sites, status, w, r)
 		if program.checkDue() {
 			go program.whenReplaced(func() { // beside, for it takes time, and the response ends here
 				l.awaitCurrent(finishTime)
 				l.stop()
 			})
 		}
-	}))
+	}
+	err = l.serve()
 	l.stop()
 	if end.Err() == nil {
 		l.awaitAll(lateFinishTime)
@@ -94,41 +93,34 @@ func Serve(status cgiproxy.StatusPage) int {
 	return 0
 }
 
-// serveRequest answers one request. What net/http/fcgi says about it is not
-// used: it comes from variables that the library reads otherwise than we do.
-func serveRequest(sites *siteCache, status cgiproxy.StatusPage, w http.ResponseWriter, r *http.Request, l *listener) {
+// serveRequest answers one request.
+func serveRequest(sites *siteCache, status cgiproxy.StatusPage, w *responseWriter, r *request) {
 	growStack()
-	request := l.request(r)
-	if request == nil {
-		http.Error(w, "bad FastCGI parameters", http.StatusBadRequest)
-		return
-	}
 	defer func() { // cgiproxy.Serve has its own; this is for what is around it
 		if p := recover(); p != nil {
-			l.log.Errorf("panic: %v: please report it: %s", p, debug.Stack())
-			request.cut()
+			r.conn.listener.log.Errorf("panic: %v: please report it: %s", p, debug.Stack())
+			r.cut()
 		}
 	}()
-	ctx, cancel := context.WithCancel(request.ctx)
+	ctx, cancel := context.WithCancel(r.ctx)
 	defer cancel()
-	stop := cgiproxy.WatchClient(cancel, cgiproxy.ClientGone(request.env), request.conn.hungUp)
+	stop := cgiproxy.WatchClient(cancel, cgiproxy.ClientGone(r.env), r.conn.hungUp)
 	defer stop()
 	in := &cgiproxy.Request{
-		Env:  request.env,
-		Body: r.Body,
-		Gone: func() bool { return request.ctx.Err() != nil },
-		Log:  request,
+		Env:  r.env,
+		Body: r.body,
+		Gone: func() bool { return r.ctx.Err() != nil },
+		Log:  r,
 		Way:  "FastCGI",
 
 		StatusPage: status,
 	}
-	rw := &responseWriter{ResponseWriter: w, request: request}
-	switch err := cgiproxy.Serve(ctx, rw, in, sites.site(request.env)); {
+	switch err := cgiproxy.Serve(ctx, w, in, sites.site(r.env)); {
 	case err == nil:
-	case rw.HasStarted():
-		request.cut() // with a proper end the web server would take the response for whole
+	case w.HasStarted():
+		r.cut() // with a proper end the web server would take the response for whole
 	default:
-		answerNobody(rw)
+		answerNobody(w)
 	}
 }
 

@@ -3,8 +3,6 @@ package fastcgi
 import (
 	"errors"
 	"net"
-	"net/http"
-	"net/http/fcgi"
 	"runtime"
 	"sync"
 	"syscall"
@@ -14,23 +12,24 @@ import (
 	"proxy.cgi/cgiproxy/upstream"
 )
 
-// A listener hands out connections that know their requests.
+// A listener takes connections, and knows the requests on them.
 type listener struct {
 	net.Listener
-	log *cgiproxy.Logger
+	log    *cgiproxy.Logger
+	answer func(w *responseWriter, r *request)
 
 	mu       sync.Mutex
 	stopping bool
-	conns    map[*conn]bool      // open
-	requests map[string]*request // under way, by their keys
-	last     uint64              // number of a request
+	conns    map[*conn]bool    // open
+	requests map[*request]bool // under way
+	last     uint64            // number of a request
 
 	useMoreProcessors func() // called when there are two requests at once
 }
 
 func newListener(l net.Listener, log *cgiproxy.Logger) *listener {
 	return &listener{
-		Listener: l, log: log, conns: map[*conn]bool{}, requests: map[string]*request{},
+		Listener: l, log: log, conns: map[*conn]bool{}, requests: map[*request]bool{},
 		useMoreProcessors: func() {},
 	}
 }
@@ -47,9 +46,20 @@ func oneProcessor() (more func()) {
 	return more
 }
 
-// Accept implements net.Listener. Any error ends fcgi.Serve, so those that pass
-// are waited for: no descriptor left, a connection that is gone already.
-func (l *listener) Accept() (net.Conn, error) {
+// serve answers requests until no connection can be accepted any more.
+func (l *listener) serve() error {
+	for {
+		c, err := l.accept()
+		if err != nil {
+			return err
+		}
+		go c.serve()
+	}
+}
+
+// accept takes a connection. Errors that pass are waited for: no descriptor
+// left, a connection that is gone already.
+func (l *listener) accept() (*conn, error) {
 	said := false
 	for {
 		accepted, err := l.Listener.Accept()
@@ -65,13 +75,6 @@ func (l *listener) Accept() (net.Conn, error) {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-}
-
-// request returns the request that the library calls r, or nil.
-func (l *listener) request(r *http.Request) *request {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.requests[fcgi.ProcessEnv(r)[keyParam]]
 }
 
 // stop accepts no more connections, and closes those that are kept for further
@@ -98,7 +101,7 @@ func (l *listener) awaitCurrent(limit time.Duration) {
 	waitWhile(limit, func() bool {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		for _, request := range l.requests {
+		for request := range l.requests {
 			if request.number <= last {
 				return true
 			}

@@ -6,29 +6,45 @@ import (
 	"strings"
 )
 
-// Record types of the FastCGI specification, section 8.
+// Record types, roles and statuses of the FastCGI specification, section 8.
 const (
-	typeBeginRequest = 1
-	typeAbortRequest = 2
-	typeEndRequest   = 3
-	typeParams       = 4
-	typeStdin        = 5
-	typeStdout       = 6
-	typeStderr       = 7
-	headerLength     = 8
-	roleResponder    = 1 // the role of a program that answers
+	typeBeginRequest    = 1
+	typeAbortRequest    = 2
+	typeEndRequest      = 3
+	typeParams          = 4
+	typeStdin           = 5
+	typeStdout          = 6
+	typeStderr          = 7
+	typeGetValues       = 9
+	typeGetValuesResult = 10
+
+	roleResponder = 1 // the role of a program that answers
+	keepConn      = 1 // a flag of BEGIN_REQUEST
+
+	requestComplete = 0
+	unknownRole     = 3
 )
 
-// maxParams bounds the variables of one request, in bytes. Apache's limits for
-// a request's header add up to less than 1 MiB.
-const maxParams = 1 << 20
+const (
+	headerLength = 8
+	beginLength  = 8         // of the content of BEGIN_REQUEST
+	maxContent   = 1<<16 - 8 // of a record that we write: as much as fits and needs no padding
 
-// keyParam is the parameter that carries the key. No web server sends it.
-const keyParam = "CGIPROXY-KEY"
+	// maxParams bounds the variables of one request, in bytes. Apache's limits
+	// for a request's header add up to less than 1 MiB.
+	maxParams = 1 << 20
+)
+
+func recordHeader(kind byte, id uint16, length int) []byte {
+	return []byte{1, kind, byte(id >> 8), byte(id), byte(length >> 8), byte(length), 0, 0}
+}
 
 func newRecord(kind byte, id uint16, content []byte) []byte {
-	b := []byte{1, kind, byte(id >> 8), byte(id), byte(len(content) >> 8), byte(len(content)), 0, 0}
-	return append(b, content...)
+	return append(recordHeader(kind, id, len(content)), content...)
+}
+
+func endRequest(id uint16, status byte) []byte {
+	return newRecord(typeEndRequest, id, []byte{0, 0, 0, 0, status, 0, 0, 0})
 }
 
 // decodeParams returns name-value pairs (FastCGI specification, section 3.4) as

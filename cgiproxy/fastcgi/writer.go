@@ -1,40 +1,84 @@
 package fastcgi
 
-import "net/http"
+import (
+	"net"
+	"net/http"
 
-// A responseWriter writes a response through net/http/fcgi.
+	"proxy.cgi/cgiproxy"
+)
+
+// A responseWriter writes a response in records.
 type responseWriter struct {
-	http.ResponseWriter
-	request       *request
-	started, sent bool
+	request *request
+	header  http.Header
+	started bool
+	unsent  []byte // the header and small pieces: what goes out together
 }
 
-// WriteStatus implements cgiproxy.ResponseWriter. The library has reason
-// phrases of its own, and none for a status that it does not know.
+// maxUnsent is room for a header and the first pieces of a small response, so
+// that these are one write: bytes. The size is a choice.
+const maxUnsent = 8 << 10
+
+func (w *responseWriter) Header() http.Header { return w.header }
+
+func (w *responseWriter) WriteHeader(code int) { w.WriteStatus(code, cgiproxy.StatusText(code)) }
+
+// WriteStatus implements cgiproxy.ResponseWriter.
 func (w *responseWriter) WriteStatus(code int, reason string) {
-	w.started = true
-	if http.StatusText(code) == "" {
-		w.request.reason = reason
+	if w.started {
+		return
 	}
-	w.ResponseWriter.WriteHeader(code)
+	w.started = true
+	w.unsent = cgiproxy.AppendHeader(w.unsent, code, reason, w.header)
 }
-
-func (w *responseWriter) WriteHeader(code int) { w.WriteStatus(code, "") }
 
 func (w *responseWriter) Write(p []byte) (int, error) {
-	w.started, w.sent = true, true
-	return w.ResponseWriter.Write(p)
+	w.WriteHeader(http.StatusOK)
+	if len(w.unsent)+len(p) <= maxUnsent {
+		w.unsent = append(w.unsent, p...)
+		return len(p), nil
+	}
+	return len(p), w.send(p, nil)
 }
 
-// FlushError sends the header, too: the library holds it back until there is
-// some body.
+// FlushError sends what has been written so far.
 func (w *responseWriter) FlushError() error {
-	if !w.sent {
-		if _, err := w.Write(nil); err != nil {
-			return err
+	if len(w.unsent) == 0 {
+		return nil
+	}
+	return w.send(nil, nil)
+}
+
+// send sends what is unsent and p as records, and then the records of last.
+func (w *responseWriter) send(p, last []byte) error {
+	var all net.Buffers
+	for _, content := range [...][]byte{w.unsent, p} {
+		for len(content) > 0 {
+			n := min(len(content), maxContent)
+			all = append(all, recordHeader(typeStdout, w.request.id, n), content[:n])
+			content = content[n:]
 		}
 	}
-	return http.NewResponseController(w.ResponseWriter).Flush()
+	w.unsent = nil // an event stream may be silent for hours
+	if last != nil {
+		all = append(all, last)
+	}
+	_, err := all.WriteTo(w.request.conn.Conn)
+	return err
+}
+
+// end writes the end of the response.
+func (w *responseWriter) end() {
+	w.WriteHeader(http.StatusOK)
+	r := w.request
+	mu := &r.conn.listener.mu
+	// Forgotten before, for once it is written the web server may begin another
+	// request with the same id.
+	mu.Lock()
+	r.forget()
+	mu.Unlock()
+	_ = w.send(nil, append(newRecord(typeStdout, r.id, nil), endRequest(r.id, requestComplete)...)) // nobody is left to be told
+	r.conn.finished()
 }
 
 func (w *responseWriter) HasStarted() bool { return w.started }

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"proxy.cgi/cgiproxy/descriptor"
 	"proxy.cgi/cgiproxy/settings"
 )
 
@@ -61,12 +62,19 @@ func (x *exchange) headerError(err error) error {
 	return &Error{Err: fmt.Errorf("malformed answer: %w", err), Remedy: "does an HTTP app listen at " + x.cfg.Upstream.String() + "?"}
 }
 
-// A connReader reads from the connection, after the header each time within
-// IDLE_TIMEOUT.
+// A connReader reads from the connection.
 type connReader struct{ x *exchange }
 
 func (r connReader) Read(p []byte) (int, error) {
-	x := r.x
+	r.x.beforeRead()
+	n, err := r.x.conn.Read(p)
+	r.x.deliveringSince.Store(time.Now().UnixNano())
+	return n, err
+}
+
+// beforeRead prepares a wait for the app, after the header each time within
+// IDLE_TIMEOUT.
+func (x *exchange) beforeRead() {
 	x.deliveringSince.Store(0)
 	if x.headerRead && x.cfg.IdleTimeout > 0 {
 		x.conn.SetReadDeadline(time.Now().Add(x.cfg.IdleTimeout))
@@ -74,9 +82,6 @@ func (r connReader) Read(p []byte) (int, error) {
 	if x.pool != nil && x.source.read > 0 {
 		quickAck(x.conn) // the app may send the rest only then
 	}
-	n, err := x.conn.Read(p)
-	x.deliveringSince.Store(time.Now().UnixNano())
-	return n, err
 }
 
 // A Body is the body of a response. Read returns io.EOF only where the body is
@@ -98,22 +103,30 @@ func (b *Body) Read(p []byte) (int, error) {
 		p = p[:min(len(p), copyBuffer)] // watchStuck measures how long a piece takes
 	}
 	n, err := b.content.Read(p)
+	if err == io.EOF {
+		b.whole = true
+		return n, err
+	}
+	return n, b.failure(err)
+}
+
+// failure returns the error that RoundTrip may return for one of the
+// connection, nil for nil.
+func (b *Body) failure(err error) error {
 	switch {
 	case err == nil:
-	case err == io.EOF:
-		b.whole = true
+		return nil
 	case b.x.cause() != nil:
-		err = b.x.cause()
+		return b.x.cause()
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		err = &Error{
+		return &Error{
 			Err:     fmt.Errorf("no piece of the answer within %v", b.x.cfg.IdleTimeout),
 			Remedy:  "raise " + settings.Prefix + "IDLE_TIMEOUT if the app may be silent for longer",
 			Timeout: true,
 		}
 	default:
-		err = &Error{Err: fmt.Errorf("the app ended its answer early: %w", err), Remedy: "look into the app's own log"}
+		return &Error{Err: fmt.Errorf("the app ended its answer early: %w", err), Remedy: "look into the app's own log"}
 	}
-	return n, err
 }
 
 // Ready reports whether Read has something without waiting for the app: bytes
@@ -123,6 +136,25 @@ func (b *Body) Ready() bool {
 		return b.chunked.ready()
 	}
 	return b.empty || b.x.buffer.Buffered() > 0
+}
+
+// Wait waits until the app has sent something, so that nobody holds a buffer for
+// Read while an event stream is silent. It may return at once, as over TLS, and
+// its error is one of Read's.
+func (b *Body) Wait() error {
+	if b.empty || b.whole || !b.awaitsInput() {
+		return nil
+	}
+	b.x.beforeRead()
+	return b.failure(descriptor.AwaitInput(b.x.conn))
+}
+
+// awaitsInput reports whether Read would have to read from the connection.
+func (b *Body) awaitsInput() bool {
+	if b.chunked != nil {
+		return b.chunked.awaitsInput()
+	}
+	return b.x.buffer.Buffered() == 0
 }
 
 // Close closes the connection, or gives it back. After a whole response an app

@@ -10,7 +10,8 @@ import (
 
 // A chunkedBody is a body in the chunked coding (RFC 9112, section 7.1). Unlike
 // httputil.NewChunkedReader it never waits for the rest of a chunk while it has
-// a part of it. It ends at the last chunk: the trailer section is left in r.
+// a part of it. It ends at the last chunk, with its last data where that is here
+// already: the trailer section is left in r.
 type chunkedBody struct {
 	r         *bufio.Reader
 	remaining int64 // of the current chunk
@@ -30,10 +31,7 @@ func (b *chunkedBody) Read(p []byte) (n int, err error) {
 		m, err := b.r.Read(p[n:][:min(int64(len(p)-n), b.remaining)])
 		n, b.remaining, b.err = n+m, b.remaining-int64(m), noEOF(err)
 	}
-	if n > 0 {
-		return n, nil
-	}
-	return 0, b.err
+	return n, b.err
 }
 
 // ready reports whether Read has something without waiting for the app.
@@ -47,6 +45,19 @@ func (b *chunkedBody) ready() bool {
 	}
 	_, data, _ := bytes.Cut(rest, []byte("\n"))
 	return len(data) > 0
+}
+
+// awaitsInput reports whether Read would have to read from b.r's source. Unlike
+// ready it knows the last chunk, which has no data.
+func (b *chunkedBody) awaitsInput() bool {
+	rest, _ := b.r.Peek(b.r.Buffered())
+	if b.err != nil || b.remaining > 0 {
+		return b.err == nil && len(rest) == 0
+	}
+	if b.begun {
+		rest = rest[min(len(rest), len("\r\n")):]
+	}
+	return bytes.IndexByte(rest, '\n') < 0
 }
 
 // Close implements io.Closer: what is read from is closed by its owner.

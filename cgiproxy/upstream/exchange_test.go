@@ -46,7 +46,7 @@ func TestExchange(t *testing.T) {
 
 // The bytes of a body on the wire.
 func TestExchangeBody(t *testing.T) {
-	large := strings.Repeat("x", copyBuffer)
+	large, larger := strings.Repeat("x", copyBuffer), strings.Repeat("y", largePiece)
 	tests := []struct {
 		name string
 		vars []string
@@ -60,6 +60,7 @@ func TestExchangeBody(t *testing.T) {
 		{"chunked", []string{"HTTP_TRANSFER_ENCODING=chunked"}, io.MultiReader(strings.NewReader("hello"), strings.NewReader(", this is the second")), "5\r\nhello\r\n14\r\n, this is the second\r\n0\r\n\r\n"},
 		{"chunked, empty", []string{"HTTP_TRANSFER_ENCODING=chunked"}, strings.NewReader(""), "0\r\n\r\n"},
 		{"chunked, a full buffer", []string{"HTTP_TRANSFER_ENCODING=chunked"}, strings.NewReader(large + "y"), fmt.Sprintf("%x\r\n", copyBuffer) + large + "\r\n1\r\ny\r\n0\r\n\r\n"},
+		{"chunked, in large pieces", []string{"HTTP_TRANSFER_ENCODING=chunked"}, strings.NewReader(large + larger + "y"), fmt.Sprintf("%x\r\n%s\r\n%x\r\n%s\r\n1\r\ny\r\n0\r\n\r\n", copyBuffer, large, largePiece, larger)},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

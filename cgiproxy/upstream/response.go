@@ -166,6 +166,7 @@ func contentLength(h http.Header) (int64, error) {
 }
 
 // A fixedBody is a body with a Content-Length: one that ends early is an error.
+// Its last piece comes with its end.
 type fixedBody struct {
 	r         io.Reader
 	remaining int64
@@ -177,10 +178,10 @@ func (b *fixedBody) Read(p []byte) (int, error) {
 	}
 	n, err := b.r.Read(p[:min(int64(len(p)), b.remaining)])
 	b.remaining -= int64(n)
-	if b.remaining > 0 {
-		err = noEOF(err)
+	if b.remaining == 0 {
+		return n, io.EOF
 	}
-	return n, err
+	return n, noEOF(err)
 }
 
 // noEOF turns an end where there should be none into an error.

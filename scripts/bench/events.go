@@ -77,7 +77,7 @@ func (b *bench) measureEvents() error {
 }
 
 func (b *bench) reportEvents(streams map[*target][]stream) {
-	t := b.report.table("Event streams through Apache",
+	t := b.report.table("Event streams",
 		fmt.Sprintf("%d streams each, with %d events %v apart. mod_fcgid holds back what is less than 64 KiB, whatever the program does: "+
 			"event streams belong to proxy.cgi (see the hybrid in htaccess.example).", b.effort.streams, streamEvents, streamPause),
 		"way", "program", "first byte", "event, p50", "event, p99")

@@ -156,9 +156,7 @@ func open(ctx context.Context, quick bool) (_ *bench, err error) {
 // close leaves nothing running and no file behind.
 func (b *bench) close() {
 	if b.site != nil {
-		if err := b.site.server.Stop(); err != nil {
-			log.Print("stopping Apache: ", err)
-		}
+		b.site.stop()
 	}
 	if b.app != nil {
 		b.app.stop()
@@ -175,8 +173,8 @@ func (b *bench) measure() error {
 		run    func(*bench) error
 	}{
 		{"one GET as a whole process", false, (*bench).measureProcess},
-		{"requests per second under Apache", true, (*bench).measureLoad},
-		{"large transfers through Apache", true, (*bench).measureTransfers},
+		{"requests per second", true, (*bench).measureLoad},
+		{"large transfers", true, (*bench).measureTransfers},
 		{"event streams", true, (*bench).measureEvents},
 		{"growing bodies", false, (*bench).measureBodies},
 		{"growing headers", false, (*bench).measureFields},

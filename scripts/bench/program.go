@@ -4,10 +4,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 )
@@ -28,8 +30,12 @@ const (
 	php      = "PHP"
 	oursFast = "proxy.fcgi"
 	goFast   = "Go FastCGI, 30 lines"
+	bareFCGI = "Go FastCGI, only reads and writes"
 	helloFCG = "Go FastCGI, hello"
 	modProxy = "mod_proxy"
+
+	ours386   = "proxy.cgi, linux/386"
+	nginxPass = "proxy_pass"
 )
 
 // A program is one that a web server could run.
@@ -55,6 +61,7 @@ func build(ctx context.Context, folder, addr string) (once, fast []*program, err
 	}
 	once = []*program{
 		compiled(ours, "proxy.cgi", true),
+		compiled(ours386, "proxy-386.cgi", true),
 		compiled(goProxy, "goproxy", true),
 		compiled(goTrim, "goproxy-trimmed", true),
 		compiled(cProxy, "cproxy", true),
@@ -68,6 +75,7 @@ func build(ctx context.Context, folder, addr string) (once, fast []*program, err
 	fast = []*program{
 		compiled(oursFast, "proxy.cgi", true),
 		compiled(goFast, "gofcgiproxy", true),
+		compiled(bareFCGI, "gofcgibare", true),
 		compiled(helloFCG, "gofcgihello", false),
 	}
 	// Under suEXEC this file is the only way, so it is the one measured.
@@ -77,10 +85,13 @@ func build(ctx context.Context, folder, addr string) (once, fast []*program, err
 	if _, err := output(ctx, "make", "-s", "build", "OUT="+once[0].path); err != nil {
 		return nil, nil, err
 	}
+	if err := build386(ctx, named(once, ours386)); err != nil {
+		return nil, nil, err
+	}
 	if _, err := output(ctx, "go", "build", "-o", named(once, goProxy).path, "./"+sources+"/goproxy"); err != nil {
 		return nil, nil, err
 	}
-	for _, p := range []*program{named(once, goTrim), named(once, goBare), named(once, goLinked), named(once, goHello), named(fast, goFast), named(fast, helloFCG)} {
+	for _, p := range []*program{named(once, goTrim), named(once, goBare), named(once, goLinked), named(once, goHello), named(fast, goFast), named(fast, bareFCGI), named(fast, helloFCG)} {
 		if err := buildGo(ctx, p.path); err != nil {
 			return nil, nil, err
 		}
@@ -88,6 +99,21 @@ func build(ctx context.Context, folder, addr string) (once, fast []*program, err
 	c := named(once, cProxy)
 	c.err = buildC(ctx, c.path)
 	return once, fast, nil
+}
+
+// build386 builds proxy.cgi for the hosts whose limits leave no room for
+// linux/amd64.
+func build386(ctx context.Context, p *program) error {
+	if runtime.GOARCH != "amd64" {
+		p.err = errors.New("not on " + runtime.GOARCH)
+		return nil
+	}
+	cmd := exec.CommandContext(ctx, "make", "-s", "build", "OUT="+p.path)
+	cmd.Env = append(os.Environ(), "GOARCH=386")
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", ours386, err, text)
+	}
+	return nil
 }
 
 // buildGo builds the yardstick that path is named after, up to a hyphen.

@@ -133,7 +133,7 @@ func (r *report) write(folder string) error {
 
 const (
 	processTitle = "One GET as a whole process"
-	loadTitle    = "Requests per second under Apache"
+	loadTitle    = "Requests per second"
 )
 
 // inReadme are the titles of README's tables.

@@ -20,6 +20,7 @@ const (
 	viaCGI   = "mod_cgid"
 	viaFCGI  = "mod_fcgid"
 	viaProxy = "mod_proxy_http"
+	viaNginx = "nginx"
 )
 
 // A target is one way to the app.
@@ -30,10 +31,20 @@ type target struct {
 	asks       bool   // the app; else the response is its own
 }
 
-// A site is the running Apache.
+// A site is the running Apache, and nginx beside it.
 type site struct {
 	server  *webserver.Server
+	nginx   *nginx // nil where it was not started
 	targets []*target
+}
+
+func (s *site) stop() {
+	if s.nginx != nil {
+		s.nginx.stop()
+	}
+	if err := s.server.Stop(); err != nil {
+		log.Print("stopping Apache: ", err)
+	}
 }
 
 // siteConfig has all workers there from the start. The second part lets
@@ -89,8 +100,12 @@ func openSite(b *bench) (*site, error) {
 			err = s.add(b, p, viaFCGI)
 		}
 	}
+	if err == nil {
+		err = s.openNginx(b)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("%w; stop: %v", err, server.Stop())
+		s.stop()
+		return nil, err
 	}
 	return s, nil
 }

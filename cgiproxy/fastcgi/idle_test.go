@@ -1,0 +1,55 @@
+package fastcgi
+
+import (
+	"io"
+	"runtime"
+	"testing"
+
+	"proxy.cgi/cgiproxy/internal/testkit"
+)
+
+// An event stream that is silent holds no buffers: of a host's memory, which is
+// counted, hundreds of them take little.
+func TestIdleStreams(t *testing.T) {
+	app := testkit.Listen(t, "tcp", "127.0.0.1:0")
+	l, _ := serve(t, "UPSTREAM="+app.Addr().String())
+	open := func() {
+		c := dial(t, l)
+		c.send(begin(false, visitVars()...), stdin(""))
+		conn, err := app.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		testkit.ReadHead(conn)
+		event := "9\r\ndata: 1\n\n\r\n"
+		io.WriteString(conn, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"+event)
+		for buf := make([]byte, 512); ; io.WriteString(conn, event) { // the last event is still on its way: the wait for the next is there
+			n, err := c.Read(buf)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n < 64 { // no header with it
+				break
+			}
+		}
+	}
+	used := func() uint64 {
+		runtime.GC()
+		runtime.GC() // twice, to empty each sync.Pool
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc + m.StackInuse
+	}
+	open()
+	const streams, limit = 100, 40 << 10 // 30 KiB, both ends in this test included; 234 through net/http/fcgi
+	before := used()
+	for range streams {
+		open()
+	}
+	if each := (int64(used()) - int64(before)) / streams; each > limit {
+		t.Errorf("an idle event stream holds %d bytes, want at most %d", each, limit)
+	} else {
+		t.Logf("an idle event stream holds %d bytes", each)
+	}
+}

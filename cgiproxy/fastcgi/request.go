@@ -1,0 +1,59 @@
+package fastcgi
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"os"
+
+	"proxy.cgi/cgiproxy"
+)
+
+// A request is one request on a connection, from its parameters to its end.
+type request struct {
+	env    cgiproxy.Environ
+	body   *io.PipeReader
+	ctx    context.Context // ends when the web server gives the request up
+	cancel context.CancelFunc
+	conn   *conn
+	id     uint16
+	number uint64 // grows from request to request
+}
+
+// maxRest bounds, in bytes, what is taken of a body that nobody wants.
+const maxRest = 100 << 20
+
+// answer answers the request. keep tells whether the connection stays open.
+func (r *request) answer(keep bool) {
+	w := &responseWriter{request: r, header: http.Header{}}
+	r.conn.listener.answer(w, r)
+	w.end()
+	if !keep {
+		// With a part of the body unread, the end of the connection would take
+		// the response away from the web server.
+		io.CopyN(io.Discard, r.body, maxRest)
+		r.conn.Close()
+	}
+	r.body.Close()
+}
+
+// forget ends the request and takes it off the lists, with the listener's mu
+// held.
+func (r *request) forget() {
+	r.cancel()
+	delete(r.conn.requests, r.id)
+	delete(r.conn.listener.requests, r)
+}
+
+// cut closes the connection in the middle of the response: FastCGI has no other
+// way to say that it is not whole.
+func (r *request) cut() { r.conn.Close() }
+
+// Write sends a log line to the web server, which puts it into its error log.
+// After the web server has left, our own standard error is the place.
+func (r *request) Write(line []byte) (int, error) {
+	if _, err := r.conn.Conn.Write(newRecord(typeStderr, r.id, line[:min(len(line), maxContent)])); err != nil {
+		return cgiproxy.WriteLogLine(os.Stderr, line)
+	}
+	return len(line), nil
+}
