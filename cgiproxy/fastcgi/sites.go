@@ -14,7 +14,7 @@ import (
 
 // maxSites is a choice: far more sets of settings than one FastCGI process
 // meets, and a bound to its memory where each request brings another one.
-const maxSites = 100
+const maxSites = 1000
 
 // A siteCache keeps the sites of a FastCGI process, which gets SetEnv with each
 // request: one for each set of settings, until .htcgiproxy changes.
@@ -65,12 +65,15 @@ func (c *siteCache) site(env cgiproxy.Environ) *cgiproxy.Site {
 	defer c.mu.Unlock()
 	file, _ := os.Stat(filepath.Join(c.folder, settings.File))
 	same := sameFile(file, c.file) && (file == nil || file.Mode() == c.file.Mode()) // chmod keeps the time, and may let others write to it
-	if !same || len(c.sites) >= maxSites {
+	if !same {
 		c.file = file
 		c.clear()
 	}
 	if s, ok := c.sites[key]; ok {
 		return s
+	}
+	if len(c.sites) >= maxSites {
+		c.clear()
 	}
 	s := cgiproxy.LoadSite(env, c.folder)
 	s.KeepConnections(bodyLinger)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"proxy.cgi/cgiproxy"
 	"proxy.cgi/cgiproxy/internal/testkit"
 )
 
@@ -118,6 +119,24 @@ func TestSitesBounded(t *testing.T) {
 		sites.site(visit("CGIPROXY_UPSTREAM=" + strconv.Itoa(i+1)))
 		if len(sites.sites) > maxSites {
 			t.Fatalf("%d sites are kept", len(sites.sites))
+		}
+	}
+}
+
+// With 200 sites in one process each is read once, and has its connections.
+func TestSitesMany(t *testing.T) {
+	sites := newSites(t.TempDir(), nil)
+	defer sites.close()
+	var first [200]*cgiproxy.Site
+	for range 3 {
+		for i := range first {
+			s := sites.site(visit("CGIPROXY_UPSTREAM=" + strconv.Itoa(i+1)))
+			if first[i] == nil {
+				first[i] = s
+			}
+			if s != first[i] || s.Err() != nil {
+				t.Fatalf("site %d is read again: %v", i, s.Err())
+			}
 		}
 	}
 }
