@@ -54,7 +54,7 @@ var differences = []difference{
 	{viaCGI, "X-Proxy-Signature", "the client's would be forged", func(x *crossing) { x.want.request.remove("X-Proxy-Signature") }},
 	{viaCGI, "X-Forwarded-*, Forwarded", "what a client claims is replaced", replaceForwarded},
 	{viaCGI, "Location at the app's address", "the client could not get there", makeLocationPublic},
-	{viaCGI, "the script's name before %3F or %25", "Apache decodes such a path once more, or refuses it, where the rule leads it through Apache's own", refuseNamed},
+	{viaCGI, "the script's name before %3F, %25, %23, %2F, a colon or a control byte", "htaccess.example refuses it, for Apache would read it twice", refuseNamed},
 
 	// Where mod_proxy differs and proxy.cgi does not.
 	{viaModProxy, "X-Forwarded-For, -Host, -Server", "mod_proxy believes the client and adds to it", addForwarded},

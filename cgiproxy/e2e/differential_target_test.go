@@ -56,9 +56,9 @@ func dropScriptName(x *crossing) {
 // scriptNamed matches the start of a path that has the script's name in front.
 var scriptNamed = regexp.MustCompile(`^(/*)/proxy\.cgi(?:/|([ ?]))`)
 
-// undecodable matches a path that Apache may refuse to rewrite (AH10508), or
-// that is another one once it is decoded twice.
-var undecodable = regexp.MustCompile(`(?i)^[^? ]*%(3f|25)`)
+// undecodable matches a path that Apache may refuse to rewrite (AH10508), that is
+// another one once it is decoded twice, or that reads as a URL.
+var undecodable = regexp.MustCompile(`(?i)^(https?://[^/]*)?[^? ]*(:|%(3a|3f|25|23|2f|[01][0-9a-f]|7f))`)
 
 func refuseNamed(x *crossing) {
 	target := x.request.target()

@@ -75,7 +75,7 @@ var anyRoutes = []route{
 	{"GET /assets/.htpasswd", ""},
 	{"GET /{script}", "GET {site}/"},
 	{"POST /{script}/", "POST {site}/"},
-	{"GET /{script}/a%20b//c%2Fd?e", "GET {site}/a%20b//c%2Fd?e"},
+	{"GET /{script}/a%20b//c?e", "GET {site}/a%20b//c?e"},
 	{"GET /{script}/.env", "GET {site}/.env"},
 	{"GET /{script}/.htaccess", ""},
 	{"GET /{script}/assets", "GET {site}/assets"},

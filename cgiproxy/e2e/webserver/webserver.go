@@ -21,6 +21,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -219,11 +220,18 @@ func (s *Server) awaitReady() error {
 			default:
 			}
 		}
-		if s.bound() && answers(s.Addr) {
+		if s.bound() && answers(s.Addr) && s.cgidReady() {
 			return nil
 		}
 	}
 	return s.startError("not ready after " + readyTimeout.String())
+}
+
+// cgidReady reports whether workers may connect to mod_cgid's daemon, if there is
+// one: Apache makes its socket before it gives it to them.
+func (s *Server) cgidReady() bool {
+	info, err := os.Stat(s.path("cgid.sock"))
+	return err != nil || os.Geteuid() != 0 || info.Sys().(*syscall.Stat_t).Uid != 0
 }
 
 // bound reports whether the server has its port. To connect is not enough:
