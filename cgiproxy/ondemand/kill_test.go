@@ -86,6 +86,27 @@ func TestKilledRestart(t *testing.T) {
 	}
 }
 
+// A visitor leaves in the middle of a restart, which ends a CGI process, and then
+// the next version is uploaded: it is not the one that is starting.
+func TestKilledRestartAgain(t *testing.T) {
+	for name, set := range map[string]func(*site){"port": func(*site) {}, "auto": auto} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, "")
+			set(s)
+			s.answered("/")
+			s.restart()
+			s.killAt("run")
+			eventually(t, "the second app has begun", func() bool { return len(s.starts()) == 2 })
+			second := strconv.Itoa(s.starts()[1])
+			s.restart()
+			if now := s.oneApp(); now == second || len(s.starts()) != 3 {
+				t.Errorf("process %s runs after %d starts, the second was %s: the third version is not there", now, len(s.starts()), second)
+			}
+		})
+	}
+}
+
 func TestKilledWatcher(t *testing.T) {
 	t.Parallel()
 	for _, step := range []string{

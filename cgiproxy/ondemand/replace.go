@@ -25,13 +25,7 @@ func (a *App) replace(ctx context.Context, lock *os.File, s *state) error {
 		}
 		s.old = s.run
 	}
-	var conn net.Conn
-	var err error
-	if s.phase == starting && s.run.alive() {
-		conn, err = a.ready(ctx, s, nil) // who started it was ended
-	} else {
-		conn, err = a.start(ctx, lock, s)
-	}
+	conn, err := a.startOrGoOn(ctx, lock, s)
 	if err == nil {
 		return conn.Close()
 	}
@@ -42,6 +36,20 @@ func (a *App) replace(ctx context.Context, lock *os.File, s *state) error {
 		}
 	}
 	return err
+}
+
+// startOrGoOn starts the new app, or waits for one that is starting: who did that
+// was ended. One of the restart before is not the one that is asked for.
+func (a *App) startOrGoOn(ctx context.Context, lock *os.File, s *state) (net.Conn, error) {
+	if s.phase == starting && s.run.alive() {
+		if now := a.look(); s.settings == now.settings && !changed(s.stamps, now.stamps) {
+			return a.ready(ctx, s, nil)
+		}
+		if err := s.run.end(ctx, killLimit); err != nil {
+			return nil, err
+		}
+	}
+	return a.start(ctx, lock, s)
 }
 
 // retire has the old app ended when no request is under way that may go to it,
