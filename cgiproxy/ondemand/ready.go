@@ -82,7 +82,7 @@ func (s *state) staysUp(ctx context.Context) bool {
 // up writes down that the app listens.
 func (a *App) up(s *state) {
 	s.phase, s.failures, s.next = running, 0, time.Time{}
-	s.run.meet()
+	s.run.meet(a.log())
 	trimLog(a.log())
 	if err := a.folder().write(s); err != nil {
 		a.warn(err.Error())

@@ -180,6 +180,7 @@ func startDaemon(arguments []string) {
 		}
 	}
 	c := exec.Command("/proc/self/exe", append([]string{"testapp"}, rest...)...)
+	c.Stdout = os.Stdout // the log, by which it is known
 	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := c.Start(); err != nil {
 		fmt.Println(err)

@@ -3,6 +3,8 @@ package ondemand
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -47,11 +49,13 @@ func (r *run) started(p process) bool {
 // meet notes who listens: the app may have left the session of its command. A
 // program that shows a title in place of its arguments (setproctitle) overwrites
 // the environment as well, so now is the time, just after the address was free.
-func (r *run) meet() {
+// It must have the log open then, which the command was given: else it may be what
+// somebody has started by hand, or another site.
+func (r *run) meet(log string) {
 	first := process{}
 	for _, l := range listeners(ownSince(r.start)) {
 		p := l.process
-		ours := p.session == r.pid || r.started(p) || overwritten(p.pid)
+		ours := p.session == r.pid || r.started(p) || overwritten(p.pid) && hasOpen(p.pid, log)
 		if ours && l.at(r.network, r.addresses) && (first.pid == 0 || p.start < first.start) {
 			first = p // the others are its workers, which come and go
 		}
@@ -63,6 +67,19 @@ func (r *run) meet() {
 // starts by hand has a PATH.
 func overwritten(pid int) bool {
 	return !slices.ContainsFunc(environmentOf(pid), func(entry string) bool { return strings.HasPrefix(entry, "PATH=") })
+}
+
+// hasOpen reports whether a process has a file open.
+func hasOpen(pid int, path string) bool {
+	file, err := os.Stat(path)
+	if err != nil {
+		return false
+	}
+	links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	return slices.ContainsFunc(links, func(link string) bool {
+		open, err := os.Stat(link)
+		return err == nil && os.SameFile(open, file)
+	})
 }
 
 // appSession returns the session of who listened first, if that one lives and the

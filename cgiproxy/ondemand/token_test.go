@@ -195,6 +195,33 @@ func TestKnownListener(t *testing.T) {
 	s.stops(pid)
 }
 
+// A server that somebody starts by hand on the app's port while that is coming up,
+// and whose environment tells nothing, is not the app.
+func TestStrangerWithoutEnvironment(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "")
+	s.Command = "touch begun; sleep 2; " + s.Command
+	answered := make(chan error)
+	go func() {
+		_, err := s.get(t.Context(), "/")
+		answered <- err
+	}()
+	eventually(t, "the command has begun", func() bool { return s.exists("begun") })
+	_, port, _ := net.SplitHostPort(s.Addresses[0])
+	byHand := exec.Command(testBinary(t), "testapp", "-port", port)
+	byHand.Dir, byHand.Env, byHand.SysProcAttr = t.TempDir(), []string{"X=1"}, &syscall.SysProcAttr{Setsid: true}
+	if err := byHand.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = byHand.Process.Kill(); _ = byHand.Wait() }()
+	if err := <-answered; err != nil {
+		t.Fatal(err)
+	}
+	if st, err := s.folder().read(); err != nil || st.run.app == byHand.Process.Pid {
+		t.Errorf("process %d, started by hand, is taken for the app (%v)", byHand.Process.Pid, err)
+	}
+}
+
 // Neither a long environment hides the token, nor a long state itself.
 func TestReadFile(t *testing.T) {
 	f := folder(t.TempDir())

@@ -75,6 +75,8 @@ func dialNoStranger(address string, dial func(address string) (net.Conn, error))
 	}
 	after, afterErr := listenerOf(conn)
 	switch {
+	case errors.Is(afterErr, errNobody), errors.Is(afterErr, errListenerChanged): // it was closed at once, before it could be looked at
+		err = errListenerChanged
 	case beforeErr != nil && afterErr != nil:
 		return conn, nil
 	case afterErr == nil && after.uid != os.Geteuid() && after.uid != 0:
@@ -92,8 +94,7 @@ func strangersListener(l listener) error {
 	return fmt.Errorf("the listener belongs to user %d and not to ours, user %d", l.uid, os.Geteuid())
 }
 
-// errNobody is also that of an app that has just ended, and of a system that
-// does not show it.
+// errNobody is also that of an app that has just ended.
 var errNobody = errors.New("whose listener it is cannot be found out: /proc/net/tcp shows none there")
 
 var errListenerChanged = errors.New("the listener changed while we connected, so that nobody can tell whose it was")

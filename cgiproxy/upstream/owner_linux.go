@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -23,8 +24,9 @@ func unixListenerOwner(fd int) (int, error) {
 // this machine (proc(5), /proc/net/tcp). Of several that share it (SO_REUSEPORT)
 // it returns one of another user before ours, and of ours the first there is.
 func tcpListener(at netip.AddrPort) (l listener, err error) {
-	closest := 0
+	closest, shown := 0, false
 	err = descriptor.EachListener(func(found descriptor.Listener) {
+		shown = true
 		c := closeness(found.At, at)
 		ours := found.UID == os.Geteuid()
 		if c > closest || c > 0 && c == closest && l.uid == os.Geteuid() && (!ours || found.Inode < l.inode) {
@@ -33,6 +35,9 @@ func tcpListener(at netip.AddrPort) (l listener, err error) {
 	})
 	if err != nil {
 		return listener{}, fmt.Errorf("whose listener it is cannot be found out: %w", err)
+	}
+	if !shown { // each machine with a web server has one
+		return listener{}, errors.New("whose listener it is cannot be found out: the host shows none at all in /proc/net/tcp")
 	}
 	if closest == 0 {
 		return listener{}, errNobody

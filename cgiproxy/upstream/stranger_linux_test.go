@@ -87,6 +87,27 @@ func TestDialNoStranger(t *testing.T) {
 			l.Close()
 			return conn, err
 		}, address, "changed"},
+		{"there for a moment, and accepts nobody", func(address string) (net.Conn, error) {
+			l, err := net.Listen("tcp", address)
+			if err != nil {
+				return nil, err
+			}
+			defer l.Close()
+			return dial(address)
+		}, address, "changed"},
+		{"there for a moment only", func(address string) (net.Conn, error) {
+			l, err := net.Listen("tcp", address)
+			if err != nil {
+				return nil, err
+			}
+			defer l.Close()
+			conn, err := dial(address)
+			if err == nil {
+				accepted, _ := l.Accept()
+				t.Cleanup(func() { accepted.Close() })
+			}
+			return conn, err
+		}, address, "changed"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			conn, err := dialNoStranger(tt.at, tt.dial)
