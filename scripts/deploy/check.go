@@ -80,7 +80,11 @@ func (d *deploy) verify(ctx context.Context) (problems []string) {
 	case d.appWork != nil:
 		d.say("warning  app: whether it starts with what is new is not known, for the first page does not come from it\n")
 	}
-	for _, f := range d.live(ctx) {
+	findings := d.live(ctx)
+	if ctx.Err() != nil {
+		return nil
+	}
+	for _, f := range findings {
 		text := printable(f.Text)
 		if f.Remedy != "" {
 			text += ": " + f.Remedy
@@ -142,9 +146,6 @@ func (d *deploy) status(ctx context.Context) error {
 		}
 	}
 	d.places = d.findPlaces()
-	if s := d.appState(); s.began != "" && s.exit != "" {
-		d.say("the app last ended: %s\n", printable(s.exit))
-	}
 	for _, f := range d.live(ctx) {
 		d.say("%-8s %s: %s\n", f.Level, f.Check, printable(f.Text))
 		if f.Level == finding.Fault && f.Check == "reach" {
@@ -154,6 +155,9 @@ func (d *deploy) status(ctx context.Context) error {
 	status, text := d.firstPage(ctx)
 	d.say("first page: %s\n", text)
 	if status == 0 || status >= 500 {
+		if s := d.appState(); s.began != "" && s.exit != "" {
+			d.say("the app last ended: %s\n", printable(s.exit))
+		}
 		return fmt.Errorf("%s does not work: --logs may say why", d.url)
 	}
 	return nil

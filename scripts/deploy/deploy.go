@@ -103,7 +103,11 @@ func (d *deploy) deploy(ctx context.Context) error {
 	if err := d.place(todo); err != nil {
 		return d.undo(ctx, err.Error())
 	}
-	if problems := d.verify(ctx); problems != nil {
+	problems := d.verify(ctx)
+	if ctx.Err() != nil { // what it has found then says nothing about the site
+		return d.undo(ctx, "interrupted")
+	}
+	if problems != nil {
 		return d.undo(ctx, "the site fails with what is new:\n  "+strings.Join(problems, "\n  ")+d.newLines())
 	}
 	if d.appWork != nil {

@@ -57,6 +57,19 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// TestNoSuchFolder makes no folder that nobody serves.
+func TestNoSuchFolder(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, hosting.VsftpdTLS)
+	out, status := h.deployTo(t, strings.Replace(h.target(), "html", "htlm", 1), "--upstream", runningApp(t, "the app"))
+	if want := "there is no folder public_htlm (there are: "; status != 1 || !strings.Contains(out, want) || !strings.Contains(out, "public_html") {
+		t.Errorf("exit status %d, want %q:\n%s", status, want, out)
+	}
+	if _, err := os.Stat(filepath.Join(h.Home, "public_htlm")); err == nil {
+		t.Error("it was made")
+	}
+}
+
 // mangling is a host that changes what it gets.
 type mangling struct{ remote.Host }
 

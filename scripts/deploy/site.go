@@ -107,12 +107,26 @@ type served struct {
 func openServed(host remote.Host, folder string) (*served, error) {
 	list, err := host.List(folder)
 	if errors.Is(err, fs.ErrNotExist) {
-		if _, err := host.List(path.Dir(folder)); err != nil {
+		above, err := host.List(path.Dir(folder))
+		if err != nil {
 			return nil, fmt.Errorf("there is no folder %s, and none above it: how does the host call the one that the web server shows? Often it is public_html", folder)
 		}
-		err = nil // it will be made
+		if path.Dir(folder) == "." { // nobody serves a new one there
+			return nil, fmt.Errorf("there is no folder %s (there are: %s)", folder, folderNames(above))
+		}
+		return &served{host: host, folder: folder}, nil // it will be made
 	}
 	return &served{host, folder, list}, err
+}
+
+func folderNames(list []remote.Entry) string {
+	var names []string
+	for _, e := range list {
+		if e.Mode.IsDir() && !strings.HasPrefix(e.Name, ".") {
+			names = append(names, e.Name)
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 // read is what install needs to know of a file.
