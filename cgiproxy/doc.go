@@ -5,8 +5,9 @@
 //	environ.go    the CGI variables (RFC 3875), normalised; refused.go: what the
 //	              web server has refused
 //	site.go       the settings, and the way to the app
-//	request.go    the request as the app shall see it: incoming.go, target.go,
-//	              body.go, forwarded.go (proxyfields.go), fields.go, loop.go
+//	request.go    the request as the app shall see it: incoming.go, target.go
+//	              (dotsegments.go), body.go, forwarded.go (proxyfields.go),
+//	              fields.go, loop.go
 //	rewrite.go    the app's URLs and the public ones, in rewriterequest.go and
 //	              rewriteresponse.go
 //	signature.go  proves to the app where a request comes from
