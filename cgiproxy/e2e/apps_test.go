@@ -4,10 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +14,7 @@ import (
 	"time"
 
 	"proxy.cgi/cgiproxy/e2e/webserver"
+	"proxy.cgi/scripts/examples"
 )
 
 // newFront starts an Apache with proxy.cgi in the given folders, "" for the
@@ -74,62 +73,19 @@ func startNode(t *testing.T, program, modules string) string {
 func nodeModules(t *testing.T, source string) string {
 	t.Helper()
 	files := os.DirFS(source)
-	folder := cached(t, filepath.Base(source), files, func(temp string) {
+	folder, err := examples.Cached(filepath.Base(source), files, func(temp string) (string, error) {
 		if err := os.CopyFS(temp, files); err != nil {
-			t.Fatal(err)
+			return "", err
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		defer cancel()
 		npm := exec.CommandContext(ctx, "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts")
 		npm.Dir = temp
 		if out, err := npm.CombinedOutput(); err != nil {
-			webserver.Need(t, fmt.Errorf("%w: npm ci: %w\n%s", webserver.ErrUnavailable, err, out))
+			return "", fmt.Errorf("%w: npm ci: %w\n%s", webserver.ErrUnavailable, err, out)
 		}
+		return temp, nil
 	})
+	webserver.Need(t, err)
 	return filepath.Join(folder, "node_modules")
-}
-
-// cached returns a folder that fill has made of the files, once for all runs, in
-// the user's cache. The folder gets its name when it is complete: another run
-// may be at it, or be killed.
-func cached(t *testing.T, name string, files fs.FS, fill func(temp string)) string {
-	t.Helper()
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	folder := filepath.Join(cache, "proxycgi-test", fmt.Sprintf("%s-%.8x", name, hashFiles(t, files)))
-	if _, err := os.Stat(folder); err == nil {
-		return folder
-	}
-	if err := os.MkdirAll(filepath.Dir(folder), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	temp, err := os.MkdirTemp(filepath.Dir(folder), "new-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(temp)
-	fill(temp)
-	if err := os.Rename(temp, folder); err != nil && !errors.Is(err, os.ErrExist) {
-		t.Fatal(err)
-	}
-	return folder
-}
-
-func hashFiles(t *testing.T, files fs.FS) []byte {
-	t.Helper()
-	sum := sha256.New()
-	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		content, err := fs.ReadFile(files, name)
-		fmt.Fprintf(sum, "%s %d\n%s", name, len(content), content)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return sum.Sum(nil)
 }

@@ -5,9 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -39,7 +36,7 @@ func TestManualExamples(t *testing.T) {
 	t.Parallel()
 	for _, name := range examples.Names() {
 		title := map[string]string{"flask": "gunicorn on a port"}[name]
-		settings, err := examples.Settings(name, "/home/me/app")
+		settings, err := examples.Settings(name, "", "/home/me/app")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -55,68 +52,24 @@ func TestManualExamples(t *testing.T) {
 func newExampleSite(t *testing.T, front *webserver.Server, name string) appSite {
 	t.Helper()
 	a := appSite{site{front, "/" + name, front.ErrorLog}, appFolder(t, front)}
-	extra := "CGIPROXY_STRIP_PREFIX=auto\n"
-	if name == "next" { // its folder is built in
-		extra = ""
-	}
-	putExample(t, name, a.dir)
-	settings, err := examples.Settings(name, a.dir)
+	putExample(t, name, a.folder, a.dir)
+	settings, err := examples.Settings(name, a.folder, a.dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	front.Install(t, name+"/proxy.cgi", binary)
-	front.WriteFile(t, name+"/.htcgiproxy", settings+extra, 0o600)
+	front.WriteFile(t, name+"/.htcgiproxy", settings, 0o600)
 	front.WriteFile(t, name+"/.htaccess", example(t)+"SetEnv HTTPS on\n", 0o644)
 	a.stopAfter(t)
 	return a
 }
 
-// putExample puts an example into dir, ready to run. What npm and Next have made
-// is kept: it takes half a minute.
-func putExample(t *testing.T, name, dir string) {
-	t.Helper()
-	copyExample(t, name, dir)
-	if name != "express" && name != "next" {
-		prepareExample(t, name, dir)
-		return
-	}
-	ready := cached(t, name, os.DirFS(dir), func(temp string) {
-		copyExample(t, name, temp)
-		prepareExample(t, name, temp)
-	})
-	// The modules of Next are 300 MB: links, where the file system has them.
-	if exec.Command("cp", "-rlf", ready+"/.", dir).Run() == nil {
-		return
-	}
-	if out, err := exec.Command("cp", "-rf", ready+"/.", dir).CombinedOutput(); err != nil {
-		t.Fatalf("cp: %v\n%s", err, out)
-	}
-}
-
-// copyExample copies an example, with what its comments tell to edit.
-func copyExample(t *testing.T, name, dir string) {
-	t.Helper()
-	if err := examples.Copy(name, dir); err != nil {
-		t.Fatal(err)
-	}
-	if name != "next" {
-		return
-	}
-	config := filepath.Join(dir, "next.config.mjs")
-	text, err := os.ReadFile(config)
-	if err == nil {
-		err = os.WriteFile(config, []byte(strings.Replace(string(text), `basePath: ""`, `basePath: "/next"`, 1)), 0o644)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-func prepareExample(t *testing.T, name, dir string) {
+// putExample puts an example into dir, ready to run in a folder of the site.
+func putExample(t *testing.T, name, folder, dir string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	err := examples.Prepare(ctx, name, dir)
+	err := examples.Put(ctx, name, folder, dir)
 	if errors.Is(err, examples.ErrMissing) {
 		err = fmt.Errorf("%w: %w", webserver.ErrUnavailable, err)
 	}

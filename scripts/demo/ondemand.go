@@ -51,14 +51,11 @@ func demoApp(command string) source {
 // example is one of scripts/examples.
 func example(ctx context.Context, name string) source {
 	return func(dir string) (string, error) {
-		if err := examples.Copy(name, dir); err != nil {
-			return "", err
-		}
 		fmt.Printf("getting %s ready, which may take half a minute\n", name)
-		if err := examples.Prepare(ctx, name, dir); err != nil {
+		if err := examples.Put(ctx, name, "", dir); err != nil {
 			return "", err
 		}
-		return examples.Settings(name, dir)
+		return examples.Settings(name, "", dir)
 	}
 }
 

@@ -3,6 +3,7 @@
 package examples
 
 import (
+	"bytes"
 	"context"
 	"embed"
 	"fmt"
@@ -31,18 +32,57 @@ func Names() []string {
 	return names
 }
 
-// Settings returns an example's lines of .htcgiproxy, for an app in dir.
-func Settings(name, dir string) (string, error) {
+// Settings returns an example's lines of .htcgiproxy, for an app in dir and a
+// site in folder, "" for the whole domain, as their comments ask to edit them.
+func Settings(name, folder, dir string) (string, error) {
 	if installers[name] == nil {
 		return "", unknown(name)
 	}
 	text, err := files.ReadFile(path.Join(name, settingsFile))
-	return strings.ReplaceAll(string(text), "/home/me/app", dir), err
+	lines := strings.ReplaceAll(string(text), "/home/me/app", dir)
+	if folder != "" && name != "next" { // whose folder is built in
+		lines += "CGIPROXY_STRIP_PREFIX=auto\n"
+	}
+	return lines, err
 }
 
-// Copy puts the files of an example into dir, the app's folder, as a person
-// copies them.
-func Copy(name, dir string) error {
+// Put puts an example into dir, the app's folder, ready to run in a folder of the
+// site, "" for the whole domain. What npm makes is kept for the next time. The
+// error wraps [ErrMissing] where this machine lacks something.
+func Put(ctx context.Context, name, folder, dir string) error {
+	if _, slow := installers[name].(npm); slow {
+		return putCached(ctx, name, folder, dir)
+	}
+	if err := copyTo(dir, name, folder); err != nil {
+		return err
+	}
+	_, err := prepare(ctx, name, dir)
+	return err
+}
+
+func putCached(ctx context.Context, name, folder, dir string) error {
+	source, err := os.MkdirTemp("", "proxycgi-example-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(source)
+	if err := copyTo(source, name, folder); err != nil {
+		return err
+	}
+	ready, err := Cached(name, os.DirFS(source), func(temp string) (string, error) {
+		if err := os.CopyFS(temp, os.DirFS(source)); err != nil {
+			return "", err
+		}
+		return prepare(ctx, name, temp)
+	})
+	if err != nil {
+		return err
+	}
+	return os.CopyFS(dir, os.DirFS(ready))
+}
+
+// copyTo puts the files of an example into dir, as a person copies and edits them.
+func copyTo(dir, name, folder string) error {
 	if installers[name] == nil {
 		return unknown(name)
 	}
@@ -60,17 +100,20 @@ func Copy(name, dir string) error {
 		if err != nil {
 			return err
 		}
+		if file == "next/next.config.mjs" {
+			content = bytes.Replace(content, []byte(`basePath: ""`), []byte(`basePath: "`+folder+`"`), 1)
+		}
 		return os.WriteFile(target, content, 0o644)
 	})
 }
 
-// Prepare gets a copy of an example ready to run. The error wraps [ErrMissing]
-// where this machine lacks something.
-func Prepare(ctx context.Context, name, dir string) error {
-	if err := installers[name].prepare(ctx, dir); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+// prepare gets a copy of an example in dir ready to run, and returns the folder
+// that is the app then.
+func prepare(ctx context.Context, name, dir string) (app string, err error) {
+	if app, err = installers[name].prepare(ctx, dir); err != nil {
+		return "", fmt.Errorf("%s: %w", name, err)
 	}
-	return nil
+	return app, nil
 }
 
 func unknown(name string) error {

@@ -15,17 +15,18 @@ import (
 // ErrMissing is wrapped by the errors that say what this machine lacks.
 var ErrMissing = errors.New("missing here")
 
-// An installer does what the first lines of an example ask a person to do.
+// An installer does what the first lines of an example ask a person to do, with a
+// copy in dir, and returns the folder that is the app then.
 type installer interface {
-	prepare(ctx context.Context, dir string) error
+	prepare(ctx context.Context, dir string) (app string, err error)
 }
 
 var installers = map[string]installer{
 	"django":  python("django"),
-	"express": npm{"ci"},
+	"express": npm{commands: []string{"ci"}},
 	"flask":   python("flask"),
 	"go":      golang{},
-	"next":    npm{"ci", "run build"},
+	"next":    npm{[]string{"ci", "run build"}, ".next/standalone"},
 	"php":     php{},
 	"sinatra": ruby{},
 }
@@ -34,7 +35,7 @@ var installers = map[string]installer{
 // where the system's are.
 type python string
 
-func (module python) prepare(_ context.Context, dir string) error {
+func (module python) prepare(_ context.Context, dir string) (string, error) {
 	// apt-get installs modules for the system's own, whatever else is in PATH.
 	for _, python := range []string{"/usr/bin/python3", "python3"} {
 		out, err := exec.Command(python, "-c", fmt.Sprintf("import sys, gunicorn, %s; print(sys.prefix)", module)).Output()
@@ -43,52 +44,57 @@ func (module python) prepare(_ context.Context, dir string) error {
 		}
 		prefix := strings.TrimSpace(string(out))
 		if _, err := os.Stat(filepath.Join(prefix, "bin", "gunicorn")); err == nil {
-			return os.Symlink(prefix, filepath.Join(dir, "venv"))
+			return dir, os.Symlink(prefix, filepath.Join(dir, "venv"))
 		}
 	}
-	return missing(fmt.Sprintf("python3 with gunicorn and %s", module), fmt.Sprintf("gunicorn python3-%s", module))
+	return "", missing(fmt.Sprintf("python3 with gunicorn and %s", module), fmt.Sprintf("gunicorn python3-%s", module))
 }
 
 // An npm is the commands of npm that make an app ready.
-type npm []string
+type npm struct {
+	commands []string
+	app      string // the folder that they make it in, "" for where they run
+}
 
-func (commands npm) prepare(ctx context.Context, dir string) error {
+func (n npm) prepare(ctx context.Context, dir string) (string, error) {
 	if err := need("nodejs npm", "node", "npm"); err != nil {
-		return err
+		return "", err
 	}
-	for _, command := range commands {
+	for _, command := range n.commands {
 		if err := run(ctx, dir, "npm", strings.Fields(command)...); err != nil {
-			return err
+			return "", err
 		}
 	}
-	return nil
+	return filepath.Join(dir, n.app), nil
 }
 
 type golang struct{}
 
-func (golang) prepare(ctx context.Context, dir string) error {
+func (golang) prepare(ctx context.Context, dir string) (string, error) {
 	if err := need("golang", "go"); err != nil {
-		return err
+		return "", err
 	}
-	return run(ctx, dir, "go", "build", "-o", "app", "app.go")
+	return dir, run(ctx, dir, "go", "build", "-o", "app", "app.go")
 }
 
 type php struct{}
 
-func (php) prepare(context.Context, string) error { return need("php-cli", "php") }
+func (php) prepare(_ context.Context, dir string) (string, error) {
+	return dir, need("php-cli", "php")
+}
 
 // A ruby app has a Gemfile. Here its gems are the system's.
 type ruby struct{}
 
-func (ruby) prepare(context.Context, string) error {
+func (ruby) prepare(_ context.Context, dir string) (string, error) {
 	const packages = "puma ruby-bundler ruby-sinatra"
 	if err := need(packages, "ruby", "bundle"); err != nil {
-		return err
+		return "", err
 	}
 	if err := exec.Command("ruby", "-e", "gem \"sinatra\"; gem \"puma\"").Run(); err != nil {
-		return missing("ruby with sinatra and puma", packages)
+		return "", missing("ruby with sinatra and puma", packages)
 	}
-	return nil
+	return dir, nil
 }
 
 func need(packages string, programs ...string) error {
