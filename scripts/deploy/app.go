@@ -17,7 +17,7 @@ import (
 var leftOut = []string{
 	".git", ".hg", ".svn", ".gitignore", ".gitattributes", ".github",
 	"node_modules", "venv", ".venv", "__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".tox",
-	".env", ".idea", ".vscode", ".DS_Store", "Thumbs.db", "desktop.ini",
+	".env", ".htcgiproxy", ".idea", ".vscode", ".DS_Store", "Thumbs.db", "desktop.ini",
 	".cgiproxy", stateFolder, "app.log", "restart.txt",
 }
 

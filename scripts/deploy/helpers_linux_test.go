@@ -102,7 +102,7 @@ func (h *host) deployTo(t *testing.T, target string, args ...string) (out string
 	if strings.HasPrefix(target, "ftp:") {
 		args = append(args, "--insecure")
 	}
-	args = append(args, "--url", h.web.URL, target)
+	args = append([]string{"--url", h.web.URL, target}, args...)
 	cmd := exec.Command(filepath.Join(archive, "proxycgi-deploy"), args...)
 	cmd.Env = []string{"HOME=" + h.home, "PROXYCGI_PASSWORD=" + h.Password, "SSL_CERT_FILE=" + h.ftp.CA, "PATH=" + os.Getenv("PATH")}
 	if !strings.Contains(target, "://") { // the customer, on the host itself
@@ -121,7 +121,13 @@ func (h *host) deployTo(t *testing.T, target string, args ...string) (out string
 // mustDeploy is deploy that has to succeed.
 func (h *host) mustDeploy(t *testing.T, args ...string) (out string) {
 	t.Helper()
-	out, status := h.deploy(t, args...)
+	return h.mustDeployTo(t, h.target(), args...)
+}
+
+// mustDeployTo is mustDeploy to another folder; the site's address is in args.
+func (h *host) mustDeployTo(t *testing.T, target string, args ...string) (out string) {
+	t.Helper()
+	out, status := h.deployTo(t, target, args...)
 	if status != 0 {
 		t.Fatalf("%q: exit status %d:\n%s\nerror log:\n%s", args, status, out, h.errorLog())
 	}

@@ -58,7 +58,7 @@ func TestSteps(t *testing.T) {
 func TestScan(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{
-		"app.py", "templates/home.html", ".env", ".git/config", "venv/bin/python", "myenv/pyvenv.cfg", "myenv/bin/python",
+		"app.py", "templates/home.html", ".env", ".htcgiproxy", ".git/config", "venv/bin/python", "myenv/pyvenv.cfg", "myenv/bin/python",
 		"node_modules/x/index.js", "sub/__pycache__/app.cpython-311.pyc", "old.pyc", "app.log", "tmp/restart.txt", ".well-known/x",
 	} {
 		path := filepath.Join(dir, name)
@@ -74,8 +74,8 @@ func TestScan(t *testing.T) {
 		include       []string
 		files, leftAt string
 	}{
-		{"usual", nil, ".well-known/x app.py templates/home.html", ".env .git/ app.log myenv/ node_modules/ old.pyc sub/__pycache__/ tmp/restart.txt venv/"},
-		{"taken in", []string{"node_modules", ".env"}, ".env .well-known/x app.py node_modules/x/index.js templates/home.html", ".git/ app.log myenv/ old.pyc sub/__pycache__/ tmp/restart.txt venv/"},
+		{"usual", nil, ".well-known/x app.py templates/home.html", ".env .git/ .htcgiproxy app.log myenv/ node_modules/ old.pyc sub/__pycache__/ tmp/restart.txt venv/"},
+		{"taken in", []string{"node_modules", ".env"}, ".env .well-known/x app.py node_modules/x/index.js templates/home.html", ".git/ .htcgiproxy app.log myenv/ old.pyc sub/__pycache__/ tmp/restart.txt venv/"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			files, out, err := scan(dir, c.include)

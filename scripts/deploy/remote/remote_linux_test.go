@@ -3,8 +3,6 @@ package remote
 import (
 	"bytes"
 	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"io/fs"
 	"os"
@@ -17,16 +15,7 @@ import (
 // open connects to a server as an account.
 func open(t *testing.T, s *hosting.Server, a *hosting.Account) Host {
 	t.Helper()
-	target := &Target{Scheme: s.Scheme, Host: s.Addr, User: a.Name, Insecure: true}
-	if s.CA != "" {
-		pem, err := os.ReadFile(s.CA)
-		if err != nil {
-			t.Fatal(err)
-		}
-		roots := x509.NewCertPool()
-		roots.AppendCertsFromPEM(pem)
-		target.TLS = &tls.Config{RootCAs: roots}
-	}
+	target := &Target{Scheme: s.Scheme, Host: s.Addr, User: a.Name, Insecure: true, TLS: s.TLS(t)}
 	if s.KnownHosts != "" {
 		home := t.TempDir()
 		t.Setenv("HOME", home)

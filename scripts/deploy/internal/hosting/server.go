@@ -3,6 +3,8 @@
 package hosting
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"net"
 	"os"
@@ -63,6 +65,21 @@ func Start(t testing.TB, k Kind, a *Account) *Server {
 		s.startSSH(t, a, dir, port)
 	}
 	return s
+}
+
+// TLS is for clients of the server, nil where it has no certificate.
+func (s *Server) TLS(t testing.TB) *tls.Config {
+	t.Helper()
+	if s.CA == "" {
+		return nil
+	}
+	pem, err := os.ReadFile(s.CA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(pem)
+	return &tls.Config{RootCAs: roots}
 }
 
 func need(t testing.TB, what, pkg string) {
