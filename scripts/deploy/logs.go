@@ -53,7 +53,7 @@ func (d *deploy) tail(l *log, from int64) string {
 	if size == from {
 		return ""
 	}
-	text, err := d.host.Read(l.name, max(from, size-maxTail))
+	text, err := d.host.Read(l.name, max(from, size-maxTail), maxText) // it may grow meanwhile
 	if err != nil {
 		return ""
 	}

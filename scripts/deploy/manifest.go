@@ -64,7 +64,7 @@ func openApp(host remote.Host, folder string) (*app, error) {
 	if !a.have["manifest.json"] {
 		return a, nil
 	}
-	text, err := host.Read(a.state("manifest.json"), 0)
+	text, err := host.Read(a.state("manifest.json"), 0, maxText)
 	if err != nil {
 		return nil, err
 	}

@@ -87,7 +87,7 @@ func (d *deploy) appState() (s appState) {
 	if d.places.dir == "" {
 		return s
 	}
-	text, _ := d.host.Read(path.Join(d.places.dir, ".cgiproxy/state"), 0)
+	text, _ := d.host.Read(path.Join(d.places.dir, ".cgiproxy/state"), 0, maxText)
 	for line := range strings.Lines(string(text)) {
 		name, quoted, _ := strings.Cut(strings.TrimSpace(line), " ")
 		value, err := strconv.Unquote(quoted)

@@ -73,8 +73,8 @@ func TestNoSuchFolder(t *testing.T) {
 // mangling is a host that changes what it gets.
 type mangling struct{ remote.Host }
 
-func (m mangling) Read(name string, offset int64) ([]byte, error) {
-	text, err := m.Host.Read(name, offset)
+func (m mangling) Read(name string, offset, most int64) ([]byte, error) {
+	text, err := m.Host.Read(name, offset, most)
 	return []byte(strings.ReplaceAll(string(text), "\n", "\r\n")), err
 }
 

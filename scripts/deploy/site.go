@@ -144,13 +144,17 @@ func (s *served) read(name string) (install.Change, error) {
 	default:
 		c.OldMode = mode.Perm()
 	}
-	text, err := s.host.Read(s.path(name), 0)
+	text, err := s.host.Read(s.path(name), 0, maxText)
 	if err != nil {
 		return c, fmt.Errorf("%s cannot be read: %w", s.path(name), err)
 	}
 	c.Old = append([]byte{}, text...)
 	return c, nil
 }
+
+// maxText bounds what is read of a host, in bytes, where nothing tells how much
+// that should be: programs are 7 MiB.
+const maxText = 64 << 20
 
 func (s *served) path(name string) string { return path.Join(s.folder, name) }
 
@@ -210,12 +214,12 @@ func put(host remote.Host, name string, content []byte, mode fs.FileMode, m mete
 	if err := host.Write(name, content, mode, m.add); err != nil {
 		return err
 	}
-	there, err := host.Read(name, 0)
+	there, err := host.Read(name, 0, int64(len(content)))
+	if errors.Is(err, remote.ErrTooLong) || err == nil && !bytes.Equal(there, content) {
+		return fmt.Errorf("%d bytes were sent, and others are there: is the disk full, or does the server change files?", len(content))
+	}
 	if err != nil {
 		return fmt.Errorf("reading it back: %w", err)
-	}
-	if !bytes.Equal(there, content) {
-		return fmt.Errorf("%d bytes were sent, and %d others are there: is the disk full, or does the server change files?", len(content), len(there))
 	}
 	return nil
 }

@@ -37,7 +37,7 @@ func (folder) Size(name string) (int64, error) {
 	return info.Size(), nil
 }
 
-func (folder) Read(name string, offset int64) ([]byte, error) {
+func (folder) Read(name string, offset, most int64) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
@@ -46,7 +46,7 @@ func (folder) Read(name string, offset int64) ([]byte, error) {
 	if _, err := f.Seek(offset, io.SeekStart); err != nil {
 		return nil, err
 	}
-	return io.ReadAll(f)
+	return readMost(f, most)
 }
 
 func (folder) Write(name string, content []byte, mode fs.FileMode, tell func(int)) error {

@@ -1,9 +1,11 @@
 package remote
 
 import (
+	"bufio"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/textproto"
@@ -20,10 +22,11 @@ import (
 // as vsftpd and ProFTPD do unless told otherwise.
 type ftpHost struct {
 	conn net.Conn
-	text *textproto.Conn
-	tls  *tls.Config // nil for plain FTP
-	home string      // where the login begins
-	pasv bool        // the server knows no EPSV
+	said *io.LimitedReader // of conn, for each reply anew
+	text *textproto.Reader // of said
+	tls  *tls.Config       // nil for plain FTP
+	home string            // where the login begins
+	pasv bool              // the server knows no EPSV
 }
 
 // dialFTP connects and logs in. ftps:// is AUTH TLS, but on port 990, where TLS
@@ -43,7 +46,7 @@ func dialFTP(t *Target, password string) (Host, error) {
 	if h.tls != nil && port == "990" {
 		h.conn = tls.Client(h.conn, h.tls)
 	}
-	h.text = textproto.NewConn(h.conn)
+	h.listen()
 	if err := h.login(t, password); err != nil {
 		h.conn.Close()
 		return nil, err
@@ -52,8 +55,7 @@ func dialFTP(t *Target, password string) (Host, error) {
 }
 
 func (h *ftpHost) login(t *Target, password string) error {
-	h.conn.SetDeadline(time.Now().Add(ioTime))
-	if _, _, err := h.text.ReadResponse(220); err != nil {
+	if _, _, err := h.reply(220); err != nil {
 		return ftpError("connect to "+t.Host, err)
 	}
 	if h.tls != nil {
@@ -90,7 +92,8 @@ func (h *ftpHost) startTLS() error {
 			return fmt.Errorf("%w: if the host has no FTPS, try sftp://, or ftp:// with --insecure", err)
 		}
 		secure := tls.Client(h.conn, h.tls)
-		h.conn, h.text = secure, textproto.NewConn(secure)
+		h.conn = secure
+		h.listen()
 	}
 	if err := h.conn.(*tls.Conn).Handshake(); err != nil {
 		if certificate, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
@@ -105,21 +108,40 @@ func (h *ftpHost) startTLS() error {
 	return err
 }
 
-// exchange sends a command and returns the reply to it, whose code it expects as
-// textproto does; 0 is any.
+// exchange sends a command and returns the reply to it.
 func (h *ftpHost) exchange(expect int, command string) (code int, reply string, err error) {
 	if badName(command) {
 		return 0, "", errors.New("a name with a control byte")
 	}
 	h.conn.SetDeadline(time.Now().Add(ioTime))
-	if err := h.text.PrintfLine("%s", command); err != nil {
+	if _, err := io.WriteString(h.conn, command+"\r\n"); err != nil {
 		return 0, "", err
 	}
-	code, reply, err = h.text.ReadResponse(expect)
-	if code == 421 { // the server says goodbye
-		err = broken(&textproto.Error{Code: code, Msg: reply})
+	return h.reply(expect)
+}
+
+// listen reads replies from the connection as it is now.
+func (h *ftpHost) listen() {
+	h.said = &io.LimitedReader{R: h.conn}
+	h.text = textproto.NewReader(bufio.NewReader(h.said))
+}
+
+// maxReply bounds a reply, in bytes: some greet with pages of rules.
+const maxReply = 64 << 10
+
+// reply reads one, whose code it expects as textproto does; 0 is any.
+func (h *ftpHost) reply(expect int) (code int, text string, err error) {
+	h.conn.SetDeadline(time.Now().Add(ioTime))
+	h.said.N = maxReply
+	code, text, err = h.text.ReadResponse(expect)
+	switch {
+	case err != nil && h.said.N == 0:
+		h.conn.Close() // the rest is no reply to what follows
+		err = fmt.Errorf("%w: a reply of over %d bytes", ErrTooLong, maxReply)
+	case code == 421, code == 426: // the server says goodbye, or has lost the data connection
+		err = broken(&textproto.Error{Code: code, Msg: text})
 	}
-	return code, reply, err
+	return code, text, err
 }
 
 // ask is exchange for one command that has to do with what.
@@ -136,7 +158,7 @@ func ftpError(what string, err error) error {
 	}
 	refusal, ok := errors.AsType[*textproto.Error](err)
 	switch {
-	case errors.Is(err, errBroken):
+	case errors.Is(err, errBroken), errors.Is(err, ErrTooLong):
 		return fmt.Errorf("%s: %w", what, err)
 	case !ok:
 		return fmt.Errorf("%s: %w", what, broken(err))
@@ -155,7 +177,11 @@ func (h *ftpHost) Size(name string) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return strconv.ParseInt(strings.TrimSpace(reply), 10, 64)
+	size, err := strconv.ParseInt(strings.TrimSpace(reply), 10, 64)
+	if err != nil || size < 0 {
+		return 0, fmt.Errorf("%s: the server says %.100q of its size", name, reply)
+	}
+	return size, nil
 }
 
 func (h *ftpHost) Chmod(name string, mode fs.FileMode) error {
@@ -194,6 +220,6 @@ func (h *ftpHost) Mkdir(name string) error {
 
 func (h *ftpHost) Close() error {
 	h.conn.SetDeadline(time.Now().Add(time.Second))
-	h.text.PrintfLine("QUIT")
+	io.WriteString(h.conn, "QUIT\r\n")
 	return h.conn.Close()
 }

@@ -1,7 +1,6 @@
 package remote
 
 import (
-	"bytes"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -36,17 +35,20 @@ func (h *ftpHost) transfer(what, command string, use func(net.Conn) error) error
 	if _, err := h.ask(what, 1, command); err != nil {
 		return err
 	}
-	conn := net.Conn(deadlined{raw})
+	conn := net.Conn(&dataConn{Conn: raw})
 	if h.tls != nil {
 		conn = tls.Client(conn, h.tls)
 	}
 	useErr := use(conn)
+	if errors.Is(useErr, ErrTooLong) {
+		h.conn.Close() // the server is still at it
+		return fmt.Errorf("%s: %w", what, useErr)
+	}
 	if secure, ok := conn.(*tls.Conn); ok && useErr == nil {
 		endTLS(secure)
 	}
 	raw.Close()
-	h.conn.SetDeadline(time.Now().Add(ioTime))
-	_, _, err = h.text.ReadResponse(2)
+	_, _, err = h.reply(2)
 	if err := ftpError(what, err); err != nil || useErr == nil {
 		return err
 	}
@@ -58,8 +60,9 @@ func (h *ftpHost) transfer(what, command string, use func(net.Conn) error) error
 // yet (a reset).
 func endTLS(conn *tls.Conn) {
 	conn.CloseWrite()
-	conn.NetConn().SetDeadline(time.Now().Add(5 * time.Second))
-	io.Copy(io.Discard, conn.NetConn())
+	raw := conn.NetConn().(*dataConn).Conn // with one deadline for all
+	raw.SetDeadline(time.Now().Add(ioTime))
+	io.Copy(io.Discard, raw)
 }
 
 // dialData opens the data connection. Its address is that of the server, for the
@@ -124,41 +127,54 @@ func pasvPort(reply string) int {
 	return high<<8 | low
 }
 
-// deadlined gives each piece its own time.
-type deadlined struct{ net.Conn }
-
-func (d deadlined) Read(b []byte) (int, error) {
-	d.Conn.SetDeadline(time.Now().Add(ioTime))
-	return d.Conn.Read(b)
+// A dataConn gives each piece its own time.
+type dataConn struct {
+	net.Conn
+	eof bool // it has been read to its end
 }
 
-func (d deadlined) Write(b []byte) (int, error) {
+func (d *dataConn) Read(b []byte) (int, error) {
+	d.Conn.SetDeadline(time.Now().Add(ioTime))
+	n, err := d.Conn.Read(b)
+	d.eof = err == io.EOF
+	return n, err
+}
+
+func (d *dataConn) Write(b []byte) (int, error) {
 	d.Conn.SetDeadline(time.Now().Add(ioTime))
 	return d.Conn.Write(b)
 }
 
-func (h *ftpHost) Read(name string, offset int64) ([]byte, error) {
+// hasEnded reports whether the server has said that what is read of a connection
+// was all: by close_notify, where there is TLS. Go's TLS takes the connection's
+// end for that, if it is between two records.
+func hasEnded(conn net.Conn) bool {
+	secure, ok := conn.(*tls.Conn)
+	return !ok || !secure.NetConn().(*dataConn).eof
+}
+
+func (h *ftpHost) Read(name string, offset, most int64) ([]byte, error) {
 	size, err := h.Size(name)
 	if err != nil {
 		return nil, err
+	}
+	if size-offset > most {
+		return nil, fmt.Errorf("%s: %w: %d bytes of at most %d", name, ErrTooLong, size-offset, most)
 	}
 	if offset > 0 {
 		if _, err := h.ask(name, 350, fmt.Sprintf("REST %d", offset)); err != nil {
 			return nil, err
 		}
 	}
-	var text bytes.Buffer
-	err = h.transfer(name, "RETR "+h.path(name), func(conn net.Conn) error {
-		_, err := text.ReadFrom(conn)
-		if errors.Is(err, io.ErrUnexpectedEOF) { // without close_notify: the size tells
-			err = nil
-		}
+	var text []byte
+	err = h.transfer(name, "RETR "+h.path(name), func(conn net.Conn) (err error) {
+		text, err = readMost(conn, most)
 		return err
 	})
-	if err == nil && int64(text.Len()) < size-offset {
-		err = broken(fmt.Errorf("%s: %d bytes of %d", name, text.Len(), size-offset))
+	if err == nil && int64(len(text)) < size-offset { // some servers send no close_notify: the size tells
+		err = broken(fmt.Errorf("%s: %d bytes of %d", name, len(text), size-offset))
 	}
-	return text.Bytes(), err
+	return text, err
 }
 
 func (h *ftpHost) Write(name string, content []byte, mode fs.FileMode, tell func(int)) error {

@@ -1,7 +1,6 @@
 package remote
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"io/fs"
@@ -16,19 +15,20 @@ func (h *ftpHost) List(folder string) ([]Entry, error) {
 	if _, err := h.ask("the folder "+folder, 250, "CWD "+h.path(folder)); err != nil {
 		return nil, err
 	}
-	var text bytes.Buffer
-	err := h.transfer("list "+folder, "LIST -a", func(conn net.Conn) error {
-		_, err := text.ReadFrom(conn)
-		if err == io.ErrUnexpectedEOF {
-			err = nil
+	text, ended, err := h.listing(folder)
+	if err == nil && !ended {
+		// Without close_notify it may be cut short (RFC 8446 section 6.1), and some
+		// servers always end so. What is cut twice would not be the same.
+		var again string
+		if again, _, err = h.listing(folder); err == nil && again != text {
+			err = fmt.Errorf("list %s: %w", folder, broken(io.ErrUnexpectedEOF))
 		}
-		return err
-	})
+	}
 	if err != nil {
 		return nil, err
 	}
 	var list []Entry
-	for line := range strings.Lines(text.String()) {
+	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\r\n")
 		if line == "" || strings.HasPrefix(line, "total ") {
 			continue
@@ -42,6 +42,23 @@ func (h *ftpHost) List(folder string) ([]Entry, error) {
 		}
 	}
 	return list, nil
+}
+
+// maxList bounds a list, in bytes: 80,000 lines.
+const maxList = 8 << 20
+
+// listing returns the lines of the current folder, and whether the server has
+// said where they end: without TLS, its reply alone tells.
+func (h *ftpHost) listing(folder string) (text string, ended bool, err error) {
+	err = h.transfer("list "+folder, "LIST -a", func(conn net.Conn) error {
+		content, err := readMost(conn, maxList)
+		text, ended = string(content), hasEnded(conn)
+		return err
+	})
+	if err == nil && text != "" && !strings.HasSuffix(text, "\n") {
+		err = fmt.Errorf("list %s: %w", folder, broken(io.ErrUnexpectedEOF))
+	}
+	return text, ended, err
 }
 
 // parseList reads a line of ls -l: permissions, links, owner, group, size, month,

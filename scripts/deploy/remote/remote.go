@@ -11,7 +11,9 @@ package remote
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/url"
 	"path/filepath"
@@ -29,8 +31,9 @@ type Host interface {
 	// Size returns the length of a file in bytes.
 	Size(name string) (int64, error)
 
-	// Read returns a file from an offset on.
-	Read(name string, offset int64) ([]byte, error)
+	// Read returns a file from an offset on, of at most so many bytes: one that is
+	// longer is ErrTooLong.
+	Read(name string, offset, most int64) ([]byte, error)
 
 	// Write makes a file, or replaces what is in it. Where mode is for the owner
 	// alone, nobody else can read it at any time. tell is told of each piece.
@@ -118,6 +121,19 @@ func (t *Target) Open(password string, tell func(format string, args ...any)) (H
 	}
 	r := &retrying{dial: dial, tell: tell}
 	return r, r.do(func(Host) error { return nil })
+}
+
+// ErrTooLong is wrapped by errors of a host that sends more than it may: nobody's
+// memory has room for a file, a list or a reply without an end.
+var ErrTooLong = errors.New("longer than expected")
+
+// readMost reads to the end, if that comes within so many bytes.
+func readMost(r io.Reader, most int64) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(r, most+1))
+	if int64(len(text)) > most {
+		return nil, fmt.Errorf("%w: over %d bytes", ErrTooLong, most)
+	}
+	return text, err
 }
 
 // ioTime bounds each exchange with the host, and each piece of a file.

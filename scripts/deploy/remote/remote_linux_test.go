@@ -62,13 +62,13 @@ func testHost(t *testing.T, h Host, home, dir string) {
 	big := make([]byte, 3<<20)
 	rand.Read(big) // an upload as text would change it
 	testWrite(t, h, home, dir, big)
-	if tail, err := h.Read(dir+"/proxy.cgi", int64(len(big)-100)); err != nil || !bytes.Equal(tail, big[len(big)-100:]) {
+	if tail, err := h.Read(dir+"/proxy.cgi", int64(len(big)-100), 100); err != nil || !bytes.Equal(tail, big[len(big)-100:]) {
 		t.Errorf("the end: %d bytes, %v", len(tail), err)
 	}
 	if err := h.Rename(dir+"/a name with blanks", dir+"/.htcgiproxy"); err != nil {
 		t.Errorf("in the place of another: %v", err)
 	}
-	if got, err := h.Read(dir+"/.htcgiproxy", 0); string(got) != "x" {
+	if got, err := h.Read(dir+"/.htcgiproxy", 0, 4<<20); string(got) != "x" {
 		t.Errorf("renamed is %q, %v", got, err)
 	}
 	for _, name := range []string{".htcgiproxy", "proxy.cgi", "empty"} {
@@ -79,7 +79,7 @@ func testHost(t *testing.T, h Host, home, dir string) {
 	if _, err := h.Size(dir + "/proxy.cgi"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("size of what is not there: %v", err)
 	}
-	if _, err := h.Read(dir+"/proxy.cgi", 0); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := h.Read(dir+"/proxy.cgi", 0, 4<<20); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("what is not there: %v", err)
 	}
 	if list, err := h.List(dir); len(list) != 0 || err != nil {
@@ -114,7 +114,7 @@ func testWrite(t *testing.T, h Host, home, dir string, big []byte) {
 		if told != len(f.content) {
 			t.Errorf("%s: told of %d bytes of %d", f.name, told, len(f.content))
 		}
-		got, err := h.Read(name, 0)
+		got, err := h.Read(name, 0, 4<<20)
 		if err != nil || !bytes.Equal(got, f.content) {
 			t.Errorf("%s: %d bytes, %v", f.name, len(got), err)
 		}

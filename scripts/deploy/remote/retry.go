@@ -68,8 +68,8 @@ func (r *retrying) Size(name string) (size int64, err error) {
 	return size, err
 }
 
-func (r *retrying) Read(name string, offset int64) (text []byte, err error) {
-	err = r.do(func(h Host) (err error) { text, err = h.Read(name, offset); return err })
+func (r *retrying) Read(name string, offset, most int64) (text []byte, err error) {
+	err = r.do(func(h Host) (err error) { text, err = h.Read(name, offset, most); return err })
 	return text, err
 }
 

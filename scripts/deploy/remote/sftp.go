@@ -119,7 +119,7 @@ func sftpError(what string, err error) error {
 	switch status, refused := errors.AsType[*sftp.StatusError](err); {
 	case err == nil:
 		return nil
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission), errors.Is(err, ErrTooLong):
 		return fmt.Errorf("%s: %w", what, err)
 	case refused && status.FxCode() != sftp.ErrSSHFxConnectionLost && status.FxCode() != sftp.ErrSSHFxNoConnection:
 		return fmt.Errorf("%s: the server says: %w", what, err)
@@ -144,7 +144,7 @@ func (h *sftpHost) Size(name string) (int64, error) {
 	return info.Size(), nil
 }
 
-func (h *sftpHost) Read(name string, offset int64) ([]byte, error) {
+func (h *sftpHost) Read(name string, offset, most int64) ([]byte, error) {
 	f, err := h.Client.Open(name)
 	if err != nil {
 		return nil, sftpError(name, err)
@@ -153,7 +153,7 @@ func (h *sftpHost) Read(name string, offset int64) ([]byte, error) {
 	if _, err := f.Seek(offset, io.SeekStart); err != nil {
 		return nil, sftpError(name, err)
 	}
-	text, err := io.ReadAll(f)
+	text, err := readMost(f, most)
 	return text, sftpError(name, err)
 }
 

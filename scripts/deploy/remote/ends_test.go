@@ -1,0 +1,93 @@
+package remote
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+const (
+	lineOf   = "-rw-r--r--    1 me       me             12 Nov 28 03:13 "
+	wholeOne = lineOf + ".htaccess\r\n" + lineOf + "index.html\r\n"
+)
+
+// TestListEnds has lists that are cut short, and those that only look so: a file
+// that is missing from one would count as not there.
+func TestListEnds(t *testing.T) {
+	whole := transferred{text: wholeOne}
+	plain := transferred{text: wholeOne, plain: true}
+	for _, c := range []struct {
+		name, scheme string
+		transfers    []transferred
+		lists        int // how often it is asked for
+	}{
+		{"whole", "ftps", []transferred{whole}, 1},
+		{"without TLS", "ftp", []transferred{whole}, 1},
+		{"a server that never sends close_notify", "ftps", []transferred{plain}, 2},
+		{"cut after the first line", "ftps", []transferred{{text: lineOf + "index.html\r\n", plain: true}, plain}, 4},
+		{"cut before the first line", "ftps", []transferred{{plain: true}, plain}, 4},
+		{"cut within a record", "ftps", []transferred{{text: lineOf + "index.html\r\n", torn: true}, whole}, 2},
+		{"cut within a name", "ftp", []transferred{{text: lineOf + ".htacc"}, whole}, 2},
+		{"cut within a name, under TLS", "ftps", []transferred{{text: lineOf + ".htacc", plain: true}, whole}, 2},
+		{"426", "ftp", []transferred{{text: lineOf + "index.html\r\n", reply: "426 the data connection is lost"}, whole}, 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := &scriptedServer{transfers: c.transfers}
+			h, err := s.start(t, c.scheme)
+			if err != nil {
+				t.Fatal(err)
+			}
+			list, err := h.List("public_html")
+			if err != nil || len(list) != 2 || list[0].Name != ".htaccess" {
+				t.Errorf("%+v, %v, want both files", list, err)
+			}
+			if n := s.count("LIST"); n != c.lists {
+				t.Errorf("LIST is sent %d times, want %d", n, c.lists)
+			}
+		})
+	}
+}
+
+// TestTooLong has servers that do not stop: that is said, not tried again, and the
+// connection after it is a new one.
+func TestTooLong(t *testing.T) {
+	list := func(h Host) error { _, err := h.List("public_html"); return err }
+	read := func(h Host) error { _, err := h.Read("app.log", 0, 8<<10); return err }
+	for _, c := range []struct {
+		name, scheme string
+		server       *scriptedServer
+		ask          func(Host) error
+		command      string
+	}{
+		{"a line of a list", "ftp", &scriptedServer{size: "1", transfers: []transferred{{more: "x"}}}, list, "LIST"},
+		{"lines of a list", "ftps", &scriptedServer{size: "1", transfers: []transferred{{more: lineOf + "a\r\n"}}}, list, "LIST"},
+		{"a file that is longer than its size", "ftps", &scriptedServer{size: "12", transfers: []transferred{{more: "x"}}}, read, "RETR"},
+		{"a file that is too long", "ftp", &scriptedServer{size: "123456789"}, read, "SIZE"},
+		{"a reply", "ftps", &scriptedServer{size: strings.Repeat("1", 64<<10)}, read, "SIZE"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h, err := c.server.start(t, c.scheme)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = c.ask(h)
+			if n := c.server.count(c.command); !errors.Is(err, ErrTooLong) || errors.Is(err, errBroken) || n != 1 {
+				t.Errorf("got %.200v, want %v; %s is sent %d times", err, ErrTooLong, c.command, n)
+			}
+			if err := h.Mkdir("a folder"); err != nil {
+				t.Errorf("the next command: %v", err)
+			}
+		})
+	}
+	for _, c := range []struct{ name, greeting, endless string }{
+		{"a line of the first reply", "", "x"},
+		{"lines of the first reply", "220-rules\r\n", "no cats\r\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := &scriptedServer{greeting: c.greeting, endless: c.endless}
+			if _, err := s.start(t, "ftp"); !errors.Is(err, ErrTooLong) || errors.Is(err, errBroken) {
+				t.Errorf("got %v, want %v", err, ErrTooLong)
+			}
+		})
+	}
+}
