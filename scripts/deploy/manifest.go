@@ -62,7 +62,7 @@ func openApp(host remote.Host, folder string) (*app, error) {
 		a.have[e.Name] = true
 	}
 	if !a.have["manifest.json"] {
-		return a, nil
+		return a, absent(host, a.state("manifest.json"))
 	}
 	text, err := host.Read(a.state("manifest.json"), 0, maxText)
 	if err != nil {
@@ -102,7 +102,7 @@ func (a *app) write(m *manifest) error {
 
 // plan returns what to replace to have these files there.
 func (a *app) plan(files map[string]file) (changes []replaced, err error) {
-	there := map[string]map[string]int64{} // the sizes in a folder that somebody else has filled
+	there := map[string]map[string]int64{} // the sizes in a folder, nil for none
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		f := files[name]
 		c := replaced{Path: name, New: &f}
@@ -113,13 +113,17 @@ func (a *app) plan(files map[string]file) (changes []replaced, err error) {
 			c.Old = &old
 		} else {
 			dir := path.Dir(a.path(name))
-			if there[dir] == nil {
+			if _, ok := there[dir]; !ok {
 				if there[dir], err = a.sizes(dir); err != nil {
 					return nil, err
 				}
 			}
-			if size, ok := there[dir][path.Base(name)]; ok {
+			if size, ok := there[dir][path.Base(name)]; ok { // somebody else's
 				c.Old = &file{Size: size}
+			} else if there[dir] != nil {
+				if err := absent(a.host, a.path(name)); err != nil {
+					return nil, err
+				}
 			}
 		}
 		changes = append(changes, c)
@@ -135,14 +139,14 @@ func (a *app) plan(files map[string]file) (changes []replaced, err error) {
 
 func (a *app) sizes(dir string) (map[string]int64, error) {
 	list, err := a.host.List(dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
 	}
 	sizes := map[string]int64{}
 	for _, e := range list {
 		sizes[e.Name] = e.Size
 	}
-	return sizes, nil
+	return sizes, err
 }
 
 // clean removes the files of other deploys than the last.

@@ -134,7 +134,7 @@ func (s *served) read(name string) (install.Change, error) {
 	c := install.Change{Name: name}
 	at := slices.IndexFunc(s.list, func(e remote.Entry) bool { return e.Name == name })
 	if at < 0 {
-		return c, nil
+		return c, absent(s.host, s.path(name))
 	}
 	switch mode := s.list[at].Mode; {
 	case mode&fs.ModeSymlink != 0:
@@ -155,6 +155,19 @@ func (s *served) read(name string) (install.Change, error) {
 // maxText bounds what is read of a host, in bytes, where nothing tells how much
 // that should be: programs are 7 MiB.
 const maxText = 64 << 20
+
+// absent demands that a file which no list has is not there: some servers leave
+// files out, and a list may have been cut short. It would be replaced unread.
+func absent(host remote.Host, name string) error {
+	_, err := host.Size(name)
+	switch {
+	case err == nil:
+		return fmt.Errorf("%s is there, and the list of its folder is without it: run this again, or try sftp://", name)
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	}
+	return err
+}
 
 func (s *served) path(name string) string { return path.Join(s.folder, name) }
 

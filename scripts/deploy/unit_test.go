@@ -167,3 +167,72 @@ func TestCommandLine(t *testing.T) {
 		t.Error("a folder is a second command")
 	}
 }
+
+// forgetful is a host whose lists are without a file.
+type forgetful struct {
+	remote.Host
+	file string
+}
+
+func (f forgetful) List(folder string) ([]remote.Entry, error) {
+	list, err := f.Host.List(folder)
+	return slices.DeleteFunc(list, func(e remote.Entry) bool { return e.Name == f.file }), err
+}
+
+// TestNotInList has files that are there, and in no list: none may be replaced
+// unread.
+func TestNotInList(t *testing.T) {
+	for _, c := range []struct {
+		file string
+		ask  func(host remote.Host, dir string) error
+	}{
+		{".htaccess", func(host remote.Host, dir string) error {
+			s, err := openServed(host, dir)
+			if err != nil {
+				return err
+			}
+			_, err = s.read(".htaccess")
+			return err
+		}},
+		{"manifest.json", func(host remote.Host, dir string) error { _, err := openApp(host, dir); return err }},
+		{"data.db", func(host remote.Host, dir string) error {
+			a, err := openApp(host, dir)
+			if err != nil {
+				return err
+			}
+			_, err = a.plan(map[string]file{"data.db": {}})
+			return err
+		}},
+	} {
+		t.Run(c.file, func(t *testing.T) {
+			target, err := remote.ParseTarget(t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			host, err := target.Open("", t.Logf)
+			if err != nil {
+				t.Fatal(err)
+			}
+			dir := target.Folder
+			if err := c.ask(forgetful{host, c.file}, dir); err != nil {
+				t.Errorf("what is not there: %v", err)
+			}
+			at := filepath.Join(dir, c.file)
+			if c.file == "manifest.json" {
+				at = filepath.Join(dir, stateFolder, c.file)
+				if err := os.Mkdir(filepath.Dir(at), 0o755); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := os.WriteFile(at, []byte("{}"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.ask(host, dir); err != nil {
+				t.Errorf("in the list: %v", err)
+			}
+			if err := c.ask(forgetful{host, c.file}, dir); err == nil || !strings.Contains(err.Error(), c.file+" is there") {
+				t.Errorf("not in the list: %v", err)
+			}
+		})
+	}
+}
