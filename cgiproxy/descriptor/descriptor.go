@@ -33,9 +33,9 @@ func Control(of any, do func(fd int)) error {
 }
 
 // AwaitInput waits, within its deadline, until a read of a connection or file
-// would not wait: whoever needs a buffer for that has none meanwhile. It returns
-// at once where of has no descriptor.
-func AwaitInput(of any) error {
+// would not wait. Where it has to wait it calls idle before, so that nobody holds
+// a buffer meanwhile. It returns at once where of has no descriptor.
+func AwaitInput(of any, idle func()) error {
 	conn, ok := of.(syscall.Conn)
 	if !ok {
 		return nil
@@ -44,7 +44,15 @@ func AwaitInput(of any) error {
 	if err != nil {
 		return err
 	}
-	return raw.Read(func(fd uintptr) bool { return HasInput(int(fd)) })
+	waits := false
+	return raw.Read(func(fd uintptr) bool {
+		input := HasInput(int(fd))
+		if !input && !waits {
+			waits = true
+			idle()
+		}
+		return input
+	})
 }
 
 // HungUp reports whether the reader of a pipe or socket is gone. A pipe then

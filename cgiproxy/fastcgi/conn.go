@@ -1,15 +1,12 @@
 package fastcgi
 
 import (
-	"bufio"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"slices"
-	"sync"
 
 	"proxy.cgi/cgiproxy"
 	"proxy.cgi/cgiproxy/descriptor"
@@ -31,15 +28,6 @@ type conn struct {
 	served   bool                // there has been a request
 }
 
-// An input is what records are read with.
-type input struct {
-	r       *bufio.Reader
-	content []byte // of the record that came last
-}
-
-// inputs are those that no connection has: most wait for a response.
-var inputs = sync.Pool{New: func() any { return &input{r: bufio.NewReader(nil)} }}
-
 // An incoming is a request that has not come whole.
 type incoming struct {
 	keep   bool // the connection stays open afterwards
@@ -60,13 +48,10 @@ func (l *listener) open(accepted net.Conn) *conn {
 
 // serve takes what the web server sends, until the connection ends.
 func (c *conn) serve() {
-	c.takeInput()
+	c.input = takeInput(c.Conn)
 	err := c.readRecord()
-	for err == nil {
-		if c.input.r.Buffered() == 0 {
-			c.awaitInput()
-		}
-		err = c.readRecord()
+	for ; err == nil; err = c.readRecord() {
+		c.input = c.input.await(c.Conn)
 	}
 	c.Close() // so that the requests under way have ended when their bodies do
 	for _, in := range c.incoming {
@@ -76,49 +61,26 @@ func (c *conn) serve() {
 	}
 }
 
-func (c *conn) takeInput() {
-	c.input = inputs.Get().(*input)
-	c.input.r.Reset(c.Conn)
-}
-
-// awaitInput waits until something comes, without a buffer for it. The next read
-// tells why nothing will.
-func (c *conn) awaitInput() {
-	c.input.r.Reset(nil)
-	inputs.Put(c.input)
-	_ = descriptor.AwaitInput(c.Conn)
-	c.takeInput()
-}
-
 // readRecord takes a record. An error ends the connection.
 func (c *conn) readRecord() error {
 	in := c.input
-	header, err := in.r.Peek(headerLength)
+	in.content = in.content[:0]
+	h, err := in.next()
 	if err != nil {
 		return err
 	}
-	version, kind, id := header[0], header[1], binary.BigEndian.Uint16(header[2:])
-	length, padding := int(binary.BigEndian.Uint16(header[4:])), int(header[6])
-	if version != 1 {
-		return fmt.Errorf("fastcgi: version %d", version)
-	}
-	in.r.Discard(headerLength)
-	in.content = slices.Grow(in.content[:0], length)[:length]
-	if _, err := io.ReadFull(in.r, in.content); err != nil {
-		return err
-	}
-	if _, err := in.r.Discard(padding); err != nil {
-		return err
-	}
-	switch kind {
+	switch h.kind {
 	case typeBeginRequest:
-		return c.readBegin(id, in.content)
+		return c.readBegin(h.id, in.content)
 	case typeParams:
-		return c.readParams(id, in.content)
+		return c.readParams(h.id, in.content)
 	case typeStdin:
-		c.readBody(id, in.content)
+		for err == nil && in.hasMore(h) {
+			_, err = in.next()
+		}
+		c.readBody(h.id, in.content)
 	case typeAbortRequest:
-		return c.abort(id)
+		return c.abort(h.id)
 	case typeGetValues:
 		_, err = c.Conn.Write(newRecord(typeGetValuesResult, 0, []byte("\x0f\x01FCGI_MPXS_CONNS1")))
 	}

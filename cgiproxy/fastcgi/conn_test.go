@@ -98,7 +98,7 @@ func TestFCGIConnSameID(t *testing.T) {
 	records := append(begin(true, visitVars()...), stdin("")...)
 	sent := &scriptedConn{Reader: bytes.NewReader(append(records, records...))}
 	c := l.open(sent)
-	c.takeInput()
+	c.input = takeInput(c.Conn)
 	readOne := func() {
 		for range 4 { // the begin, the parameters, their end and that of the body
 			if err := c.readRecord(); err != nil {

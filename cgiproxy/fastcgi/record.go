@@ -35,6 +35,20 @@ const (
 	maxParams = 1 << 20
 )
 
+// A header is that of a record.
+type header struct {
+	kind            byte
+	id              uint16
+	length, padding int
+}
+
+func parseHeader(b []byte) header {
+	return header{
+		kind: b[1], id: binary.BigEndian.Uint16(b[2:]),
+		length: int(binary.BigEndian.Uint16(b[4:])), padding: int(b[6]),
+	}
+}
+
 func recordHeader(kind byte, id uint16, length int) []byte {
 	return []byte{1, kind, byte(id >> 8), byte(id), byte(length >> 8), byte(length), 0, 0}
 }

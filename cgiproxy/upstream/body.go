@@ -138,15 +138,19 @@ func (b *Body) Ready() bool {
 	return b.empty || b.x.buffer.Buffered() > 0
 }
 
-// Wait waits until the app has sent something, so that nobody holds a buffer for
-// Read while an event stream is silent. It may return at once, as over TLS, and
+// Wait waits until the app has sent something, and holds no buffer meanwhile: an
+// event stream may be silent for hours. It may return at once, as over TLS, and
 // its error is one of Read's.
 func (b *Body) Wait() error {
 	if b.empty || b.whole || !b.awaitsInput() {
 		return nil
 	}
 	b.x.beforeRead()
-	return b.failure(descriptor.AwaitInput(b.x.conn))
+	err := descriptor.AwaitInput(b.x.conn, func() { *b.x.buffer = bufio.Reader{} })
+	if b.x.buffer.Size() == 0 {
+		b.x.buffer.Reset(&b.x.source) // makes a buffer again
+	}
+	return b.failure(err)
 }
 
 // awaitsInput reports whether Read would have to read from the connection.
