@@ -3,9 +3,12 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -15,6 +18,7 @@ import (
 	"proxy.cgi/cgiproxy/command/finding"
 	"proxy.cgi/cgiproxy/command/live"
 	"proxy.cgi/cgiproxy/settings"
+	"proxy.cgi/scripts/deploy/remote"
 )
 
 // pageTime is for an app that has to start, at a host that is slow.
@@ -27,15 +31,28 @@ func (o *options) reachable(ctx context.Context) error {
 	defer cancel()
 	resp, err := get(ctx, o.url)
 	if err != nil {
-		return fmt.Errorf("the site cannot be asked: %w: is that its address? Say it with --url", err)
+		return o.unasked(err)
 	}
 	resp.Body.Close()
 	return nil
 }
 
+// unasked says what to do about a site that cannot be asked.
+func (o *options) unasked(err error) error {
+	if u, parseErr := url.Parse(o.url); parseErr == nil {
+		if absent := remote.Absent(u.Host, err); absent != nil {
+			return fmt.Errorf("the site %s cannot be asked: %w Its address is said with --url", o.url, absent)
+		}
+	}
+	if certificate, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return fmt.Errorf("browsers refuse the site, too: ask the host for a certificate (Let's Encrypt), or say the address that has one with --url: %w", certificate)
+	}
+	return fmt.Errorf("the site cannot be asked: %w: is that its address? Say it with --url", err)
+}
+
 // get asks for a page, and follows no redirect: that is a response, too.
-func get(ctx context.Context, url string) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+func get(ctx context.Context, address string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -32,7 +32,7 @@ func TestRefused(t *testing.T) {
 		{"a line that is not allowed", func(h *host) { h.WriteFile(t, "public_html/.htaccess", "ServerName x\n", 0o644) }, nil, "reach: "},
 		{"settings that are wrong", func(h *host) { h.WriteFile(t, "public_html/.htcgiproxy", "MAX_BODY=much\n", 0o600) }, nil, "CGIPROXY_MAX_BODY"},
 		{"a wrong password", func(h *host) { h.Password = "wrong" }, nil, "the server refuses name or password"},
-		{"an unknown certificate", func(h *host) { h.ftp = &hosting.Server{Scheme: h.ftp.Scheme, Addr: h.ftp.Addr} }, nil, "certificate signed by unknown authority"},
+		{"an unknown certificate", func(h *host) { h.ftp = &hosting.Server{Scheme: h.ftp.Scheme, Addr: h.ftp.Addr} }, nil, "write the host's name as its certificate has it"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for name := range h.files(t, "public_html") {

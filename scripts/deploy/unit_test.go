@@ -152,6 +152,7 @@ func TestCommandLine(t *testing.T) {
 		{"no site", "/tmp", "--url", 2},
 		{"a flag that is none", "--upstrem 1 ftps://me@example.com/x", "upstrem", 2},
 		{"plain FTP", "--status --url http://127.0.0.1/ ftp://me@127.0.0.1:1/x", "say --insecure", 1},
+		{"nobody listens", "--status --url http://127.0.0.1/ ftps://me@127.0.0.1:1/x", "proxycgi-deploy: nobody listens at 127.0.0.1:1:", 1},
 		{"no program", "--binary /nowhere/proxy.cgi ftps://me@example.com/x", "there is no /nowhere/proxy.cgi", 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {

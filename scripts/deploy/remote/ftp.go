@@ -40,8 +40,8 @@ func dialFTP(t *Target, password string) (Host, error) {
 	if t.Scheme == "ftps" {
 		h.tls = sessionConfig(t.TLS, name)
 	}
-	if h.conn, err = net.DialTimeout("tcp", t.Host, ioTime); err != nil {
-		return nil, broken(err)
+	if h.conn, err = t.dial(); err != nil {
+		return nil, err
 	}
 	if h.tls != nil && port == "990" {
 		h.conn = tls.Client(h.conn, h.tls)
@@ -97,7 +97,7 @@ func (h *ftpHost) startTLS() error {
 	}
 	if err := h.conn.(*tls.Conn).Handshake(); err != nil {
 		if certificate, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-			return fmt.Errorf("%w: take the name that the host's certificate is for (its own, often), or give its authority in SSL_CERT_FILE", certificate)
+			return fmt.Errorf("write the host's name as its certificate has it (often its own, not yours), or have this machine trust who made it (on Linux in SSL_CERT_FILE): %w", certificate)
 		}
 		return broken(err)
 	}

@@ -2,7 +2,7 @@
 // this machine.
 //
 //	remote.go   what a host can do, and which one a URL names
-//	retry.go    a host whose connection may break
+//	dial.go     the way to it; retry.go: a host whose connection may break
 //	ftp.go      FTP, plain or under TLS; ftpdata.go: its second connection
 //	ftplist.go  its listings
 //	sftp.go     SFTP
@@ -69,6 +69,8 @@ type Target struct {
 
 	Insecure bool        // plain FTP is allowed
 	TLS      *tls.Config // nil for the usual one
+
+	met bool // there was a connection
 }
 
 var ports = map[string]string{"ftp": "21", "ftps": "21", "sftp": "22"}

@@ -17,17 +17,11 @@ func open(t *testing.T, s *hosting.Server, a *hosting.Account) Host {
 	t.Helper()
 	target := &Target{Scheme: s.Scheme, Host: s.Addr, User: a.Name, Insecure: true, TLS: s.TLS(t)}
 	if s.KnownHosts != "" {
-		home := t.TempDir()
-		t.Setenv("HOME", home)
-		t.Setenv("SSH_AUTH_SOCK", "")
-		os.Mkdir(filepath.Join(home, ".ssh"), 0o700)
 		known, err := os.ReadFile(s.KnownHosts)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(home, ".ssh", "known_hosts"), known, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		setKnownHosts(t, known)
 	}
 	h, err := target.Open(a.Password, t.Logf)
 	if err != nil {

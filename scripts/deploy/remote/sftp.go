@@ -37,9 +37,12 @@ func dialSFTP(t *Target, password string) (Host, error) {
 		Auth:              sshAuth(filepath.Join(home, ".ssh"), password),
 		HostKeyCallback:   known,
 		HostKeyAlgorithms: knownAlgorithms(known, t.Host),
-		Timeout:           ioTime,
 	}
-	client, err := ssh.Dial("tcp", t.Host, config)
+	tcp, err := t.dial()
+	if err != nil {
+		return nil, err
+	}
+	conn, channels, requests, err := ssh.NewClientConn(tcp, t.Host, config)
 	if key, ok := errors.AsType[*knownhosts.KeyError](err); ok {
 		if len(key.Want) > 0 {
 			return nil, fmt.Errorf("the key of %s is not the one in ~/.ssh/known_hosts: ask the host whether it has changed it; it may be somebody else's machine", t.Host)
@@ -52,6 +55,7 @@ func dialSFTP(t *Target, password string) (Host, error) {
 	if err != nil {
 		return nil, fmt.Errorf("log in as %s at %s: %w", t.User, t.Host, err)
 	}
+	client := ssh.NewClient(conn, channels, requests)
 	files, err := sftp.NewClient(client)
 	if err != nil {
 		client.Close()
