@@ -61,12 +61,26 @@ func TestRefused(t *testing.T) {
 func TestNoSuchFolder(t *testing.T) {
 	t.Parallel()
 	h := newHost(t, hosting.VsftpdTLS)
-	out, status := h.deployTo(t, strings.Replace(h.target(), "html", "htlm", 1), "--upstream", runningApp(t, "the app"))
-	if want := "there is no folder public_htlm (there are: "; status != 1 || !strings.Contains(out, want) || !strings.Contains(out, "public_html") {
-		t.Errorf("exit status %d, want %q:\n%s", status, want, out)
-	}
-	if _, err := os.Stat(filepath.Join(h.Home, "public_htlm")); err == nil {
-		t.Error("it was made")
+	h.Mkdir(t, "public_html/shop")
+	app := runningApp(t, "the app")
+	ftp := strings.TrimSuffix(h.target(), "public_html")
+	for _, c := range []struct{ name, target, missing, there string }{
+		{"in the login's folder", ftp + "public_htlm", "public_htlm", "(in the login's folder there are: logs, public_html)"},
+		{"below it", ftp + "public_html/shpo", "public_html/shpo", "(in public_html there are: shop)"},
+		{"two of them", ftp + "public_html/shpo/new", "public_html/shpo", "(in public_html there are: shop)"},
+		{"in the lowest", ftp + "public_html/shop/new", "public_html/shop/new", "(in public_html/shop there are: none)"},
+		{"absolute", ftp + "/public_htlm/shop", "public_htlm", "(in / there are: logs, public_html)"},
+		{"of this machine", filepath.Join(h.Home, "public_htlm"), "public_htlm", "(in " + h.Home + " there are: logs, public_html)"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			out, status := h.deployTo(t, c.target, "--upstream", app)
+			if status != 1 || !strings.Contains(out, "there is no folder") || !strings.Contains(out, c.there) {
+				t.Errorf("exit status %d, want %q:\n%s", status, c.there, out)
+			}
+			if _, err := os.Stat(filepath.Join(h.Home, c.missing)); err == nil {
+				t.Errorf("%s was made", c.missing)
+			}
+		})
 	}
 }
 

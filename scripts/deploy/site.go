@@ -104,27 +104,39 @@ type served struct {
 	list   []remote.Entry // what is in it
 }
 
+// openServed lists the served folder, and makes none: nobody would serve it.
 func openServed(host remote.Host, folder string) (*served, error) {
 	list, err := host.List(folder)
-	if errors.Is(err, fs.ErrNotExist) {
-		above, err := host.List(path.Dir(folder))
-		if err != nil {
+	if !errors.Is(err, fs.ErrNotExist) {
+		return &served{host, folder, list}, err
+	}
+	for above := path.Dir(folder); ; above = path.Dir(above) {
+		list, err := host.List(above)
+		switch {
+		case err == nil:
+			if above == "." {
+				above = "the login's folder"
+			}
+			return nil, fmt.Errorf("there is no folder %s (in %s there are: %s): is it spelled right? A new one has to be made first, with permissions 755, where the web server shows it",
+				folder, above, folderNames(list))
+		case !errors.Is(err, fs.ErrNotExist):
+			return nil, err
+		case above == path.Dir(above):
 			return nil, fmt.Errorf("there is no folder %s, and none above it: how does the host call the one that the web server shows? Often it is public_html", folder)
 		}
-		if path.Dir(folder) == "." { // nobody serves a new one there
-			return nil, fmt.Errorf("there is no folder %s (there are: %s)", folder, folderNames(above))
-		}
-		return &served{host: host, folder: folder}, nil // it will be made
 	}
-	return &served{host, folder, list}, err
 }
 
+// folderNames are those that may be meant: nobody serves what begins with a dot.
 func folderNames(list []remote.Entry) string {
 	var names []string
 	for _, e := range list {
 		if e.Mode.IsDir() && !strings.HasPrefix(e.Name, ".") {
 			names = append(names, e.Name)
 		}
+	}
+	if names == nil {
+		return "none"
 	}
 	return strings.Join(names, ", ")
 }
@@ -173,9 +185,6 @@ func (s *served) path(name string) string { return path.Join(s.folder, name) }
 
 // stage uploads what steps need, under names that nobody is shown.
 func (s *served) stage(ctx context.Context, steps []step, m meter) error {
-	if err := s.host.Mkdir(s.folder); err != nil {
-		return err
-	}
 	for i := range steps {
 		if steps[i].content == nil {
 			continue
