@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -26,6 +27,21 @@ type file struct {
 	Size   int64       `json:"size"`
 	SHA256 string      `json:"sha256"`
 	Mode   fs.FileMode `json:"mode"`
+}
+
+// findApp finds out whether the app's folder is there; "" is none.
+func findApp(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("there is no folder %s on this machine: --app names the one that the app's files are in", dir)
+	case err == nil && !info.IsDir():
+		return fmt.Errorf("%s is no folder: --app names the one that the app's files are in, as in --app %s", dir, filepath.Dir(dir))
+	}
+	return err
 }
 
 // scan returns the files of a folder, by their paths with slashes, and what it

@@ -69,6 +69,13 @@ func (d *deploy) rollBack(ctx context.Context) error {
 	if d.app, err = openApp(d.host, folder); err != nil {
 		return err
 	}
+	switch now := d.app.now; {
+	case now.Last != nil || now.Former != nil:
+	case now.Number == 0:
+		return fmt.Errorf("there is nothing to go back to: no app has been deployed to %s", folder)
+	default:
+		return fmt.Errorf("there is nothing more to go back to: of the app in %s the last deploy alone can be taken back, and it is", folder)
+	}
 	d.places = d.findPlaces()
 	d.logs, d.before = d.findLogs(), d.appState()
 	d.appWork = d.app.now.Last

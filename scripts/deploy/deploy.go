@@ -37,6 +37,9 @@ func (o *options) do(ctx context.Context, out, errOut io.Writer) (err error) {
 		if d.program, err = findProgram(o.binary); err != nil {
 			return err
 		}
+		if err := findApp(o.app); err != nil {
+			return err
+		}
 		if err := o.reachable(ctx); err != nil {
 			return err
 		}

@@ -53,6 +53,9 @@ func TestFlask(t *testing.T) {
 	s.write(t, "venv/pyvenv.cfg", "home = /usr/bin")
 	s.write(t, ".env", "SECRET=x")
 	s.write(t, "__pycache__/app.pyc", "x")
+	if out, status := s.deploy(t, "--rollback"); status != 1 || !strings.Contains(out, "no app has been deployed to app") {
+		t.Errorf("before the first deploy: exit status %d:\n%s", status, out)
+	}
 	s.first(t)
 	s.change(t)
 	s.broken(t)
@@ -120,7 +123,9 @@ func (s *flaskSite) rollBack(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(s.Home, "app/templates/new.txt")); err == nil {
 		t.Error("a file of the deploy that was taken back is left")
 	}
-	if out, status := s.deploy(t, "--rollback"); status != 1 || !strings.Contains(out, "no deploy of the app to take back") {
-		t.Errorf("a second time: exit status %d:\n%s", status, out)
+	for _, again := range [][]string{{"--rollback"}, {"--rollback", "--dry-run"}} {
+		if out, status := s.deploy(t, again...); status != 1 || !strings.Contains(out, "nothing more to go back to") {
+			t.Errorf("a second time: %q: exit status %d:\n%s", again, status, out)
+		}
 	}
 }

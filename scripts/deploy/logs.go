@@ -35,14 +35,16 @@ func (d *deploy) findLogs() (logs []*log) {
 	return logs
 }
 
-// maxTail bounds what is read of a log, in bytes, and tailLines what is shown.
+// maxTail bounds what is read of a log, in bytes; fewLines are what is shown of it
+// beside an error, manyLines where nothing else is.
 const (
-	maxTail   = 8 << 10
-	tailLines = 15
+	maxTail   = 16 << 10
+	fewLines  = 15
+	manyLines = 40
 )
 
 // tail returns the last lines of a log from an offset on, "" where there are none.
-func (d *deploy) tail(l *log, from int64) string {
+func (d *deploy) tail(l *log, from int64, most int) string {
 	size, err := d.host.Size(l.name)
 	if err != nil {
 		return ""
@@ -58,7 +60,7 @@ func (d *deploy) tail(l *log, from int64) string {
 		return ""
 	}
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
-	lines = lines[max(0, len(lines)-tailLines):]
+	lines = lines[max(0, len(lines)-most):]
 	for i := range lines {
 		lines[i] = "    " + printable(lines[i])
 	}
@@ -69,7 +71,7 @@ func (d *deploy) tail(l *log, from int64) string {
 func (d *deploy) newLines() string {
 	var b strings.Builder
 	for _, l := range d.logs {
-		if text := d.tail(l, l.from); text != "" {
+		if text := d.tail(l, l.from, fewLines); text != "" {
 			b.WriteString("\n" + strings.TrimSuffix(text, "\n"))
 		}
 	}
@@ -80,7 +82,7 @@ func (d *deploy) showLogs() error {
 	d.places = d.findPlaces()
 	shown := false
 	for _, l := range d.findLogs() {
-		if text := d.tail(l, 0); text != "" {
+		if text := d.tail(l, 0, manyLines); text != "" {
 			d.say("%s", text)
 			shown = true
 		}

@@ -27,6 +27,8 @@ func TestRefused(t *testing.T) {
 		{"another program", func(h *host) { h.WriteFile(t, "public_html/proxy.cgi", "#!/bin/sh\n", 0o755) }, nil, "proxy.cgi is there and is another program: move it away first"},
 		{"a link", func(*host) { os.Symlink("/nowhere", public(".htaccess")) }, nil, "public_html/.htaccess is a symbolic link"},
 		{"a folder in its place", func(*host) { os.Mkdir(public("proxy.cgi"), 0o755) }, nil, "public_html/proxy.cgi is no regular file"},
+		{"an app that is not there", nil, []string{"--app", "/nowhere"}, "there is no folder /nowhere on this machine"},
+		{"an app that is a file", nil, []string{"--app", "/etc/passwd"}, "/etc/passwd is no folder: --app names the one that the app's files are in, as in --app /etc"},
 		{"an app without a file", nil, []string{"--app", t.TempDir()}, "there is no file in"},
 		{"nobody is let in", func(h *host) { h.WriteFile(t, "public_html/.htaccess", "Require all denied\n", 0o644) }, nil, "reach: refused"},
 		{"a line that is not allowed", func(h *host) { h.WriteFile(t, "public_html/.htaccess", "ServerName x\n", 0o644) }, nil, "reach: "},

@@ -134,9 +134,6 @@ func (a *app) back() error {
 // rollBack undoes the last deploy. Should it break off, the next run goes on
 // with it, as with a deploy that broke off.
 func (a *app) rollBack() error {
-	if a.now.Last == nil {
-		return fmt.Errorf("there is no deploy of the app to take back in %s", a.folder)
-	}
 	former := &manifest{Number: a.now.Number, Files: maps.Clone(a.now.Files)}
 	for _, c := range a.now.Last {
 		if c.Old != nil && c.Old.SHA256 != "" {

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"proxy.cgi/scripts/deploy/remote"
+)
+
+// TestTail shows the last lines: more of them where somebody asks for the log.
+func TestTail(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "app.log")
+	var text strings.Builder
+	for i := range 100 {
+		fmt.Fprintf(&text, "%d %s\n", i, strings.Repeat("x", 200))
+	}
+	if err := os.WriteFile(name, []byte(text.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	target, err := remote.ParseTarget(filepath.Dir(name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	host, err := target.Open("", t.Logf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	d := &deploy{options: &options{target: target}, out: &out, host: host, served: &served{host: host, folder: target.Folder}}
+	l := &log{name: name}
+	d.logs = []*log{l}
+	d.lines = []byte("CGIPROXY_LOG_FILE=app.log\n")
+	if err := d.showLogs(); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, text string
+		want       int
+	}{
+		{"--logs", out.String(), 40},
+		{"beside an error", d.newLines(), 15},
+	} {
+		if got := strings.Count(c.text, "    "); got != c.want || !strings.Contains(c.text, "    99 x") {
+			t.Errorf("%s: %d lines, want %d:\n%.300s", c.name, got, c.want, c.text)
+		}
+	}
+}
