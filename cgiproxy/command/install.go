@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"proxy.cgi/cgiproxy/command/install"
 	"proxy.cgi/cgiproxy/htaccess"
+	"proxy.cgi/cgiproxy/settings"
 )
 
 func installCommand() command {
@@ -99,6 +101,9 @@ func runInstall(t *terminal, args []string) int {
 	}
 	if err != nil {
 		return t.failed("install: %v; nothing has been changed", err)
+	}
+	if slices.ContainsFunc(changes, func(c install.Change) bool { return c.Name == settings.File && c.Old == nil }) {
+		notes = append(notes, "where every page is then 500 and the log says \"permission denied\", the host does not run scripts as you: chmod 644 "+settings.File)
 	}
 	return finish(t, in.Folder, changes, notes, *dryRun)
 }

@@ -9,11 +9,25 @@ import (
 	"strings"
 )
 
+// failsHow says whose fault it may be that the site fails.
+func (d *deploy) failsHow() string {
+	switch before := d.asked; {
+	case !before.fails():
+		return "the site fails with what is new (before this deploy its first page was " + before.text + ")"
+	case before.status == d.page.status:
+		return "the site fails, in the same way as before this deploy"
+	default:
+		return "the site fails, as it did before this deploy in another way (" + before.text + ")"
+	}
+}
+
 // undo puts back what was there before, and returns what has made it necessary.
 func (d *deploy) undo(ctx context.Context, why string) error {
+	ctx = context.WithoutCancel(ctx)
+	failed := d.appState()
 	todo, err := steps(inverse(d.siteWork))
 	if err == nil && todo != nil {
-		if err = d.served.stage(context.WithoutCancel(ctx), todo, meter{}); err == nil {
+		if err = d.served.stage(ctx, todo, meter{}); err == nil {
 			err = d.served.place(todo)
 		}
 	}
@@ -26,14 +40,44 @@ func (d *deploy) undo(ctx context.Context, why string) error {
 	if err != nil {
 		return fmt.Errorf("%s\nnor could all be put back: %w: run this again when the host can be reached, with a version that works", why, err)
 	}
-	after := "what was there before is back"
-	if status, text := d.firstPage(context.WithoutCancel(ctx)); status != 0 {
-		after += fmt.Sprintf("; its first page is %s", text)
+	return fmt.Errorf("%s\n%s", why, d.howItIsBack(d.firstPage(ctx), failed))
+}
+
+// howItIsBack says how the site does with what was put back. failed is the app
+// that ran until then.
+func (d *deploy) howItIsBack(now page, failed appState) string {
+	const back = "what was there before is back"
+	app := d.appState()
+	started, tried := app.since(failed)
+	switch ofThisDeploy := app.began != d.before.began; {
+	case ofThisDeploy && tried && !started:
+		return "the files from before are back, but the app does not start with them (" + app.exit + "), and the one of this deploy still answers: the first page: " + now.text
+	case now.fails() && now.status == d.asked.status:
+		return back + ", and fails as it did before this deploy: the first page: " + now.text
+	case now.fails():
+		return back + ", and the site still fails: the first page: " + now.text
+	case ofThisDeploy && (d.isFirst() || d.before.began == ""):
+		return strings.TrimSpace(back + "; its first page is " + now.text + "\n" + d.stillRuns())
+	case app.began == "":
+		return back + "; its first page is " + now.text
+	case started, !ofThisDeploy:
+		return back + ", and the app that runs is the one from before; its first page is " + now.text
 	}
-	return fmt.Errorf("%s\n%s", why, after)
+	return back + ", but whether the app that runs is the one from before is not known, for the first page does not come from it: it is " + now.text
+}
+
+// stillRuns tells of an app that proxy.cgi has started, and is there no more to
+// stop.
+func (d *deploy) stillRuns() string {
+	app := d.appState()
+	if app.phase != "running" {
+		return ""
+	}
+	return fmt.Sprintf("the app that was started still runs (process %s in %s): end it in the host's list of processes, or ask the host", app.pid, d.places.dir)
 }
 
 func (d *deploy) uninstall(ctx context.Context) error {
+	d.places = d.findPlaces()
 	changes, notes, err := d.site().PlanUninstall()
 	if err != nil {
 		return err
@@ -42,6 +86,9 @@ func (d *deploy) uninstall(ctx context.Context) error {
 	if d.dryRun {
 		d.showWork()
 		return nil
+	}
+	if len(changes) == 0 {
+		d.say("nothing to take out of %s\n", d.target.Folder)
 	}
 	todo, err := steps(changes)
 	if err != nil {
@@ -55,6 +102,9 @@ func (d *deploy) uninstall(ctx context.Context) error {
 		return fmt.Errorf("%w: run this again", err)
 	}
 	d.showDone()
+	if text := d.stillRuns(); text != "" {
+		notes = append(notes, text)
+	}
 	for _, note := range notes {
 		d.say("note: %s\n", note)
 	}
@@ -97,7 +147,11 @@ func (d *deploy) rollBack(ctx context.Context) error {
 	if err := d.app.restart(d.places.restart); err != nil {
 		return err
 	}
-	if problems := d.verify(ctx); problems != nil {
+	problems := d.verify(ctx)
+	if ctx.Err() != nil {
+		return fmt.Errorf("%w: the app is as it was before the last deploy, and whether the site works was not asked", errInterrupted)
+	}
+	if problems != nil {
 		return fmt.Errorf("the app is as it was before the last deploy, and the site fails:\n  %s%s", strings.Join(problems, "\n  "), d.newLines())
 	}
 	d.say("the app is as it was before the last deploy\n")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"path"
 	"path/filepath"
 	"slices"
@@ -26,6 +27,8 @@ type deploy struct {
 	places   places   // of the app, as its settings say
 	logs     []*log   // what may say why something fails
 	before   appState // of the app that runs
+	asked    page     // before anything was changed
+	page     page     // after it
 	siteWork []install.Change
 	appWork  []replaced
 }
@@ -40,14 +43,16 @@ func (o *options) do(ctx context.Context, out, errOut io.Writer) (err error) {
 		if err := findApp(o.app); err != nil {
 			return err
 		}
-		if err := o.reachable(ctx); err != nil {
-			return err
+		if d.asked = o.firstPage(ctx); d.asked.err != nil { // what cannot be checked is not deployed
+			return o.unasked(d.asked.err)
 		}
 	}
 	if d.host, err = connect(o.target, errOut); err != nil {
 		return err
 	}
 	defer d.host.Close()
+	ctx, stop := untilInterrupted(ctx, errOut)
+	defer stop()
 	if d.served, err = openServed(d.host, o.target.Folder); err != nil {
 		return err
 	}
@@ -108,10 +113,10 @@ func (d *deploy) deploy(ctx context.Context) error {
 	}
 	problems := d.verify(ctx)
 	if ctx.Err() != nil { // what it has found then says nothing about the site
-		return d.undo(ctx, "interrupted")
+		return d.undo(ctx, errInterrupted.Error())
 	}
 	if problems != nil {
-		return d.undo(ctx, "the site fails with what is new:\n  "+strings.Join(problems, "\n  ")+d.newLines())
+		return d.undo(ctx, d.failsHow()+":\n  "+strings.Join(problems, "\n  ")+d.newLines())
 	}
 	if d.appWork != nil {
 		if err := d.app.settle(); err != nil {
@@ -245,7 +250,13 @@ func (d *deploy) showDone() {
 	for _, c := range d.appWork {
 		d.say("%s\n", c.describe(d.app))
 	}
-	if d.mode == "" {
+	switch {
+	case d.mode != "":
+	case d.page.status == http.StatusNotFound:
+		d.say("%s answers, with 404: is that the address of the site?\n", d.url)
+	case d.page.status >= 400:
+		d.say("%s answers, with %s\n", d.url, d.page.text)
+	default:
 		d.say("%s works\n", d.url)
 	}
 }

@@ -81,9 +81,20 @@ type options struct {
 type usageError struct{ error }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
+}
+
+var errInterrupted = errors.New("interrupted")
+
+// untilInterrupted ends ctx with the first Ctrl-C, upon which the site is put in
+// order. A second one ends the program at once, as the first does before this.
+func untilInterrupted(ctx context.Context, errOut io.Writer) (_ context.Context, stop func()) {
+	ctx, ignore := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	isOver := context.AfterFunc(ctx, func() {
+		ignore()
+		fmt.Fprintln(errOut, "interrupted: this ends when the site is in order. Ctrl-C once more ends it at once, and leaves that to the next run")
+	})
+	return ctx, func() { isOver(); ignore() }
 }
 
 // run runs a command line and returns the exit status.

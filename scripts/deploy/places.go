@@ -80,6 +80,15 @@ type appState struct {
 	began string // the start of the one that serves
 	seen  string // of what it has taken notice: settings and restart.txt
 	exit  string // how it last ended
+	phase string // running: it has listened
+	pid   string // of its first process
+}
+
+// since tells what has become of an app: whether the one that serves has started
+// since then, and whether proxy.cgi has tried that. It has begun nothing where
+// somebody else starts the app.
+func (s appState) since(before appState) (started, tried bool) {
+	return s.began == "" || s.began != before.began, s.seen != before.seen
 }
 
 // appState reads it; where there is none it is empty.
@@ -99,6 +108,10 @@ func (d *deploy) appState() (s appState) {
 			s.seen += value
 		case name == "exit":
 			s.exit = value
+		case name == "phase":
+			s.phase = value
+		case name == "pid":
+			s.pid = value
 		}
 	}
 	return s

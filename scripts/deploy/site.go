@@ -191,7 +191,7 @@ func (s *served) stage(ctx context.Context, steps []step, m meter) error {
 		}
 		steps[i].temp = s.path(fmt.Sprintf("%s%d", tempPrefix, i))
 		if ctx.Err() != nil {
-			return errors.New("interrupted")
+			return errInterrupted
 		}
 		m.name(steps[i].name)
 		if err := put(s.host, steps[i].temp, steps[i].content, steps[i].mode, m); err != nil {

@@ -69,10 +69,7 @@ func (in *Site) Plan() (changes []Change, notes []string, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if c := d.write(settings.File, text, 0o600); c.Old == nil {
-		notes = append(notes, "where every page is then 500 and the log says \"permission denied\", the host does not run scripts as you: chmod 644 "+settings.File)
-	}
-
+	d.write(settings.File, text, 0o600)
 	lines, err := in.Variant.Lines(in.Example)
 	if err != nil {
 		return nil, nil, err

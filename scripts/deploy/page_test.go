@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestReachable begins with what to do about a site that cannot be asked.
-func TestReachable(t *testing.T) {
+// TestUnasked begins with what to do about a site that cannot be asked.
+func TestUnasked(t *testing.T) {
 	gone := httptest.NewServer(http.NotFoundHandler())
 	gone.Close()
 	untrusted := httptest.NewTLSServer(http.NotFoundHandler())
@@ -19,7 +19,8 @@ func TestReachable(t *testing.T) {
 		{"a word", "http://", "the site cannot be asked"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			err := (&options{url: c.url}).reachable(t.Context())
+			o := &options{url: c.url}
+			err := o.unasked(o.firstPage(t.Context()).err)
 			if err == nil || !strings.HasPrefix(err.Error(), c.want) {
 				t.Errorf("%v, want %q", err, c.want)
 			}

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// pythonApp is an app that its first request starts. The file data, which is its
+// own and no deploy's, has the status that it answers with.
+const pythonApp = `
+import http.server, os, pathlib
+data = pathlib.Path("data")
+%s
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(int(data.read_text()) if data.exists() else %d)
+        self.end_headers()
+        self.wfile.write(b"%s")
+    def log_message(self, *_): pass
+http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+`
+
+// A pythonSite is a host, and the folder here that is deployed to it.
+type pythonSite struct {
+	*cutHost
+	app string
+}
+
+func (s *pythonSite) deploy(t *testing.T) (out string, status int) {
+	t.Helper()
+	return s.run(t, "--app", s.app, "--start", "exec python3 app.py", "--binary", filepath.Join(archive, "proxy.cgi"))
+}
+
+func (s *pythonSite) write(t *testing.T, begin string, status int, page string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(s.app, "app.py"), fmt.Appendf(nil, pythonApp, begin, status, page), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestPutBack has what is said of a site that fails, and of what is back then:
+// whether it failed before, and which app runs.
+func TestPutBack(t *testing.T) {
+	s := &pythonSite{newCutHost(t), t.TempDir()}
+	s.firstFails(t)
+	const refuse = "if data.exists() and data.read_text() == '299': raise SystemExit('the data are too new')"
+	for _, c := range []struct {
+		name   string
+		before string // what data has
+		begin  string // of the new version
+		status int
+		fails  string // is said, and how it is back
+		back   string
+		page   string // at the end
+	}{
+		{"a version that starts and fails", "", "", 500,
+			"the site fails with what is new (before this deploy its first page was 200 OK):\n  the first page: 500 Internal Server Error: new",
+			"what was there before is back, and the app that runs is the one from before; its first page is 200 OK", "old"},
+		{"it failed before", "500", "", 200,
+			"the site fails, in the same way as before this deploy:\n  the first page: 500 Internal Server Error: new",
+			"what was there before is back, and fails as it did before this deploy: the first page: 500 Internal Server Error: old", "old"},
+		{"it failed before in another way", "500", "os.rename('data', 'moved')", 503,
+			"the site fails, as it did before this deploy in another way (500 Internal Server Error: old):\n  the app's first page: 503 Service Unavailable: new",
+			"what was there before is back, and the app that runs is the one from before; its first page is 200 OK", "old"},
+		{"it fails with the old files, too", "", "data.write_text('500')", 500,
+			"the site fails with what is new",
+			"what was there before is back, and the site still fails: the first page: 500 Internal Server Error: old", "old"},
+		{"the old files do not start", "", "data.write_text('299'); data = pathlib.Path('none')", 500,
+			"the site fails with what is new",
+			"the files from before are back, but the app does not start with them (the app's command ended with status 1 before the app was up), and the one of this deploy still answers: the first page: 500", "new"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			os.Remove(filepath.Join(s.Home, "app/data"))
+			s.write(t, refuse, 200, "old")
+			if out, status := s.deploy(t); status != 0 {
+				t.Fatal(out)
+			}
+			s.WriteFile(t, "app/tmp/restart.txt", time.Now().String(), 0o644)
+			s.wantPage(t, "old")
+			if c.before != "" {
+				s.WriteFile(t, "app/data", c.before, 0o644)
+			}
+			s.write(t, c.begin, c.status, "new")
+			out, status := s.deploy(t)
+			if status != 1 || !strings.Contains(out, c.fails) || !strings.Contains(out, c.back) {
+				t.Errorf("exit status %d, want\n%s\n%s\nin\n%s", status, c.fails, c.back, out)
+			}
+			if _, body := s.page(t, "/"); body != c.page {
+				t.Errorf("the page is %.100q, want %q", body, c.page)
+			}
+		})
+	}
+	if out, _ := s.run(t, "--uninstall"); !strings.Contains(out, "note: the app that was started still runs (process ") {
+		t.Errorf("that the app still runs is not said:\n%s", out)
+	}
+	if out, _ := s.run(t, "--uninstall"); out != "nothing to take out of public_html\n" {
+		t.Errorf("a second time:\n%s", out)
+	}
+}
+
+// firstFails is a first deploy that fails: nothing is left to stop its app.
+func (s *pythonSite) firstFails(t *testing.T) {
+	t.Helper()
+	s.write(t, "", 500, "new")
+	out, status := s.deploy(t)
+	if want := "is back; its first page is 200 OK\nthe app that was started still runs (process "; status != 1 || !strings.Contains(out, want) {
+		t.Errorf("exit status %d, want %q:\n%s", status, want, out)
+	}
+	s.wantPage(t, "the old site")
+}

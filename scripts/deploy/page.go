@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"proxy.cgi/scripts/deploy/remote"
+)
+
+// pageTime is for an app that has to start, at a host that is slow.
+const pageTime = 100 * time.Second
+
+// A page is what came for the site's first page.
+type page struct {
+	status int    // 0 for no response
+	text   string // what to say of it
+	err    error  // why there is no response
+}
+
+// fails reports whether visitors of the site get nothing else.
+func (p page) fails() bool {
+	switch p.status {
+	case 0, http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return false
+}
+
+// firstPage asks for it.
+func (o *options) firstPage(ctx context.Context) page {
+	ctx, cancel := context.WithTimeout(ctx, pageTime)
+	defer cancel()
+	resp, err := get(ctx, o.url)
+	if err != nil {
+		return page{text: err.Error(), err: err}
+	}
+	defer resp.Body.Close()
+	text := printable(resp.Status)
+	if resp.StatusCode >= 400 {
+		body, _ := io.ReadAll(io.LimitReader(resp.Body, 300))
+		line, _, _ := strings.Cut(strings.TrimSpace(string(body)), "\n")
+		text += ": " + printable(line)
+	}
+	return page{status: resp.StatusCode, text: text}
+}
+
+// get asks for a page, and follows no redirect: that is a response, too.
+func get(ctx context.Context, address string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", "text/plain, */*;q=0.1") // an error of proxy.cgi is then a line
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return client.Do(req)
+}
+
+// unasked says what to do about a site that does not respond.
+func (o *options) unasked(err error) error {
+	if u, parseErr := url.Parse(o.url); parseErr == nil {
+		if absent := remote.Absent(u.Host, err); absent != nil {
+			return fmt.Errorf("the site %s cannot be asked: %w Its address is said with --url", o.url, absent)
+		}
+	}
+	if certificate, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return fmt.Errorf("browsers refuse the site, too: ask the host for a certificate (Let's Encrypt), or say the address that has one with --url: %w", certificate)
+	}
+	return fmt.Errorf("the site cannot be asked: %w: is that its address? Say it with --url", err)
+}
