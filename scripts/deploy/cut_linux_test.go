@@ -72,7 +72,7 @@ func (h *cutHost) run(t *testing.T, args ...string) (out string, status int) {
 
 func (h *cutHost) runUntil(t *testing.T, ctx context.Context, args ...string) (out string, status int) {
 	t.Helper()
-	var b bytes.Buffer
+	var b console
 	args = append(args, "--insecure", "--url", h.web.URL, "ftp://"+h.Name+"@"+h.cut.Addr+"/public_html")
 	status = run(ctx, args, &b, &b)
 	return b.String(), status
@@ -100,28 +100,6 @@ func (h *cutHost) isWhole(t *testing.T, v version) error {
 		}
 	}
 	return nil
-}
-
-// TestInterrupted has the owner press Ctrl-C while the site is asked: what the
-// check has found by then is no finding.
-func TestInterrupted(t *testing.T) {
-	h := newCutHost(t)
-	old, next := newVersion(t, "a"), newVersion(t, "b")
-	if out, status := h.deploy(t, old); status != 0 {
-		t.Fatal(out)
-	}
-	ctx, interrupt := context.WithCancel(t.Context())
-	askLive = func(context.Context, live.Options) []finding.Finding {
-		interrupt()
-		return []finding.Finding{{Check: "path %25", Level: finding.Fault, Text: "no response"}}
-	}
-	out, status := h.runUntil(t, ctx, "--upstream", next.port, "--app", next.folder, "--binary", next.binary)
-	if status != 1 || !strings.Contains(out, "interrupted\nwhat was there before is back") || strings.Contains(out, "path %25") {
-		t.Errorf("exit status %d:\n%s", status, out)
-	}
-	if err := h.isWhole(t, old); err != nil {
-		t.Error(err)
-	}
 }
 
 // everyCommand is how many commands are between two that a connection breaks off

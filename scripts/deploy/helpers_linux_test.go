@@ -99,6 +99,19 @@ func (h *host) deploy(t *testing.T, args ...string) (out string, status int) {
 
 func (h *host) deployTo(t *testing.T, target string, args ...string) (out string, status int) {
 	t.Helper()
+	cmd := h.command(target, args...)
+	text, err := cmd.CombinedOutput()
+	if bytes.Contains(text, []byte(h.Password)) {
+		t.Errorf("the password is printed: %s", text)
+	}
+	if err != nil && cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return string(text), cmd.ProcessState.ExitCode()
+}
+
+// command is the program, yet to be started.
+func (h *host) command(target string, args ...string) *exec.Cmd {
 	if strings.HasPrefix(target, "ftp:") {
 		args = append(args, "--insecure")
 	}
@@ -108,14 +121,7 @@ func (h *host) deployTo(t *testing.T, target string, args ...string) (out string
 	if !strings.Contains(target, "://") { // the customer, on the host itself
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(h.UID), Gid: uint32(h.GID)}}
 	}
-	text, err := cmd.CombinedOutput()
-	if bytes.Contains(text, []byte(h.Password)) {
-		t.Errorf("the password is printed: %s", text)
-	}
-	if err != nil && cmd.ProcessState == nil {
-		t.Fatal(err)
-	}
-	return string(text), cmd.ProcessState.ExitCode()
+	return cmd
 }
 
 // mustDeploy is deploy that has to succeed.

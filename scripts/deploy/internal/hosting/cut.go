@@ -23,6 +23,7 @@ type Cut struct {
 	before    bool // the server gets it no more, or its reply gets lost
 	forGood   bool // nor does it take another connection
 	bytes     int64
+	onCommand func(line string)
 }
 
 // NewCut puts itself before a server.
@@ -81,11 +82,21 @@ func (c *Cut) Commands() int {
 	return c.commands
 }
 
+// OnCommand has f see each command before the server does, nil nobody.
+func (c *Cut) OnCommand(f func(line string)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.onCommand = f
+}
+
 // next counts a command, and reports whether this is the one.
-func (c *Cut) next() (cut, before bool) {
+func (c *Cut) next(line string) (cut, before bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.commands++
+	if c.onCommand != nil {
+		c.onCommand(line)
+	}
 	return c.commands == c.at, c.before
 }
 
@@ -137,7 +148,7 @@ func (c *Cut) serve(client net.Conn) {
 		if err != nil {
 			return
 		}
-		cut, before := c.next()
+		cut, before := c.next(line)
 		if cut && before {
 			return
 		}
