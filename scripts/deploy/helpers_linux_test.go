@@ -60,11 +60,20 @@ type host struct {
 // newHost starts Apache with suEXEC for public_html, and a server that takes files.
 func newHost(t *testing.T, k hosting.Kind) *host {
 	t.Helper()
+	return newHostWith(t, k, webserver.ApacheSuexec)
+}
+
+// newHostWith is newHost with another Apache: but by suEXEC, scripts run as the
+// web server's user.
+func newHostWith(t *testing.T, k hosting.Kind, web webserver.Kind) *host {
+	t.Helper()
 	h := &host{Account: hosting.NewAccount(t), home: t.TempDir()}
-	h.web = webserver.Run(t, webserver.ApacheSuexec, webserver.Options{Config: fmt.Sprintf(`
+	h.web = webserver.Run(t, web, webserver.Options{Config: fmt.Sprintf(`
 <VirtualHost *:*>
 	DocumentRoot %[1]s/public_html
-	SuexecUserGroup %[2]s %[2]s
+	<IfModule mod_suexec.c>
+		SuexecUserGroup %[2]s %[2]s
+	</IfModule>
 	ErrorLog %[1]s/logs/error_log
 	DirectoryIndex index.html
 </VirtualHost>

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"proxy.cgi/cgiproxy/e2e/webserver"
+	"proxy.cgi/scripts/deploy/internal/hosting"
+)
+
+// TestSaid has what a deploy that succeeds says: of the host with the first one
+// only, of a page that is not there no more than is known.
+func TestSaid(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, hosting.VsftpdPlain)
+	empty := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(empty.Close)
+	const host, works = "warning  path %2F", "/ works\n"
+	const missing = "/ answers, with 404: is that the address of the site?\n"
+	for _, c := range []struct {
+		name, upstream string
+		want, not      []string
+	}{
+		{"the first", empty.URL[strings.LastIndex(empty.URL, ":")+1:], []string{host, missing}, []string{works, "644"}},
+		{"the second", runningApp(t, "the app"), []string{works}, []string{host, missing, "644"}},
+	} {
+		out := h.mustDeploy(t, "--upstream", c.upstream)
+		for _, text := range c.want {
+			if !strings.Contains(out, text) {
+				t.Errorf("%s: no %q:\n%s", c.name, text, out)
+			}
+		}
+		for _, text := range c.not {
+			if strings.Contains(out, text) {
+				t.Errorf("%s: %q:\n%s", c.name, text, out)
+			}
+		}
+	}
+	if out := h.mustDeploy(t, "--status"); !strings.Contains(out, host) {
+		t.Errorf("status:\n%s", out)
+	}
+}
+
+// TestScriptsOfAnother has a host that runs scripts as the web server's user, and
+// what it is told to do there.
+func TestScriptsOfAnother(t *testing.T) {
+	t.Parallel()
+	h := newHostWith(t, hosting.VsftpdPlain, webserver.ApacheEvent)
+	app := runningApp(t, "the app")
+	if out, status := h.deploy(t, "--upstream", app); status != 1 || !strings.Contains(out, "put an empty .htcgiproxy with permissions 644 there") {
+		t.Errorf("exit status %d:\n%s", status, out)
+	}
+	h.wantPage(t, "the old site")
+	h.WriteFile(t, "public_html/.htcgiproxy", "", 0o644)
+	h.mustDeploy(t, "--upstream", app)
+	h.wantPage(t, "the app")
+}
