@@ -8,7 +8,8 @@
 //	app.go       the app's files here; manifest.go: those on the host
 //	swap.go      their way into place, and back
 //	places.go    where the settings say that the app is
-//	check.go     whether the site works; logs.go: what it has said
+//	check.go     whether the site works; page.go: its first page; logs.go: what it
+//	             has said
 //	program.go   the proxy.cgi to upload
 //	password.go  whence the password comes; progress.go
 //
