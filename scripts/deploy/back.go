@@ -49,18 +49,18 @@ func (d *deploy) howItIsBack(now page, failed appState) string {
 	const back = "what was there before is back"
 	app := d.appState()
 	started, tried := app.since(failed)
-	switch ofThisDeploy := app.began != d.before.began; {
-	case ofThisDeploy && tried && !started:
+	switch isNew := app.began != d.before.began; { // started by this deploy, or by putting back
+	case isNew && tried && !started:
 		return "the files from before are back, but the app does not start with them (" + app.exit + "), and the one of this deploy still answers: the first page: " + now.text
 	case now.fails() && now.status == d.asked.status:
 		return back + ", and fails as it did before this deploy: the first page: " + now.text
 	case now.fails():
 		return back + ", and the site still fails: the first page: " + now.text
-	case ofThisDeploy && (d.isFirst() || d.before.began == ""):
+	case isNew && (d.isFirst() || d.before.began == ""):
 		return strings.TrimSpace(back + "; its first page is " + now.text + "\n" + d.stillRuns())
 	case app.began == "":
 		return back + "; its first page is " + now.text
-	case started, !ofThisDeploy:
+	case started, !isNew:
 		return back + ", and the app that runs is the one from before; its first page is " + now.text
 	}
 	return back + ", but whether the app that runs is the one from before is not known, for the first page does not come from it: it is " + now.text
