@@ -1,35 +1,9 @@
 package settings
 
 import (
-	"reflect"
 	"slices"
 	"strings"
-	"sync"
 )
-
-// A Setting describes one field of Config.
-type Setting struct {
-	Name    string // without Prefix
-	Default string // "" for none
-	Example string
-	Desc    string // of which ~ stands for a backquote
-}
-
-// List describes the fields of Config, in their order.
-func List() []Setting { return list() }
-
-var list = sync.OnceValue(func() []Setting {
-	list := make([]Setting, 0, 32)
-	for _, group := range [...]reflect.Type{reflect.TypeFor[Config](), reflect.TypeFor[Starting](), reflect.TypeFor[Status]()} {
-		for i := range group.NumField() { // Fields, the iterator, would cost an allocation a field
-			tag := group.Field(i).Tag
-			if name, ok := strings.CutPrefix(tag.Get("envconfig"), Prefix); ok {
-				list = append(list, Setting{name, tag.Get("default"), tag.Get("example"), tag.Get("desc")})
-			}
-		}
-	}
-	return list
-})
 
 // unknown describes each name that no setting has, with the one that was
 // probably meant.

@@ -108,6 +108,24 @@ func TestSettingsNames(t *testing.T) {
 	}
 }
 
+// The list has each field of Config, in its order and with its default.
+func TestList(t *testing.T) {
+	var tags, list []string
+	for _, group := range []reflect.Type{reflect.TypeFor[Config](), reflect.TypeFor[Starting](), reflect.TypeFor[Status]()} {
+		for field := range group.Fields() {
+			if name := field.Tag.Get("envconfig"); name != "" {
+				tags = append(tags, name+", default "+field.Tag.Get("default"))
+			}
+		}
+	}
+	for _, s := range List() {
+		list = append(list, Prefix+s.Name+", default "+s.Default)
+	}
+	if !slices.Equal(list, tags) {
+		t.Errorf("the list has\n%s\nand the fields are\n%s", strings.Join(list, "\n"), strings.Join(tags, "\n"))
+	}
+}
+
 // Each setting's default and example are values it takes.
 func TestSettingsExamples(t *testing.T) {
 	for _, s := range List() {

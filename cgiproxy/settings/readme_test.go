@@ -13,7 +13,7 @@ const (
 	tableEnd   = "<!-- end of settings -->"
 )
 
-// TestReadme holds MANUAL's table of settings to the tags of Config.
+// TestReadme holds MANUAL's table of settings to the list.
 func TestReadme(t *testing.T) {
 	testkit.Generated(t, "../../MANUAL.md", tableStart, settingsTable(), tableEnd)
 }

@@ -13,14 +13,14 @@ import (
 // Starting are the settings of an app that is started on demand. They are a part
 // of their own because each field costs time, and most sites have none of them.
 type Starting struct {
-	Start        string        `envconfig:"CGIPROXY_START" example:"'venv/bin/gunicorn --preload -b 127.0.0.1:$PORT app:app'" desc:"command that starts the app when a request finds nobody listening; ~/bin/sh -c~ runs it in START_DIR, with PORT or SOCKET from UPSTREAM"`
-	StartDir     string        `envconfig:"CGIPROXY_START_DIR" example:"/home/me/app" desc:"where the app's files are; a relative path starts at the folder of proxy.cgi, which is the default"`
-	StartTimeout time.Duration `envconfig:"CGIPROXY_START_TIMEOUT" default:"30s" example:"60s" desc:"time from its start until the app listens; then it is ended"`
-	StartLog     string        `envconfig:"CGIPROXY_START_LOG" example:"logs/app.log" desc:"file that gets what the app prints, its last MiB; a relative path starts at START_DIR; the default is app.log there"`
-	StartEnv     Names         `envconfig:"CGIPROXY_START_ENV" example:"DATABASE_URL,NODE_ENV" desc:"names of variables that the app gets, separated by commas; their values are lines of .htcgiproxy (~DATABASE_URL=...~), or else of the environment (SetEnv)"`
-	StartPage    bool          `envconfig:"CGIPROXY_START_PAGE" default:"true" example:"false" desc:"show browsers a page that reloads itself while the app takes more than 2 s to start"`
-	RestartFile  string        `envconfig:"CGIPROXY_RESTART_FILE" example:"tmp/restart.txt" desc:"the next request restarts the app when this file appears or changes; a relative path starts at START_DIR; the default is tmp/restart.txt there. While always_restart.txt is beside it, each request does"`
-	IdleStop     time.Duration `envconfig:"CGIPROXY_IDLE_STOP" default:"0" example:"30m" desc:"stop the app after this long without a request; 0 is never"`
+	Start        string        `envconfig:"CGIPROXY_START"`
+	StartDir     string        `envconfig:"CGIPROXY_START_DIR"`
+	StartTimeout time.Duration `envconfig:"CGIPROXY_START_TIMEOUT" default:"30s"`
+	StartLog     string        `envconfig:"CGIPROXY_START_LOG"`
+	StartEnv     Names         `envconfig:"CGIPROXY_START_ENV"`
+	StartPage    bool          `envconfig:"CGIPROXY_START_PAGE" default:"true"`
+	RestartFile  string        `envconfig:"CGIPROXY_RESTART_FILE"`
+	IdleStop     time.Duration `envconfig:"CGIPROXY_IDLE_STOP" default:"0"`
 
 	StartVars    []string `ignored:"true"` // NAME=value of each in StartEnv that File has
 	StartPassing []string `ignored:"true"` // of each that only the environment has, of this process or request

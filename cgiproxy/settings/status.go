@@ -10,8 +10,8 @@ import (
 // it is written: a site without them pays nothing for it, and one whose other
 // settings are wrong has the page that says so.
 type Status struct {
-	StatusPath  string `envconfig:"CGIPROXY_STATUS_PATH" example:"/my-status" desc:"path on the site, as a visitor asks it, where you, and nobody else, find a page about the site's state; needs STATUS_TOKEN"`
-	StatusToken string `envconfig:"CGIPROXY_STATUS_TOKEN" example:"'16 letters or more, at random'" desc:"what you log in there with, at least 16 characters that nobody can guess; needs STATUS_PATH"`
+	StatusPath  string `envconfig:"CGIPROXY_STATUS_PATH"`
+	StatusToken string `envconfig:"CGIPROXY_STATUS_TOKEN"`
 }
 
 // minToken is what STATUS_TOKEN needs at least, in characters. It is all that
