@@ -139,10 +139,10 @@ func (b *Body) Ready() bool {
 }
 
 // Wait waits until the app has sent something, and holds no buffer meanwhile: an
-// event stream may be silent for hours. It may return at once, as over TLS, and
-// its error is one of Read's.
+// event stream may be silent for hours. It may return at once, as over TLS and in
+// a process for one request, and its error is one of Read's.
 func (b *Body) Wait() error {
-	if b.empty || b.whole || !b.awaitsInput() {
+	if b.empty || b.whole || b.x.pool == nil || !b.awaitsInput() {
 		return nil
 	}
 	b.x.beforeRead()
