@@ -9,7 +9,7 @@ import (
 
 // json returns the report as an object. Where a name may be there twice, as in
 // a header, the rows are arrays of name and value. It is made by hand, as
-// finding.JSON is.
+// finding.JSONArray is.
 func (r *report) json() string {
 	var b strings.Builder
 	b.WriteString("{\"about\":" + jsonRows(r.about))
@@ -19,14 +19,7 @@ func (r *report) json() string {
 	b.WriteString(",\n\"findings\":" + strings.TrimSpace(finding.JSON(r.findings)))
 	if r.starts {
 		b.WriteString(",\n\"app\":" + jsonRows(r.app))
-		b.WriteString(",\n\"log\":[")
-		for i, line := range r.log {
-			if i > 0 {
-				b.WriteByte(',')
-			}
-			b.WriteString("\n" + finding.QuoteJSON(line))
-		}
-		b.WriteString("]")
+		b.WriteString(",\n\"log\":" + finding.JSONArray(r.log, finding.QuoteJSON))
 	}
 	b.WriteString(",\n\"request\":" + jsonRows(r.arrived))
 	b.WriteString(",\n\"toApp\":{\"line\":" + finding.QuoteJSON(r.line) + ",\"fields\":" + jsonRows(r.fields) + "}")
@@ -36,14 +29,5 @@ func (r *report) json() string {
 }
 
 func jsonRows(rows []row) string {
-	var b strings.Builder
-	b.WriteByte('[')
-	for i, r := range rows {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		b.WriteString("\n[" + finding.QuoteJSON(r[0]) + "," + finding.QuoteJSON(r[1]) + "]")
-	}
-	b.WriteByte(']')
-	return b.String()
+	return finding.JSONArray(rows, finding.JSONPair)
 }

@@ -29,20 +29,28 @@ type Finding struct {
 	Trouble string // ID of the row of README that it leads to, "" for none
 }
 
-// JSON returns the findings as an array of objects, each on a line. It is made
-// by hand: encoding/json would be initialised with each request.
+// JSON returns the findings as an array of objects, each on a line.
 func JSON(findings []Finding) string {
-	var b strings.Builder
-	b.WriteString("[")
-	for i, f := range findings {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		fmt.Fprintf(&b, "\n{\"check\":%s,\"level\":%s,\"text\":%s,\"remedy\":%s,\"trouble\":%s}",
+	return JSONArray(findings, func(f Finding) string {
+		return fmt.Sprintf("{\"check\":%s,\"level\":%s,\"text\":%s,\"remedy\":%s,\"trouble\":%s}",
 			QuoteJSON(f.Check), QuoteJSON(f.Level.String()), QuoteJSON(f.Text), QuoteJSON(f.Remedy), QuoteJSON(f.Trouble))
+	}) + "\n"
+}
+
+// JSONArray returns an array with what item makes of each element, on a line of
+// its own. It is made by hand: encoding/json would be initialised with each
+// request.
+func JSONArray[T any](list []T, item func(T) string) string {
+	items := make([]string, len(list))
+	for i, element := range list {
+		items[i] = "\n" + item(element)
 	}
-	b.WriteString("\n]\n")
-	return b.String()
+	return "[" + strings.Join(items, ",") + "\n]"
+}
+
+// JSONPair returns an array of two strings.
+func JSONPair(pair [2]string) string {
+	return "[" + QuoteJSON(pair[0]) + "," + QuoteJSON(pair[1]) + "]"
 }
 
 // QuoteJSON returns a string as JSON has it (RFC 8259, section 7).

@@ -214,24 +214,10 @@ func ReadObservations(form url.Values) (list []Observation) {
 	}
 }
 
-// QuestionsJSON returns the questions for the script, made by hand as finding.JSON
-// is.
+// QuestionsJSON returns the questions for the script.
 func QuestionsJSON(list []Question) string {
-	var b strings.Builder
-	b.WriteString("[")
-	for i, q := range list {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		fmt.Fprintf(&b, "\n{\"method\":%s,\"target\":%s,\"size\":%d,\"fields\":[", finding.QuoteJSON(q.Method), finding.QuoteJSON(q.Target), q.BodySize)
-		for j, field := range q.Fields {
-			if j > 0 {
-				b.WriteByte(',')
-			}
-			fmt.Fprintf(&b, "[%s,%s]", finding.QuoteJSON(field[0]), finding.QuoteJSON(field[1]))
-		}
-		b.WriteString("]}")
-	}
-	b.WriteString("\n]\n")
-	return b.String()
+	return finding.JSONArray(list, func(q Question) string {
+		return fmt.Sprintf("{\"method\":%s,\"target\":%s,\"size\":%d,\"fields\":%s}",
+			finding.QuoteJSON(q.Method), finding.QuoteJSON(q.Target), q.BodySize, finding.JSONArray(q.Fields, finding.JSONPair))
+	}) + "\n"
 }
