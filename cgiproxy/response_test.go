@@ -185,7 +185,9 @@ func TestWriteResponsePieces(t *testing.T) {
 				defer stdout.Close()
 				resp, _, err := literally(cfg, req, appReader)
 				if err == nil {
-					err = writeResponse(newCGIWriter(stdout), resp, reverseMapping{app: &settings.Upstream{}}, logTo(new(bytes.Buffer)))
+					w := newCGIWriter(stdout)
+					err = writeResponse(w, resp, reverseMapping{app: &settings.Upstream{}}, logTo(new(bytes.Buffer)))
+					w.out.Flush() // as ServeCGI does
 				}
 				done <- err
 			}()
@@ -272,5 +274,53 @@ func TestWriteResponseNoReader(t *testing.T) {
 	resp := literalResponse(t, strings.NewReader("HTTP/1.1 200 OK\r\n\r\nhi"), "GET")
 	if err := writeResponse(newCGIWriter(stdout), resp, reverseMapping{app: &settings.Upstream{}}, logTo(new(bytes.Buffer))); err == nil {
 		t.Error("writeResponse has no error though nobody reads")
+	}
+}
+
+// A flushCounter counts how often a response is sent before its end.
+type flushCounter struct {
+	*cgiWriter
+	flushes int
+}
+
+func (w *flushCounter) FlushError() error {
+	w.flushes++
+	return w.cgiWriter.FlushError()
+}
+
+// A response that is here whole is left to its end, so that it is one write;
+// but not while the end may have to wait for the rest of the request.
+func TestWriteResponseWhole(t *testing.T) {
+	for _, tt := range []struct {
+		name, response string
+		body           bool // of the request, under way
+		want           int
+	}{
+		{"length", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", false, 0},
+		{"chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\no\r\n1\r\nk\r\n0\r\n\r\n", false, 0},
+		{"no body", "HTTP/1.1 204 No Content\r\n\r\n", false, 0},
+		{"before the end of the request", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", true, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			cfg := configure(t)
+			req, _, err := newRequest(visit(), cfg, "mark")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if tt.body {
+				body, unsent := io.Pipe()
+				defer unsent.Close()
+				req.Body, req.ContentLength = body, 5
+			}
+			resp, _, err := literally(cfg, req, strings.NewReader(tt.response))
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := &flushCounter{cgiWriter: newCGIWriter(os.Stdout)}
+			w.out.Reset(io.Discard)
+			if err := copyPieces(w, resp.Body); err != nil || w.flushes != tt.want {
+				t.Errorf("sent %d times before its end, error %v, want %d", w.flushes, err, tt.want)
+			}
+		})
 	}
 }

@@ -97,9 +97,7 @@ type Body struct {
 
 // Read implements io.Reader. An error is one that RoundTrip may return.
 func (b *Body) Read(p []byte) (int, error) {
-	select {
-	case <-b.x.sent:
-	default:
+	if !b.RequestSent() {
 		p = p[:min(len(p), copyBuffer)] // watchStuck measures how long a piece takes
 	}
 	n, err := b.content.Read(p)
@@ -159,6 +157,17 @@ func (b *Body) awaitsInput() bool {
 		return b.chunked.awaitsInput()
 	}
 	return b.x.buffer.Buffered() == 0
+}
+
+// RequestSent reports whether the request's body is no longer on its way, which
+// Close may wait for.
+func (b *Body) RequestSent() bool {
+	select {
+	case <-b.x.sent:
+		return true
+	default:
+		return false
+	}
 }
 
 // Close closes the connection, or gives it back. After a whole response an app
