@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -45,8 +46,10 @@ func (o *options) firstPage(ctx context.Context) page {
 	text := printable(resp.Status)
 	if resp.StatusCode >= 400 {
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, 300))
-		line, _, _ := strings.Cut(strings.TrimSpace(string(body)), "\n")
-		text += ": " + printable(line)
+		body = bytes.TrimPrefix(bytes.TrimSpace(body), []byte(resp.Status)) // a page of proxy.cgi begins with it
+		if line, _, _ := strings.Cut(strings.TrimSpace(string(body)), "\n"); line != "" {
+			text += ": " + printable(line)
+		}
 	}
 	return page{status: resp.StatusCode, text: text}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -23,6 +24,33 @@ func TestUnasked(t *testing.T) {
 			err := o.unasked(o.firstPage(t.Context()).err)
 			if err == nil || !strings.HasPrefix(err.Error(), c.want) {
 				t.Errorf("%v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
+// TestFirstPage says the status once, and what the page says of it.
+func TestFirstPage(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		status int
+		body   string
+		want   string
+	}{
+		{"of proxy.cgi", 502, "502 Bad Gateway\n\nThe application is not running.\n\nRequest x\n", "502 Bad Gateway: The application is not running."},
+		{"the status alone", 503, "503 Service Unavailable\n", "503 Service Unavailable"},
+		{"of an app", 500, "broken\nat line 7\n", "500 Internal Server Error: broken"},
+		{"empty", 404, "", "404 Not Found"},
+		{"no error", 200, "200 OK", "200 OK"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(c.status)
+				io.WriteString(w, c.body)
+			}))
+			defer site.Close()
+			if got := (&options{url: site.URL}).firstPage(t.Context()); got.text != c.want {
+				t.Errorf("said is %q, want %q", got.text, c.want)
 			}
 		})
 	}
