@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -49,8 +50,13 @@ func (folder) Read(name string, offset, most int64) ([]byte, error) {
 	return readMost(f, most)
 }
 
+// Write makes a file of its own in place of what is there, which may be a link to
+// another one, or open in a program that may not read the new one.
 func (folder) Write(name string, content []byte, mode fs.FileMode, tell func(int)) error {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
+	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode) // O_EXCL follows no link (open(2))
 	if err != nil {
 		return err
 	}
