@@ -74,6 +74,7 @@ func TestKinds(t *testing.T) {
 			h.watch(t, "the old site", "app two")
 			deploy("the old site", "--uninstall")
 			sameFiles(t, h.files(t, "public_html"), before)
+			refusesManifest(t, h, target)
 		})
 	}
 }

@@ -68,10 +68,32 @@ func openApp(host remote.Host, folder string) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := json.Unmarshal(text, a.now); err != nil {
+	err = json.Unmarshal(text, a.now)
+	if err == nil {
+		err = a.now.check()
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w: delete it, and all files are uploaded anew", a.state("manifest.json"), err)
 	}
 	return a, nil
+}
+
+// check demands that all paths lead to below the app's folder. Others than this
+// program can write the file, and it says what is moved, and to where.
+func (m *manifest) check() error {
+	paths := slices.Collect(maps.Keys(m.Files))
+	for _, c := range m.Last {
+		paths = append(paths, c.Path)
+	}
+	for _, name := range paths {
+		if !fs.ValidPath(name) || name == "." {
+			return fmt.Errorf("%q is no file below the app's folder, and no deploy has written that", name)
+		}
+	}
+	if m.Former != nil {
+		return m.Former.check()
+	}
+	return nil
 }
 
 // repair puts back what was there before a run that broke off halfway, and

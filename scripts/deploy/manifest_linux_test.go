@@ -1,0 +1,89 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"proxy.cgi/scripts/deploy/remote"
+)
+
+// TestManifestPaths reads a manifest that somebody else may have written.
+func TestManifestPaths(t *testing.T) {
+	const refused = "no file below the app's folder"
+	for _, c := range []struct{ path, want string }{
+		{"app.py", ""},
+		{"templates/home..html", ""},
+		{".well-known/x", ""},
+		{"../rootonly/conf", refused},
+		{"templates/../../conf", refused},
+		{"..", refused},
+		{".", refused},
+		{"", refused},
+		{"/etc/passwd", refused},
+		{"templates//home.html", refused},
+	} {
+		for _, form := range []string{
+			`{"files": {"a": {}, "PATH": {}}}`,
+			`{"last": [{"path": "a"}, {"path": "PATH"}]}`,
+			`{"former": {"files": {"PATH": {}}}}`,
+			`{"former": {"last": [{"path": "PATH"}]}}`,
+		} {
+			text := strings.ReplaceAll(form, "PATH", c.path)
+			t.Run(text, func(t *testing.T) {
+				target, err := remote.ParseTarget(t.TempDir())
+				if err != nil {
+					t.Fatal(err)
+				}
+				host, err := target.Open("", t.Logf)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := host.Mkdir(target.Folder + "/" + stateFolder); err != nil {
+					t.Fatal(err)
+				}
+				if err := put(host, target.Folder+"/"+stateFolder+"/manifest.json", []byte(text), 0o600, meter{}); err != nil {
+					t.Fatal(err)
+				}
+				_, err = openApp(host, target.Folder)
+				if (err != nil) != (c.want != "") || err != nil && !strings.Contains(err.Error(), c.want) {
+					t.Errorf("%v, want %q", err, c.want)
+				}
+			})
+		}
+	}
+}
+
+// refusesManifest deploys where the manifest leads out of the app's folder: it
+// is said, and nothing is written.
+func refusesManifest(t *testing.T, h *host, target string) {
+	t.Helper()
+	const manifest = `{"number": 1, "files": {}, "last": [{"path": "../logs/conf", "old": {"size": 1}, "new": {"size": 1}}], "former": {"files": {}}}`
+	app := t.TempDir()
+	if err := os.WriteFile(filepath.Join(app, "app.py"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	h.Mkdir(t, "app")
+	h.Mkdir(t, "app/"+stateFolder)
+	h.WriteFile(t, "app/"+stateFolder+"/manifest.json", manifest, 0o600)
+	h.WriteFile(t, "app/"+stateFolder+"/old-1-0", "another", 0o644)
+	h.WriteFile(t, "logs/conf", "mine", 0o644)
+	folders := []string{"app", "app/" + stateFolder, "logs", "public_html"}
+	before := map[string]map[string]string{}
+	for _, folder := range folders {
+		before[folder] = h.files(t, folder)
+	}
+	for _, args := range [][]string{{"--upstream", "6543", "--app", app}, {"--rollback"}, {"--status"}} {
+		out, status := h.deployTo(t, target, args...)
+		if want := `manifest.json: "../logs/conf" is no file below the app's folder`; status != 1 || !strings.Contains(out, want) {
+			t.Errorf("%q: exit status %d, want %q:\n%s", args, status, want, out)
+		}
+		for _, folder := range folders {
+			now := h.files(t, folder)
+			delete(now, "error_log") // which is the web server's
+			delete(before[folder], "error_log")
+			sameFiles(t, now, before[folder])
+		}
+	}
+}
