@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -33,8 +35,16 @@ type deploy struct {
 	appWork  []replaced
 }
 
+// errAsRoot is for root and a folder of this machine. Users to whom a folder on the
+// way belongs, or one that an app's files are in, can make it a link at any time:
+// each of them would choose where root writes.
+var errAsRoot = errors.New("root deploys to no folder of this machine, for others could lead there elsewhere what it writes: run this as the user whose site it is, as in sudo -u NAME proxycgi-deploy ...; proxy.cgi install, run by root, becomes that user by itself")
+
 // do does what the command line says.
 func (o *options) do(ctx context.Context, out, errOut io.Writer) (err error) {
+	if o.target.Scheme == "" && os.Geteuid() == 0 {
+		return errAsRoot
+	}
 	d := &deploy{options: o, out: out}
 	if o.mode == "" {
 		if d.program, err = findProgram(o.binary); err != nil {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"proxy.cgi/cgiproxy/challenge"
 	"proxy.cgi/scripts/deploy/internal/hosting"
 	"proxy.cgi/scripts/deploy/remote"
 )
@@ -83,6 +84,35 @@ func TestNoSuchFolder(t *testing.T) {
 				t.Errorf("%s was made", c.missing)
 			}
 		})
+	}
+}
+
+// TestAsRoot has root deploy to a folder of this machine, where its owner has
+// links that lead elsewhere: nothing is written, neither there nor here.
+func TestAsRoot(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, hosting.VsftpdPlain)
+	elsewhere := filepath.Join(t.TempDir(), "target")
+	if err := os.WriteFile(elsewhere, []byte("root's"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"public_html/" + tempPrefix + "0", "public_html/" + challenge.KeyFile, "app"} {
+		if err := os.Symlink(elsewhere, filepath.Join(h.Home, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := h.files(t, "public_html")
+	for _, args := range [][]string{{"--upstream", runningApp(t, "the app")}, {"--app", "remote"}, {"--dry-run"}, {"--rollback"}, {"--uninstall"}, {"--status"}, {"--logs"}} {
+		cmd := h.command(filepath.Join(h.Home, "public_html"), args...)
+		cmd.SysProcAttr = nil // root, as the tests are
+		out, _ := cmd.CombinedOutput()
+		if status := cmd.ProcessState.ExitCode(); status != 1 || !strings.Contains(string(out), "run this as the user whose site it is, as in sudo -u NAME") {
+			t.Errorf("%q: exit status %d:\n%s", args, status, out)
+		}
+		sameFiles(t, h.files(t, "public_html"), before)
+		if text, err := os.ReadFile(elsewhere); string(text) != "root's" {
+			t.Fatalf("%q: elsewhere is %.100q, %v", args, text, err)
+		}
 	}
 }
 
