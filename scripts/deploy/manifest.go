@@ -78,11 +78,18 @@ func openApp(host remote.Host, folder string) (*app, error) {
 	return a, nil
 }
 
-// check demands that all paths lead to below the app's folder. Others than this
-// program can write the file, and it says what is moved, and to where.
+// check demands that nothing is missing, and that all paths lead to below the
+// app's folder. Others than this program can write the file, and it says what is
+// moved, and to where.
 func (m *manifest) check() error {
+	if m.Files == nil {
+		return errors.New("there is no list of files in it")
+	}
 	paths := slices.Collect(maps.Keys(m.Files))
 	for _, c := range m.Last {
+		if c.Old == nil && c.New == nil {
+			return fmt.Errorf("it does not say what was done to %q", c.Path)
+		}
 		paths = append(paths, c.Path)
 	}
 	for _, name := range paths {

@@ -26,32 +26,47 @@ func TestManifestPaths(t *testing.T) {
 	} {
 		for _, form := range []string{
 			`{"files": {"a": {}, "PATH": {}}}`,
-			`{"last": [{"path": "a"}, {"path": "PATH"}]}`,
-			`{"former": {"files": {"PATH": {}}}}`,
-			`{"former": {"last": [{"path": "PATH"}]}}`,
+			`{"files": {}, "last": [{"path": "a", "new": {}}, {"path": "PATH", "old": {}}]}`,
+			`{"files": {}, "former": {"files": {"PATH": {}}}}`,
+			`{"files": {}, "former": {"files": {}, "last": [{"path": "PATH", "new": {}}]}}`,
 		} {
 			text := strings.ReplaceAll(form, "PATH", c.path)
-			t.Run(text, func(t *testing.T) {
-				target, err := remote.ParseTarget(t.TempDir())
-				if err != nil {
-					t.Fatal(err)
-				}
-				host, err := target.Open("", t.Logf)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := host.Mkdir(target.Folder + "/" + stateFolder); err != nil {
-					t.Fatal(err)
-				}
-				if err := put(host, target.Folder+"/"+stateFolder+"/manifest.json", []byte(text), 0o600, meter{}); err != nil {
-					t.Fatal(err)
-				}
-				_, err = openApp(host, target.Folder)
-				if (err != nil) != (c.want != "") || err != nil && !strings.Contains(err.Error(), c.want) {
-					t.Errorf("%v, want %q", err, c.want)
-				}
-			})
+			t.Run(text, func(t *testing.T) { opensManifest(t, text, c.want) })
 		}
+	}
+}
+
+// A manifest of which parts are missing is none to go on with.
+func TestManifestMissing(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"files": null}`:                        "no list of files",
+		`{"files": {}, "last": [{"path": "a"}]}`: `what was done to "a"`,
+		`{"files": {}, "former": {}}`:            "no list of files",
+		`{"files": `:                             "unexpected end",
+	} {
+		t.Run(text, func(t *testing.T) { opensManifest(t, text, want) })
+	}
+}
+
+func opensManifest(t *testing.T, text, want string) {
+	t.Helper()
+	target, err := remote.ParseTarget(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	host, err := target.Open("", t.Logf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := host.Mkdir(target.Folder + "/" + stateFolder); err != nil {
+		t.Fatal(err)
+	}
+	if err := put(host, target.Folder+"/"+stateFolder+"/manifest.json", []byte(text), 0o600, meter{}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = openApp(host, target.Folder)
+	if (err != nil) != (want != "") || err != nil && !strings.Contains(err.Error(), want) {
+		t.Errorf("%v, want %q", err, want)
 	}
 }
 
