@@ -25,8 +25,15 @@ type Site struct {
 // LoadSite reads the settings that count for env, with those of the file in
 // folder, which is the executable's. Where they cannot be used, Serve answers
 // with an error page.
-func LoadSite(env Environ, folder string) *Site {
-	cfg, notes, err := settings.Load(env, folder)
+func LoadSite(env Environ, folder string) *Site { return loadSite(settings.Load, env, folder) }
+
+// LoadOwnSite is LoadSite for a command of a person's: see settings.LoadOwn.
+func LoadOwnSite(env Environ, folder string) *Site { return loadSite(settings.LoadOwn, env, folder) }
+
+type loader func(vars map[string]string, folder string) (*settings.Config, []settings.Note, error)
+
+func loadSite(load loader, env Environ, folder string) *Site {
+	cfg, notes, err := load(env, folder)
 	s := &Site{folder: folder, cfg: cfg, err: err, mark: siteMark(folder, &cfg.Upstream), transport: upstream.Transport{Config: cfg}}
 	if err == nil {
 		s.transport.App = upstream.NewApp(cfg)

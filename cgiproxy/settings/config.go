@@ -36,6 +36,7 @@ type Config struct {
 	Status   `ignored:"true"` // taken as they are written
 
 	folder  string             // where File is
+	own     bool               // see site
 	written map[string]setting // without Prefix
 }
 

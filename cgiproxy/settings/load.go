@@ -58,6 +58,12 @@ func Explain(vars map[string]string, folder string) (*Config, []Note, error) {
 	return load(finder{least: LevelInfo}, vars, folder)
 }
 
+// LoadOwn is Load for a command that starts what the settings say: no file counts
+// that is another user's than ours or root's, whoever the folder belongs to.
+func LoadOwn(vars map[string]string, folder string) (*Config, []Note, error) {
+	return load(finder{own: true}, vars, folder)
+}
+
 func load(found finder, vars map[string]string, folder string) (*Config, []Note, error) {
 	found.counted = map[string]setting{}
 	notes, err := found.addFile(folder)
@@ -107,6 +113,7 @@ type finder struct {
 	counted   map[string]setting // by their names without Prefix
 	overruled []string           // about others that differ
 	least     Level              // notes are up to this one, or LOG_LEVEL's
+	own       bool               // see site
 }
 
 type setting struct{ value, source string }
@@ -131,7 +138,7 @@ func (f *finder) add(vars map[string]string, prefix, source string) {
 // addFile adds the settings of File in folder, if it is there.
 func (f *finder) addFile(folder string) (notes []Note, err error) {
 	file := filepath.Join(folder, File)
-	text, info, err := site{folder}.read(file, maxFile)
+	text, info, err := site{folder, f.own}.read(file, maxFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -208,7 +215,7 @@ func (f *finder) decode(folder string) (*Config, error) {
 		}
 	}
 	// LOG_FILE even where another setting is wrong: that is what it is read for.
-	cfg := &Config{LogFile: f.counted["LOG_FILE"].value, folder: folder, written: f.counted}
+	cfg := &Config{LogFile: f.counted["LOG_FILE"].value, folder: folder, own: f.own, written: f.counted}
 	for name, s := range f.counted {
 		if err := os.Setenv(Prefix+name, s.value); err != nil {
 			return cfg, cfg.Misconfigured(name, err)

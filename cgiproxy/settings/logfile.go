@@ -27,7 +27,7 @@ func (c *Config) checkLogFile(served ...string) error {
 // withoutLinks returns the path of a folder without symbolic links. Where there
 // is none, OpenOwn opens nothing there.
 func (c *Config) withoutLinks(folder string) string {
-	if path, err := (site{c.folder}).resolve(folder); err == nil {
+	if path, err := c.site().resolve(folder); err == nil {
 		return path
 	}
 	return filepath.Clean(folder)

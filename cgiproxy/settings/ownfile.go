@@ -19,14 +19,41 @@ func (c *Config) ReadOwn(name string, limit int) ([]byte, error) {
 
 // ReadOwnFile is ReadOwn for one who wants to know how old the file is, too.
 func (c *Config) ReadOwnFile(name string, limit int) ([]byte, fs.FileInfo, error) {
-	return site{c.folder}.read(name, limit)
+	return c.site().read(name, limit)
 }
 
 // OpenOwn opens a file that the owner of the site has made, or that we have,
 // and that no other user of the machine can have chosen; others may be allowed
 // to write to it. flag is as for os.OpenFile.
 func (c *Config) OpenOwn(name string, flag int) (*os.File, fs.FileInfo, error) {
-	return site{c.folder}.open(name, flag)
+	return c.site().open(name, flag)
+}
+
+func (c *Config) site() site { return site{c.folder, c.own} }
+
+// CheckWay refuses a folder that belongs to a user who is neither ours nor root,
+// or that one could lead elsewhere: by a link or a folder of his on the way to it,
+// or in a folder on the way that others may write to. Whether they may write to
+// the folder itself is no matter; for that, ask with "/." behind it.
+func CheckWay(folder string) error {
+	s := site{folder, true}
+	path, err := s.resolve(folder)
+	if err != nil {
+		return explainStranger(err)
+	}
+	info, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	return explainStranger(s.checkOwner("the folder "+path, info, ownFolder))
+}
+
+// explainStranger returns an error of a stranger's file with its remedy.
+func explainStranger(err error) error {
+	if bad, ok := errors.AsType[*strangerError](err); ok {
+		return &Error{Err: bad, Remedy: bad.remedy}
+	}
+	return err
 }
 
 // A site is the owner's part of a machine that he shares with others. They
@@ -35,6 +62,7 @@ func (c *Config) OpenOwn(name string, flag int) (*os.File, fs.FileInfo, error) {
 // folder of theirs in the place of his, or a pipe that never ends.
 type site struct {
 	folder string // of the executable
+	own    bool   // what the folder's owner has counts only where he is our user
 }
 
 func (s site) read(name string, limit int) ([]byte, fs.FileInfo, error) {
@@ -147,6 +175,8 @@ func (s site) followLink(link string, info fs.FileInfo) (string, error) {
 	return target, err
 }
 
+const ownFolder = "keep what is in it in a folder of your own"
+
 // checkFolder refuses a folder where others can put something in the place of
 // a file or folder of the owner's: in one with the sticky bit (/tmp) they can
 // only add what is theirs.
@@ -154,19 +184,23 @@ func (s site) checkFolder(folder string, info fs.FileInfo) error {
 	if !info.IsDir() {
 		return fmt.Errorf("%s is no folder", folder)
 	}
-	if err := s.checkOwner("the folder "+folder, info, "keep the file in a folder of your own"); err != nil || info.Mode()&fs.ModeSticky != 0 {
+	if err := s.checkOwner("the folder "+folder, info, ownFolder); err != nil || info.Mode()&fs.ModeSticky != 0 {
 		return err
 	}
-	return checkPermissions("the folder "+folder, info, "set its permissions to 755")
+	return checkPermissions("the folder "+folder, info, "set its permissions to 755 (chmod go-w)")
 }
 
 // checkOwner refuses what belongs to a stranger. The site's owner, whom the
 // executable's folder belongs to, and the user that scripts run as are two
-// where there is no suEXEC.
+// where there is no suEXEC. Where they have to be one (own), the folder is not
+// looked at: by now another may be under its name.
 func (s site) checkOwner(name string, info fs.FileInfo, remedy string) error {
 	owner := ownerOf(info)
 	if owner == os.Geteuid() || owner == 0 {
 		return nil
+	}
+	if s.own {
+		return &strangerError{fmt.Sprintf("%s belongs to user %d, who is neither root nor ours, user %d", name, owner, os.Geteuid()), remedy}
 	}
 	if folder, err := os.Stat(s.folder); err == nil && ownerOf(folder) == owner {
 		return nil

@@ -119,7 +119,7 @@ func TestNamedFileOfOthers(t *testing.T) {
 		{"dots and slashes", "own/.././/own/page.html", ""},
 		{"a stranger's", "own/stranger.html", "{root}/own/stranger.html" + others + ": delete it"},
 		{"a stranger's, in a sticky folder", "sticky/stranger.html", "{root}/sticky/stranger.html" + others},
-		{"a stranger's, in a folder of his", "stranger/stranger.html", "the folder {root}/stranger" + others + ": keep the file in a folder of your own"},
+		{"a stranger's, in a folder of his", "stranger/stranger.html", "the folder {root}/stranger" + others + ": keep what is in it in a folder of your own"},
 		{"our own, in a stranger's folder", "stranger/page.html", "the folder {root}/stranger" + others},
 		{"in a folder that all may write to", "all/page.html", "the folder {root}/all has permissions 777: others may write to it: set its permissions to 755"},
 		{"in a folder that the group may write to", "group/page.html", "the folder {root}/group has permissions 775"},
