@@ -32,10 +32,13 @@ program.
     status   show where it listens, its process, memory and last exit
     log      print what it has printed; -f goes on with what it prints
 
-Root does all of this as the user that DIR belongs to. The exit status is 0 where
-the app runs afterwards (stop: where it does not), and
-1 otherwise. To have the app run after a boot already, without waiting for the
-first visitor, put a line into crontab -e:
+Root does all of this as the user that DIR belongs to; where that is root, START_DIR
+has to be root's, too. Other users start and restart it only where DIR is theirs or
+root's, for it runs as them.
+
+The exit status is 0 where the app runs afterwards (stop: where it does not), and 1
+otherwise. To have the app run after a boot already, without waiting for the first
+visitor, put a line into crontab -e:
 
     @reboot /home/me/public_html/proxy.cgi app start /home/me/public_html
 `,
@@ -71,8 +74,12 @@ func runApp(t *terminal, args []string) int {
 	if do == nil {
 		return t.misused("unknown command %q: app takes start, stop, restart, status and log", "app "+verb)
 	}
-	site, err := loadApp(t, folder)
-	if err == nil && (verb == "start" || verb == "restart") {
+	runs := verb == "start" || verb == "restart"
+	site, err := loadApp(t, folder, runs)
+	if err == nil && (runs || verb == "stop") {
+		err = checkStartDir(site.Config())
+	}
+	if err == nil && runs {
 		err = checkExecutable(site.Config().StartDir)
 	}
 	if err == nil {
@@ -94,8 +101,8 @@ func siteFolder() string {
 }
 
 // loadApp reads the settings in a folder, which have to say how the app is
-// started.
-func loadApp(t *terminal, folder string) (*cgiproxy.Site, error) {
+// started. Those of another user are for looking only, and not to run it.
+func loadApp(t *terminal, folder string, runs bool) (*cgiproxy.Site, error) {
 	folder, err := filepath.Abs(folder)
 	if err != nil {
 		return nil, err
@@ -106,7 +113,14 @@ func loadApp(t *terminal, folder string) (*cgiproxy.Site, error) {
 	if err := becomeOwner(folder); err != nil {
 		return nil, err
 	}
-	site := cgiproxy.LoadSite(cgiproxy.NewEnviron(os.Environ()), folder)
+	load := cgiproxy.LoadOwnSite
+	if err := checkRunner(folder); err != nil {
+		if runs {
+			return nil, err
+		}
+		load = cgiproxy.LoadSite
+	}
+	site := load(cgiproxy.NewEnviron(os.Environ()), folder)
 	if err := site.Err(); err != nil {
 		return nil, err
 	}

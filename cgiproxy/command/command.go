@@ -5,7 +5,7 @@
 //	help.go     help and version
 //	install.go  puts a site into a folder, on package install; installfiles.go
 //	screen.go   a terminal obeys nobody else
-//	owner.go    root becomes the owner of the folder
+//	owner.go    root becomes the owner of the folder; whose app is not run
 //	flags.go    what was meant by an unknown flag
 //	app.go      app start, stop, restart, status, log
 //

@@ -114,7 +114,7 @@ func uninstallSite(t *terminal, in *install.Site, dryRun bool) int {
 	if err != nil {
 		return t.failed("install: %v; nothing has been changed", err)
 	}
-	site, noApp := loadApp(t, in.Folder)
+	site, noApp := loadApp(t, in.Folder, false)
 	status := finish(t, in.Folder, changes, notes, dryRun)
 	if status != exitOK || noApp != nil || dryRun || len(changes) == 0 {
 		return status
@@ -124,7 +124,11 @@ func uninstallSite(t *terminal, in *install.Site, dryRun bool) int {
 	}
 	ctx, cancel := untilInterrupted()
 	defer cancel()
-	if err := site.App().Stop(ctx); err != nil {
+	err = checkStartDir(site.Config())
+	if err == nil {
+		err = site.App().Stop(ctx)
+	}
+	if err != nil {
 		return t.failed("install: the app still runs: %s", explain(err))
 	}
 	fmt.Fprintf(t.out, "stopped  the app; what it wrote stays in %s\n", site.Config().StartDir)

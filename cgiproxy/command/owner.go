@@ -1,6 +1,7 @@
 package command
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -19,7 +20,8 @@ import (
 // becomeOwner makes root the user that a folder belongs to, for good. Who owns
 // the folder can put a link in the place of any file there, or of the folder
 // itself, between two looks at it: what is then read, written or started by way
-// of it is what he may read, write and start himself.
+// of it is what he may read, write and start himself. A third user must not have
+// led root there.
 func becomeOwner(folder string) error {
 	if os.Geteuid() != 0 {
 		return nil
@@ -33,49 +35,44 @@ func becomeOwner(folder string) error {
 		return err
 	}
 	uid := ownerOf(info)
-	if err := checkWay(folder, uid); err != nil || uid == 0 {
+	if uid != 0 {
+		if err := becomeUser(uid); err != nil {
+			return fmt.Errorf("%s belongs to user %d, whom root cannot become here: %w: run this as that user", folder, uid, err)
+		}
+	}
+	err = settings.CheckWay(folder)
+	if bad, ok := errors.AsType[*settings.Error](err); ok {
+		return fmt.Errorf("root could be led elsewhere than to %s of user %d: %v: %s", folder, uid, bad, bad.Remedy)
+	}
+	return err
+}
+
+// checkRunner refuses to run what another user has put into the folder of a site,
+// as this one, unless that is root. Root runs nothing of anybody's but its own.
+// (git's safe.directory is there for the same.)
+func checkRunner(folder string) error {
+	info, err := os.Stat(folder)
+	if err != nil {
 		return err
 	}
-	if err := becomeUser(uid); err != nil {
-		return fmt.Errorf("%s belongs to user %d, whom root cannot become here: %w: run this as that user", folder, uid, err)
+	if owner, me := ownerOf(info), os.Geteuid(); owner != me && owner != 0 {
+		return fmt.Errorf("%s belongs to user %d, whose %sSTART would run as you, user %d: run this as user %d, or leave it to a request, which restarts the app where tmp/restart.txt is new",
+			folder, owner, settings.Prefix, me, owner)
 	}
 	return nil
 }
 
-// maxLinks is what the kernel itself follows: path_resolution(7).
-const maxLinks = 40
-
-// checkWay refuses a folder on whose way there is a folder or a link of a third
-// user, who may lead it elsewhere at any time.
-func checkWay(folder string, uid int) error {
-	at, rest, links := "/", folder, 0
-	for rest != "" {
-		part, after, _ := strings.Cut(strings.TrimLeft(rest, "/"), "/")
-		next := filepath.Join(at, part) // also for "..": there is no link in at
-		info, err := os.Lstat(next)
-		if err != nil {
-			return err
-		}
-		if owner := ownerOf(info); owner != 0 && owner != uid {
-			return fmt.Errorf("%s belongs to user %d, and the folder that it leads to, %s, to user %d: run this as one of them, not as root", next, owner, folder, uid)
-		}
-		if info.Mode()&fs.ModeSymlink == 0 {
-			at, rest = next, after
-			continue
-		}
-		target, err := os.Readlink(next)
-		if err != nil {
-			return err
-		}
-		if links++; links > maxLinks {
-			return &fs.PathError{Op: "open", Path: folder, Err: syscall.ELOOP}
-		}
-		if filepath.IsAbs(target) {
-			at = "/"
-		}
-		rest = target + "/" + after
+// checkStartDir refuses to have root run what others can have put there, or what
+// they can put in the place of that.
+func checkStartDir(cfg *settings.Config) error {
+	if os.Geteuid() != 0 {
+		return nil
 	}
-	return nil
+	err := settings.CheckWay(cfg.StartDir + "/.")
+	if bad, ok := errors.AsType[*settings.Error](err); ok {
+		return fmt.Errorf("root would run what others can put into %sSTART_DIR: %v: %s, or run this as the user whose app it is", settings.Prefix, bad, bad.Remedy)
+	}
+	return err
 }
 
 // becomeUser leaves nothing of root: neither groups, nor variables that the app

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -154,18 +155,136 @@ func TestRootIsLed(t *testing.T) {
 	}
 }
 
+// TestRootWay has folders of root and of a user, on whose way others may write:
+// they could have exchanged them for others between two looks.
+func TestRootWay(t *testing.T) {
+	t.Parallel()
+	for _, uid := range []int{0, nobody} {
+		for _, mode := range []os.FileMode{0o775, 0o757} {
+			way := folderOf(t, 0)
+			folder := filepath.Join(way, "html")
+			ran := startSite(t, folder, uid, "")
+			if err := os.Chmod(way, mode); err != nil {
+				t.Fatal(err)
+			}
+			for _, args := range [][]string{
+				{"install", "--upstream", "6543", folder},
+				{"install", "--uninstall", folder},
+				{"check", folder},
+				{"check", "--url", "http://127.0.0.1:1/", folder},
+				{"app", "start", folder},
+				{"app", "restart", folder},
+				{"app", "stop", folder},
+			} {
+				want := fmt.Sprintf("the folder %s has permissions %03o: others may write to it: set its permissions to 755 (chmod go-w)", way, mode)
+				if out, code := asRoot(t, args...); code == 0 || !strings.Contains(out, want) {
+					t.Errorf("%q, a folder of user %d: status %d, want a failure with %q: %s", args, uid, code, want, out)
+				}
+			}
+			if _, err := os.Stat(ran); err == nil {
+				t.Errorf("a folder of user %d below one with permissions %03o: the command ran", uid, mode)
+			}
+		}
+	}
+}
+
+// TestRootStartDir has a folder of root's with the app of somebody else.
+func TestRootStartDir(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		uid  int
+		mode os.FileMode
+		want string // "" where it runs
+	}{
+		{"root's", 0, 0o755, ""},
+		{"another's", nobody, 0o755, fmt.Sprintf("belongs to user %d", nobody)},
+		{"of a group", 0, 0o775, "has permissions 775: others may write to it"},
+	} {
+		app := folderOf(t, c.uid)
+		if err := os.Chmod(app, c.mode); err != nil {
+			t.Fatal(err)
+		}
+		folder := filepath.Join(folderOf(t, 0), "html")
+		ran := startSite(t, folder, 0, app)
+		for _, verb := range []string{"stop", "start", "restart"} {
+			out, code := asRoot(t, "app", verb, folder)
+			if want := "START_DIR: the folder " + app + " " + c.want; c.want != "" && (code == 0 || !strings.Contains(out, want)) {
+				t.Errorf("%s, app %s: status %d, want a failure with %q: %s", c.name, verb, code, want, out)
+			}
+		}
+		if _, err := os.Stat(ran); (err == nil) != (c.want == "") {
+			t.Errorf("%s: that the command ran: %v", c.name, err)
+		}
+		if _, err := os.Stat(filepath.Join(app, ".cgiproxy")); err == nil && c.want != "" {
+			t.Errorf("%s: root has made .cgiproxy there", c.name)
+		}
+		if out, _ := asRoot(t, "check", folder); strings.Contains(out, "it refuses START_DIR") != (c.want != "") || !strings.Contains(out, c.want) {
+			t.Errorf("%s: check says\n%s", c.name, out)
+		}
+	}
+}
+
+// TestRunner has the app of a user started by another: it would run as him.
+func TestRunner(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		uid  int
+		want string
+	}{
+		{"his own", nobody, ""},
+		{"root's", 0, ""},
+		{"another's", other, fmt.Sprintf("belongs to user %d, whose CGIPROXY_START would run as you, user %d: run this as user %d", other, nobody, other)},
+	} {
+		folder := filepath.Join(folderOf(t, 0), "html")
+		ran := startSite(t, folder, c.uid, folderOf(t, nobody))
+		program := publicProgram(t, 0o755)
+		for _, verb := range []string{"stop", "start", "restart"} {
+			cmd := exec.Command(program, "app", verb, folder)
+			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+			out, _ := cmd.CombinedOutput()
+			if verb != "stop" && !strings.Contains(string(out), c.want) {
+				t.Errorf("%s, app %s: want %q: %s", c.name, verb, c.want, out)
+			}
+		}
+		if _, err := os.Stat(ran); (err == nil) != (c.want == "") {
+			t.Errorf("%s: that the command ran: %v", c.name, err)
+		}
+	}
+}
+
+// publicProgram copies proxy.cgi to where all may enter.
+func publicProgram(t *testing.T, mode os.FileMode) (path string) {
+	t.Helper()
+	path = filepath.Join(publicFolder(t), "proxy.cgi")
+	copyProgram(t, binary, path)
+	if err := os.Chmod(path, mode); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// startSite makes the folder of a user's site, whose command makes the file ran,
+// where its user may, and fails, so that nothing runs afterwards.
+func startSite(t *testing.T, folder string, uid int, startDir string) (ran string) {
+	t.Helper()
+	all := folderOf(t, 0)
+	ran = filepath.Join(all, "ran")
+	settings := filepath.Join(folder, ".htcgiproxy")
+	text := fmt.Sprintf("UPSTREAM=auto\nSTART='touch %s; exit 1'\nSTART_DIR=%s\n", ran, startDir)
+	if err := errors.Join(os.Chmod(all, 0o777), os.Mkdir(folder, 0o755), os.WriteFile(settings, []byte(text), 0o644),
+		os.Chown(folder, uid, 0), os.Chown(settings, uid, 0)); err != nil {
+		t.Fatal(err)
+	}
+	return ran
+}
+
 // TestRootProgram has a program that the folder's owner may not run.
 func TestRootProgram(t *testing.T) {
 	t.Parallel()
 	folder := folderOf(t, nobody)
-	program := filepath.Join(publicFolder(t), "proxy.cgi")
-	text, err := os.ReadFile(binary)
-	if err == nil {
-		err = os.WriteFile(program, text, 0o700)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	program := publicProgram(t, 0o700)
 	if out, err := exec.Command(program, "install", "--start", "exit 1", folder).CombinedOutput(); err != nil {
 		t.Errorf("install: %v: %s", err, out)
 	}

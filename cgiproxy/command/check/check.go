@@ -58,6 +58,7 @@ func checks() []check {
 		{"owner", checkOwner},
 		{"writable", checkWritable},
 		{"folders", checkFolders},
+		{"way", checkWay},
 
 		{"memory", checkMemory},
 		{"processes", checkProcesses},

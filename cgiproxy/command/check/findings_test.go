@@ -98,6 +98,8 @@ func ownerTests() []findingTest {
 		{"writable", "setuid", Fault, "suexec", func(s *testSite) { s.chmod("proxy.cgi", 0o755|os.ModeSetuid) }, "setuid"},
 		{"folders", "closed", Fault, "forbidden", func(s *testSite) { s.chmod("..", 0o700) }, "may not enter"},
 		{"folders", "of the group", OK, "", func(s *testSite) { s.chown("..", -1, stranger); s.chmod("..", 0o750) }, "may enter"},
+		{"way", "a folder above 775", Warning, "", func(s *testSite) { s.chmod("..", 0o775) }, "public_html has permissions 775: others may write to it"},
+		{"way", "a folder above of another", Warning, "", func(s *testSite) { s.chown("..", stranger, -1) }, "public_html belongs to user 65534"},
 		{"htaccess", "closed", Fault, "forbidden", func(s *testSite) { s.chmod(".htaccess", 0) }, "may not read it"},
 		{"htaccess", "666", Warning, "", func(s *testSite) { s.chmod(".htaccess", 0o666) }, "others may write"},
 	}
@@ -200,6 +202,14 @@ func appTests() []findingTest {
 			}
 		}), "STRIP_PREFIX=auto"},
 		{"start", "no folder", Fault, "503", func(s *testSite) { s.settings("START=true\nSTART_DIR=/nowhere\n") }, "START_DIR"},
+		{"start", "root's site, START_DIR of others", Warning, "", func(s *testSite) {
+			dir := s.t.TempDir()
+			s.settings("START=true\nSTART_DIR=" + dir + "\n")
+			s.do(os.Chmod(dir, 0o757))
+			if os.Geteuid() != 0 {
+				s.t.Skip("only root is refused there")
+			}
+		}, "has permissions 757: others may write to it"},
 		{"start", "no program", Fault, "503", func(s *testSite) {
 			s.settings("START='PORT=1 exec venv/bin/gunicorn app:app'\nSTART_DIR=" + s.t.TempDir() + "\n")
 		}, "venv/bin/gunicorn"},

@@ -1,8 +1,11 @@
 package check
 
 import (
+	"errors"
 	"io/fs"
 	"os"
+
+	"proxy.cgi/cgiproxy/settings"
 )
 
 // The rules of suEXEC (httpd's support/suexec.c): it lets a program run only
@@ -98,4 +101,12 @@ func checkFolders(s *site) (all []Finding) {
 		return fine("the web server may enter the folder and those above it")
 	}
 	return all
+}
+
+// checkWay looks who could put another folder in the place of the site's.
+func checkWay(s *site) []Finding {
+	if bad, ok := errors.AsType[*settings.Error](settings.CheckWay(s.folder)); ok {
+		return cause{"", bad.Remedy}.warning("%v, and could put another folder in the place of the site's", bad)
+	}
+	return nil
 }

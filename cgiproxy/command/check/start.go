@@ -1,6 +1,7 @@
 package check
 
 import (
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -41,6 +42,11 @@ func checkStart(s *site) (all []Finding) {
 	all = fine("START runs in %s: %s", cfg.StartDir, cfg.Start)
 	if within, err := filepath.Rel(s.folder, cfg.StartDir); err == nil && filepath.IsLocal(within) {
 		all = append(all, cause{"", "move the app's files out of what is served, and set " + settings.Prefix + "START_DIR to where they are"}.warning("START_DIR is in the folder that is served")...)
+	}
+	if s.uid == 0 { // root looks, at a folder of its own
+		if bad, ok := errors.AsType[*settings.Error](settings.CheckWay(cfg.StartDir + "/.")); ok {
+			all = append(all, cause{"", bad.Remedy + ", or run proxy.cgi app as the user whose app it is"}.warning("where root runs app start, it refuses START_DIR: %v", bad)...)
+		}
 	}
 	if lines := lastLines(cfg.StartLog); lines != "" && len(s.listening()) == 0 && !wasStopped(cfg) {
 		all = append(all, cause{"503", "if these are why it ended: correct that"}.warning("the app is not running; the last lines of %s are: %s", cfg.StartLog, lines)...)
