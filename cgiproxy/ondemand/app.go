@@ -55,7 +55,7 @@ const (
 // is returned where the request must not go on.
 func (a *App) Enter(ctx context.Context) (leave func(), err error) {
 	arrived := time.Now()
-	trimLog(a.log())
+	a.folder().trimLog(a.log())
 	patience := a.patience()
 	for settled := false; ; {
 		now := a.look()

@@ -199,7 +199,7 @@ func (w *watcher) tick() bool {
 	case !w.mine(s):
 		return true
 	}
-	trimLog(w.log)
+	w.folder.trimLog(w.log)
 	if s.phase != running {
 		w.used = time.Now()
 		if s.phase == starting {

@@ -17,6 +17,7 @@ import (
 //
 //	lock         held (flock) by who changes what runs
 //	state        what is known of the app (state.go)
+//	log          held by who makes the app's log shorter (logfile.go)
 //	use-HASH     held by requests (gate.go), under the name "stopping" during a stop
 //
 // The kernel takes a lock back from a process that ends, whatever ends it.
@@ -29,13 +30,23 @@ func (f folder) file(name string) string { return string(f) + "/" + name }
 // errBusy is a lock that another process has.
 var errBusy error = unix.EWOULDBLOCK
 
-// lock takes the lock without waiting. Closing the file releases it, if no
-// process that was given it still has it open (so LOCK_UN is never used).
+// lock takes the lock without waiting.
 func (f folder) lock() (*os.File, error) {
+	file, err := f.take("lock")
+	if err == nil {
+		at("locked")
+	}
+	return file, err
+}
+
+// take takes the lock on a file of the folder without waiting. Closing the file
+// releases it, if no process that was given it still has it open (so LOCK_UN is
+// never used).
+func (f folder) take(name string) (*os.File, error) {
 	if err := f.make(); err != nil {
 		return nil, noState(err)
 	}
-	file, err := os.OpenFile(f.file("lock"), os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+	file, err := os.OpenFile(f.file(name), os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, noState(err)
 	}
@@ -46,7 +57,6 @@ func (f folder) lock() (*os.File, error) {
 		}
 		return nil, noState(&fs.PathError{Op: "flock", Path: file.Name(), Err: err})
 	}
-	at("locked")
 	return file, nil
 }
 

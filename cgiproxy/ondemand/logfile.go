@@ -15,8 +15,8 @@ import (
 const maxLog = 1 << 20 // bytes
 
 // openLog opens the app's log to append.
-func openLog(path string) (*os.File, error) {
-	trimLog(path)
+func (f folder) openLog(path string) (*os.File, error) {
+	f.trimLog(path)
 	log, err := openOwn(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE)
 	if err != nil {
 		return nil, err
@@ -64,8 +64,10 @@ func logSize(log *os.File) int64 {
 // trimLog takes the older half out of a log that is too long, for one system call
 // where it is not: each request does. It stays the same file, for the app has it
 // open; as this appends, it goes on at the new end. What is written between the
-// last read and the cut is lost.
-func trimLog(path string) {
+// last read and the cut is lost. Of two at once the second would cut off what the
+// first has kept: one of them has a lock, which is not the log's own, for whoever
+// may read that can hold it.
+func (f folder) trimLog(path string) {
 	var st unix.Stat_t
 	if unix.Stat(path, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG || st.Size <= maxLog {
 		return
@@ -75,11 +77,13 @@ func trimLog(path string) {
 		return
 	}
 	defer log.Close()
-	// Of two at once the second would cut off what the first has kept.
-	if unix.Flock(int(log.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
-		if size := logSize(log); size > maxLog {
-			cutLog(log, size)
-		}
+	lock, err := f.take("log")
+	if err != nil {
+		return
+	}
+	defer lock.Close()
+	if size := logSize(log); size > maxLog {
+		cutLog(log, size)
 	}
 }
 

@@ -83,7 +83,7 @@ func (s *state) staysUp(ctx context.Context) bool {
 func (a *App) up(s *state) {
 	s.phase, s.failures, s.next = running, 0, time.Time{}
 	s.run.meet(a.log())
-	trimLog(a.log())
+	a.folder().trimLog(a.log())
 	if err := a.folder().write(s); err != nil {
 		a.warn(err.Error())
 		return

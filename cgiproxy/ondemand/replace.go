@@ -98,7 +98,7 @@ func (a *App) retireWhenFree(old *run, use string) error {
 	if err != nil {
 		return cannotRun(err)
 	}
-	log, err := openLog(a.log())
+	log, err := a.folder().openLog(a.log())
 	if err != nil {
 		return noState(err)
 	}

@@ -172,7 +172,7 @@ func (a *App) spawn(lock *os.File, s *state) (*child, error) {
 	if err != nil {
 		return nil, cannotRun(err)
 	}
-	log, err := openLog(a.log())
+	log, err := a.folder().openLog(a.log())
 	if err != nil {
 		return nil, noState(err)
 	}
@@ -253,7 +253,7 @@ func (a *App) failed(s *state, err error) error {
 	if err := a.folder().write(s); err != nil {
 		a.warn(err.Error())
 	}
-	trimLog(a.log())
+	a.folder().trimLog(a.log())
 	return e
 }
 

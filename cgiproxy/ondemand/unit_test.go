@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestState(t *testing.T) {
@@ -61,8 +63,9 @@ func TestReusedPID(t *testing.T) {
 }
 
 func TestTrimLog(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "log")
-	app, err := openLog(path) // which keeps it open
+	a := &App{Dir: t.TempDir()}
+	path := a.log()
+	app, err := a.folder().openLog(path) // which keeps it open
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +77,7 @@ func TestTrimLog(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	trimLog(path)
+	a.folder().trimLog(path)
 	if _, err := app.WriteString("after\n"); err != nil {
 		t.Fatal(err)
 	}
@@ -118,6 +121,26 @@ func TestRequestsTrimLog(t *testing.T) {
 	}
 }
 
+// Whoever may read the log can hold a lock on it.
+func TestLogLockedByOthers(t *testing.T) {
+	a := &App{Dir: t.TempDir()}
+	if err := os.WriteFile(a.log(), []byte(strings.Repeat("a line\n", maxLog/5)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	other, err := os.Open(a.log())
+	if err == nil {
+		defer other.Close()
+		err = unix.Flock(int(other.Fd()), unix.LOCK_EX)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.folder().trimLog(a.log())
+	if size := logSize(other); size > maxLog {
+		t.Errorf("the log has %d bytes, want at most %d", size, maxLog)
+	}
+}
+
 // TestLogOfOthers has a START_LOG that another user of the machine has put there.
 func TestLogOfOthers(t *testing.T) {
 	private := filepath.Join(t.TempDir(), "private")
@@ -136,16 +159,17 @@ func TestLogOfOthers(t *testing.T) {
 			if os.Geteuid() != 0 && c.name == "a file" {
 				t.Skip("only root can give files away")
 			}
-			path := filepath.Join(t.TempDir(), "log")
+			a := &App{Dir: t.TempDir()}
+			path := a.log()
 			err := os.WriteFile(private, []byte(text), 0o600)
 			if err := errors.Join(err, c.make(path)); err != nil {
 				t.Fatal(err)
 			}
-			if log, err := openLog(path); err == nil || !strings.Contains(err.Error(), c.want) {
+			if log, err := a.folder().openLog(path); err == nil || !strings.Contains(err.Error(), c.want) {
 				log.Close()
 				t.Errorf("to append: %v, want an error with %q", err, c.want)
 			}
-			trimLog(path)
+			a.folder().trimLog(path)
 			if got, err := os.ReadFile(path); string(got) != text {
 				t.Errorf("it was made shorter: %d bytes, %v", len(got), err)
 			}
