@@ -61,8 +61,8 @@ func openLogFile(cfg *settings.Config) (*os.File, fs.FileInfo, error) {
 func makeRoom(f *os.File, full fs.FileInfo) {
 	var locked error
 	_ = descriptor.Control(f, func(fd int) { locked = unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) }) // until f is closed
-	if errors.Is(locked, unix.EWOULDBLOCK) {
-		return
+	if errors.Is(locked, unix.EWOULDBLOCK) && full.Size() < 2*maxLogFile {
+		return // beyond that, a stranger holds it: whoever may read the file can
 	}
 	now, err := os.Lstat(f.Name())
 	if err != nil || !os.SameFile(now, full) || now.Size() < full.Size() {

@@ -103,27 +103,29 @@ func TestLogFileFull(t *testing.T) {
 // Another process has found the file full, too: it has its lock, or has renamed
 // or emptied it already. What is there by now stays.
 func TestLogFileFullElsewhere(t *testing.T) {
+	lock := func(file string) error {
+		f, err := os.Open(file)
+		if err == nil {
+			t.Cleanup(func() { f.Close() })
+			err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
+		}
+		return err
+	}
 	for _, tt := range []struct {
-		name string
-		do   func(file string) error
-		want string
+		name, before string
+		do           func(file string) error
+		want         string
 	}{
-		{"locked", func(file string) error {
-			f, err := os.Open(file)
-			if err == nil {
-				t.Cleanup(func() { f.Close() })
-				err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
-			}
-			return err
-		}, "full"},
-		{"renamed", func(file string) error { return os.Rename(file, file+".1") }, ""},
-		{"renamed, and there is a new one", func(file string) error {
+		{"locked", "full", lock, "full"},
+		{"locked for ever", strings.Repeat("x", 2*maxLogFile), lock, ""},
+		{"renamed", "full", func(file string) error { return os.Rename(file, file+".1") }, ""},
+		{"renamed, and there is a new one", "full", func(file string) error {
 			return errors.Join(os.Rename(file, file+".1"), os.WriteFile(file, []byte("a new one"), 0o600))
 		}, "a new one"},
-		{"emptied", func(file string) error { return os.WriteFile(file, []byte("new"), 0o600) }, "new"},
+		{"emptied", "full", func(file string) error { return os.WriteFile(file, []byte("new"), 0o600) }, "new"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			file := testkit.WriteFile(t, t.TempDir(), "proxy.log", "full")
+			file := testkit.WriteFile(t, t.TempDir(), "proxy.log", tt.before)
 			f, full, err := openLogFile(&settings.Config{LogFile: file})
 			if err != nil {
 				t.Fatal(err)
@@ -134,7 +136,7 @@ func TestLogFileFullElsewhere(t *testing.T) {
 			}
 			makeRoom(f, full)
 			if text, err := os.ReadFile(file); string(text) != tt.want {
-				t.Errorf("the file has %q, error %v, want %q", text, err, tt.want)
+				t.Errorf("the file has %.20q, %d bytes, error %v, want %q", text, len(text), err, tt.want)
 			}
 		})
 	}
