@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"proxy.cgi/cgiproxy/descriptor"
 )
 
 // ClientGone returns a function that reports whether the client has closed its
@@ -27,7 +29,7 @@ func ClientGone(env Environ) func() bool {
 // connected to. It may be of its choice: see searchLook.
 func confirmsPort(env Environ) bool {
 	c := newClientConnection(env)
-	return c != nil && isClients(tcpState(c.local, c.remote))
+	return c != nil && isClients(descriptor.TCPState(c.local, c.remote))
 }
 
 // A clientConnection is the client's connection to the web server.
@@ -64,9 +66,9 @@ func (c *clientConnection) gone() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.looks++
-	state := tcpState(c.local, c.remote)
+	state := descriptor.TCPState(c.local, c.remote)
 	if c.looks == searchLook && !c.seen && !isClients(state) {
-		c.local, state = findConnection(c.local.Addr(), c.remote)
+		c.local, state = descriptor.FindConnection(c.local.Addr(), c.remote, clientStates)
 	}
 	if !isClients(state) { // no such connection, or the listening socket in its place
 		return c.seen

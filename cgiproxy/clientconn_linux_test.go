@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"proxy.cgi/cgiproxy/descriptor"
 	"proxy.cgi/cgiproxy/internal/testkit"
 )
 
@@ -25,7 +26,7 @@ func TestClientGone(t *testing.T) {
 			client, server := connection(t, tt.listen)
 			env := connectionEnv(client)
 			remote, local := netip.MustParseAddrPort(client.LocalAddr().String()), netip.MustParseAddrPort(client.RemoteAddr().String())
-			if tcpState(local, remote) == 0 {
+			if descriptor.TCPState(local, remote) == 0 {
 				t.Skip("this kernel does not tell the state of a connection (CONFIG_INET_DIAG)")
 			}
 			if tt.serverPort != "" {
@@ -77,7 +78,7 @@ func TestFindConnection(t *testing.T) {
 	dialFrom(t, netip.AddrPortFrom(netip.MustParseAddr("127.0.0.3"), remote.Port()).String(), "127.0.0.1")
 	conn := dialFrom(t, remote.String(), "127.0.0.1")
 
-	at, state := findConnection(netip.MustParseAddr("127.0.0.1"), remote)
+	at, state := descriptor.FindConnection(netip.MustParseAddr("127.0.0.1"), remote, clientStates)
 	if state == 0 {
 		t.Skip("this kernel does not list connections (CONFIG_INET_DIAG)")
 	}
@@ -85,7 +86,7 @@ func TestFindConnection(t *testing.T) {
 		t.Errorf("found the connection to %v, want %s", at, want)
 	}
 	stranger := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.4"), remote.Port())
-	if at, state := findConnection(netip.MustParseAddr("127.0.0.1"), stranger); state != 0 {
+	if at, state := descriptor.FindConnection(netip.MustParseAddr("127.0.0.1"), stranger, clientStates); state != 0 {
 		t.Errorf("found %v in state %d for a client that is not there", at, state)
 	}
 }
@@ -181,8 +182,8 @@ func BenchmarkFindConnection(b *testing.B) {
 	}
 	local, remote := netip.MustParseAddrPort(l.Addr().String()), netip.MustParseAddrPort(client.LocalAddr().String())
 	for name, ask := range map[string]func() uint8{
-		"look":   func() uint8 { return tcpState(local, remote) },
-		"search": func() uint8 { _, state := findConnection(local.Addr(), remote); return state },
+		"look":   func() uint8 { return descriptor.TCPState(local, remote) },
+		"search": func() uint8 { _, state := descriptor.FindConnection(local.Addr(), remote, clientStates); return state },
 	} {
 		b.Run(fmt.Sprintf("%s among %d", name, connections), func(b *testing.B) {
 			for b.Loop() {

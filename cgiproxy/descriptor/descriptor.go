@@ -1,6 +1,7 @@
 // Package descriptor asks the system about a socket or pipe by its descriptor:
 // whether the other end is gone, has read everything, or has sent something. And
-// it lists who listens (listener_linux.go).
+// it tells who listens (listener_linux.go), and whose a connection within the
+// machine is (connection_linux.go).
 package descriptor
 
 import (

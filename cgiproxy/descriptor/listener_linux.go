@@ -11,6 +11,8 @@ import (
 	"os"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // A Listener is a TCP socket that takes connections to an address of this
@@ -23,22 +25,43 @@ type Listener struct {
 
 // EachListener calls f for each TCP listener of this machine (proc_pid_net(5)).
 func EachListener(f func(Listener)) error {
-	if err := eachListener("/proc/net/tcp", f); err != nil {
+	return eachTable(func(table string) error { return eachListener(table, f) })
+}
+
+// eachTable calls read for the tables of TCP sockets. Without IPv6 there is but
+// one.
+func eachTable(read func(table string) error) error {
+	if err := read("/proc/net/tcp"); err != nil {
 		return err
 	}
-	err := eachListener("/proc/net/tcp6", f)
-	if errors.Is(err, fs.ErrNotExist) { // without IPv6 nobody listens there
+	err := read("/proc/net/tcp6")
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	return err
 }
 
-// listening is the state of a listener in the tables, TCP_LISTEN.
-const listening = "0A"
-
 // eachListener calls f for each listener of a table. They come first there, and
 // the others may be many thousand.
 func eachListener(table string, f func(Listener)) error {
+	return eachSocket(table, func(s tcpSocket) bool {
+		if s.state == unix.BPF_TCP_LISTEN {
+			f(Listener{s.local, s.uid, s.inode})
+		}
+		return s.state == unix.BPF_TCP_LISTEN
+	})
+}
+
+// A tcpSocket is a line of /proc/net/tcp.
+type tcpSocket struct {
+	local, remote netip.AddrPort
+	state         uint64
+	uid           int
+	inode         uint64
+}
+
+// eachSocket calls f for each socket of a table, until it returns false.
+func eachSocket(table string, f func(tcpSocket) bool) error {
 	file, err := os.Open(table)
 	if err != nil {
 		return err
@@ -47,22 +70,30 @@ func eachListener(table string, f func(Listener)) error {
 	lines := bufio.NewScanner(file)
 	lines.Scan() // the names of the columns
 	for lines.Scan() {
-		columns := strings.Fields(lines.Text()) // sl local_address rem_address st ... uid timeout inode
-		if len(columns) < 10 {
-			return fmt.Errorf("%s: cannot read %.80q", table, lines.Text())
-		}
-		if columns[3] != listening {
-			return nil
-		}
-		at, err := parseProcAddress(columns[1])
-		uid, uidErr := strconv.Atoi(columns[7])
-		inode, inodeErr := strconv.ParseUint(columns[9], 10, 64)
-		if err = errors.Join(err, uidErr, inodeErr); err != nil {
+		s, err := parseSocket(strings.Fields(lines.Text()))
+		if err != nil {
 			return fmt.Errorf("%s: cannot read %.80q: %w", table, lines.Text(), err)
 		}
-		f(Listener{at, uid, inode})
+		if !f(s) {
+			return nil
+		}
 	}
 	return lines.Err()
+}
+
+// parseSocket reads the columns sl local_address rem_address st ... uid timeout
+// inode.
+func parseSocket(columns []string) (s tcpSocket, err error) {
+	if len(columns) < 10 {
+		return s, errors.New("too few columns")
+	}
+	var errs [5]error
+	s.local, errs[0] = parseProcAddress(columns[1])
+	s.remote, errs[1] = parseProcAddress(columns[2])
+	s.state, errs[2] = strconv.ParseUint(columns[3], 16, 8)
+	s.uid, errs[3] = strconv.Atoi(columns[7])
+	s.inode, errs[4] = strconv.ParseUint(columns[9], 10, 64)
+	return s, errors.Join(errs[:]...)
 }
 
 // parseProcAddress reads "0100007F:198F": the address in words of the machine's
@@ -77,7 +108,7 @@ func parseProcAddress(s string) (netip.AddrPort, error) {
 	for i := 0; i < len(words); i += 4 {
 		b = binary.NativeEndian.AppendUint32(b, binary.BigEndian.Uint32(words[i:]))
 	}
-	addr, _ := netip.AddrFromSlice(b)
+	addr, _ := netip.AddrFromSlice(b) // an IPv4 one may be in the table for IPv6
 	n, err := strconv.ParseUint(port, 16, 16)
-	return netip.AddrPortFrom(addr, uint16(n)), err
+	return netip.AddrPortFrom(addr.Unmap(), uint16(n)), err
 }

@@ -84,7 +84,7 @@ func TestSquatter(t *testing.T) {
 				if response.StatusCode != 502 || strings.Contains(response.body, upstream) || strings.Contains(response.body, "CGIPROXY") {
 					t.Errorf("the client got %s %q, want 502 and no details", response.Status, response.body)
 				}
-				awaitLog(t, s, fmt.Sprintf("connect %s: the listener belongs to user 0 and not to ours, user %d: CGIPROXY_REQUIRE_OWNER is set", upstream, s.UID))
+				awaitLog(t, s, fmt.Sprintf("connect %s: the socket there belongs to user 0 and not to ours, user %d: CGIPROXY_REQUIRE_OWNER is set", upstream, s.UID))
 			})
 		}
 	}

@@ -31,7 +31,7 @@ func listeners(of []process) []listener {
 	var found []listener
 	_ = descriptor.EachListener(func(l descriptor.Listener) { // whom it does not show is not found
 		if p, ok := sockets[strconv.FormatUint(l.Inode, 10)]; ok {
-			found = append(found, listener{p, "tcp", unmapped(l.At).String()})
+			found = append(found, listener{p, "tcp", l.At.String()})
 		}
 	})
 	eachLine("/proc/net/unix", func(columns []string) {
@@ -44,10 +44,6 @@ func listeners(of []process) []listener {
 		}
 	})
 	return found
-}
-
-func unmapped(at netip.AddrPort) netip.AddrPort {
-	return netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
 }
 
 func eachLine(table string, do func(columns []string)) {

@@ -34,7 +34,7 @@ type listener struct {
 // A unix socket's connection knows who listened (SO_PEERCRED). With TCP only who
 // listens now can be asked: a stranger could take the connection, and then leave
 // the port to the app before we look. So the listener has to be the same before
-// and after.
+// and after, and the connection must not be a stranger's past it (tcpTaker).
 func dialOwn(network, address string, dial func(address string) (net.Conn, error)) (net.Conn, error) {
 	var err error
 	for range 3 { // an app that restarts changes it
@@ -91,7 +91,7 @@ func dialNoStranger(address string, dial func(address string) (net.Conn, error))
 }
 
 func strangersListener(l listener) error {
-	return fmt.Errorf("the listener belongs to user %d and not to ours, user %d", l.uid, os.Geteuid())
+	return fmt.Errorf("the socket there belongs to user %d and not to ours, user %d", l.uid, os.Geteuid())
 }
 
 // errNobody is also that of an app that has just ended.
@@ -121,7 +121,8 @@ func ListenerOwner(conn net.Conn) (uid int, err error) {
 	return l.uid, err
 }
 
-// listenerOf returns who listens at the other end of a connection.
+// listenerOf returns who listens at the other end of a connection, or whoever took
+// it past a listener of ours.
 func listenerOf(conn net.Conn) (l listener, err error) {
 	controlErr := descriptor.Control(conn, func(fd int) { l, err = socketListener(fd) })
 	return l, errors.Join(controlErr, err)
@@ -147,12 +148,13 @@ func socketListener(fd int) (listener, error) {
 	if err != nil {
 		return listener{}, err
 	}
+	local, _ := socketAddress(own)
 	// A connection within the machine has one address at both ends, unless it
 	// is to 127.0.0.2 or the like.
-	if local, _ := socketAddress(own); !remote.Addr().IsLoopback() && local.Addr() != remote.Addr() {
+	if !remote.Addr().IsLoopback() && local.Addr() != remote.Addr() {
 		return listener{}, errors.New("the app is on another machine, where nobody can tell whose it is")
 	}
-	return tcpListener(remote)
+	return tcpTaker(remote, local)
 }
 
 func socketAddress(sa unix.Sockaddr) (netip.AddrPort, bool) {

@@ -20,6 +20,8 @@ func unixListenerOwner(fd int) (int, error) {
 	return int(cred.Uid), nil
 }
 
+func tcpTaker(at, _ netip.AddrPort) (listener, error) { return tcpListener(at) }
+
 func tcpListener(netip.AddrPort) (listener, error) {
 	return listener{}, errors.New("whose listener a TCP port is cannot be found out on this system: let the app listen on a unix socket")
 }

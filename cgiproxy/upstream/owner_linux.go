@@ -45,6 +45,27 @@ func tcpListener(at netip.AddrPort) (l listener, err error) {
 	return l, nil
 }
 
+// tcpTaker returns who has taken a connection within this machine: the listener,
+// or a stranger past one of ours. He can do that without listening, by a socket
+// that he has bound while the app was down, and that connects to the port we come
+// from just when we connect (RFC 9293, section 3.5, simultaneous open).
+//
+// Root's listener may hand a connection to any user, so there only it counts.
+func tcpTaker(at, from netip.AddrPort) (listener, error) {
+	l, err := tcpListener(at)
+	if err != nil || l.uid != os.Geteuid() {
+		return l, err
+	}
+	uid, known, err := descriptor.ConnectionOwner(at, from)
+	switch {
+	case err != nil:
+		return listener{}, fmt.Errorf("whose connection it is cannot be found out: %w", err)
+	case known && uid != l.uid && uid != 0: // 0 is also one that the app has not accepted yet
+		return listener{uid: uid}, nil
+	}
+	return l, nil
+}
+
 // closeness is 0 for a listener that gets no connections to an address. Of
 // others the one with the highest does: its own address counts before any
 // address, and that before [::], which may take IPv4 as well.

@@ -38,7 +38,7 @@ func TestStrangerAtSecondAddress(t *testing.T) {
 			vars := append(tt.vars, "UPSTREAM="+port)
 			_, err := roundTrip(t.Context(), t, configure(t, vars...), nil, nil)
 			wantFailure(t, err, 502)
-			testkit.WantText(t, explained(err), "connection refused, and at "+second+" the listener belongs to user 65534")
+			testkit.WantText(t, explained(err), "connection refused, and at "+second+" the socket there belongs to user 65534")
 
 			tr := &Transport{Config: configure(t, append(vars, "CONNECT_RETRY=10s")...)}
 			back := false

@@ -1,4 +1,4 @@
-package cgiproxy
+package descriptor
 
 import (
 	"encoding/binary"
@@ -17,25 +17,34 @@ const (
 	diagListSize     = 60 // struct inet_diag_req
 	diagMessageSize  = 72 // struct inet_diag_msg
 	noCookie         = ^uint64(0)
+	loopbackDevice   = 1 // the index that Linux gives lo (LOOPBACK_IFINDEX)
 )
 
-// tcpState returns the state of one TCP connection of this machine, or 0 where
-// there is none or the kernel does not tell. One that an IPv6 socket has with
-// an IPv4 client is found by its IPv4 addresses.
-func tcpState(local, remote netip.AddrPort) (state uint8) {
-	askDiag(diagRequest(local, remote), func(kind uint16, message []byte) bool {
-		if kind == sockDiagByFamily {
-			state = message[1]
-		}
-		return false
-	})
+// TCPState returns the state of one TCP connection of this machine, or 0 where
+// there is none or the kernel does not tell. Where there is none, it may be that
+// of the socket that listens for it. One that an IPv6 socket has with an IPv4
+// client is found by its IPv4 addresses.
+func TCPState(local, remote netip.AddrPort) uint8 {
+	state, _ := askConnection(local, remote)
 	return state
 }
 
-// findConnection returns the local end and the state of the connection between
-// a local address, on any port, and a remote end; 0 where there is none.
-func findConnection(local netip.Addr, remote netip.AddrPort) (at netip.AddrPort, state uint8) {
-	askDiag(diagList(remote.Port()), func(kind uint16, message []byte) bool {
+// askConnection returns the user of the socket as well (see ConnectionOwner).
+func askConnection(local, remote netip.AddrPort) (state uint8, uid int) {
+	askDiag(diagRequest(local, remote), func(kind uint16, message []byte) bool {
+		if kind == sockDiagByFamily {
+			state, uid = message[1], int(binary.NativeEndian.Uint32(message[64:]))
+		}
+		return false
+	})
+	return state, uid
+}
+
+// FindConnection returns the local end and the state of the connection between
+// a local address, on any port, and a remote end; 0 where there is none. Others
+// than those with a state among states (1<<state) are passed over.
+func FindConnection(local netip.Addr, remote netip.AddrPort, states uint32) (at netip.AddrPort, state uint8) {
+	askDiag(diagList(remote.Port(), states), func(kind uint16, message []byte) bool {
 		if kind != tcpDiagGetSock {
 			return false // the end of the list, or an error
 		}
@@ -106,17 +115,20 @@ func diagRequest(local, remote netip.AddrPort) []byte {
 	binary.BigEndian.PutUint16(req[10:], remote.Port())
 	copy(req[12:28], local.Addr().AsSlice())
 	copy(req[28:44], remote.Addr().AsSlice())
+	if remote.Addr().IsLoopback() { // else a socket bound to the device (SO_BINDTODEVICE) would not be found
+		binary.NativeEndian.PutUint32(req[44:], loopbackDevice)
+	}
 	binary.NativeEndian.PutUint64(req[48:], noCookie)
 	return b
 }
 
-// diagList asks for all connections with one remote port that a client may
-// have: the kernel itself passes over others.
-func diagList(remotePort uint16) []byte {
+// diagList asks for all connections with one remote port and one of some states:
+// the kernel itself passes over others.
+func diagList(remotePort uint16, states uint32) []byte {
 	b := diagHeader(tcpDiagGetSock, unix.NLM_F_REQUEST|unix.NLM_F_DUMP, diagListSize)
 	req := b[unix.NLMSG_HDRLEN:]
 	binary.BigEndian.PutUint16(req[6:], remotePort)
-	binary.NativeEndian.PutUint32(req[52:], clientStates)
+	binary.NativeEndian.PutUint32(req[52:], states)
 	return b
 }
 
