@@ -20,8 +20,8 @@ func ConnectionOwner(local, remote netip.AddrPort) (uid int, ok bool, err error)
 	return listedOwner(local, remote)
 }
 
-// listedOwner reads the whole tables, some milliseconds on a busy machine where
-// sock_diag(7) takes ten microseconds. But some kernels and containers are
+// listedOwner reads the whole tables, some ten milliseconds on a busy machine
+// where sock_diag(7) takes as many microseconds. But some kernels and containers are
 // without that, and it passes over a socket that is bound to another device than
 // it was asked about.
 func listedOwner(local, remote netip.AddrPort) (uid int, ok bool, err error) {
