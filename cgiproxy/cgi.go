@@ -160,6 +160,10 @@ func (w *cgiWriter) HasStarted() bool { return w.started }
 // FlushError sends what has been written so far.
 func (w *cgiWriter) FlushError() error { return w.out.Flush() }
 
+// FlushLast implements ResponseWriter: the end of a CGI response is that of the
+// process.
+func (w *cgiWriter) FlushLast() error { return w.FlushError() }
+
 // largePiece is what a response of more than copyBuffer is copied in: with 64
 // KiB a download through mod_cgid is a third slower. It is memory of each
 // process, and few of these are under way at once. It is also the room of stdin

@@ -31,6 +31,10 @@ type ResponseWriter interface {
 	// WriteStatus is WriteHeader with a reason phrase, which is not empty.
 	WriteStatus(code int, reason string)
 
+	// FlushLast sends the last piece of a response, unless that goes out with the
+	// end, which is about to be written.
+	FlushLast() error
+
 	// HasStarted reports whether it is too late for another status.
 	HasStarted() bool
 

@@ -76,6 +76,7 @@ type recorder struct{ *httptest.ResponseRecorder }
 func newRecorder() *recorder { return &recorder{httptest.NewRecorder()} }
 
 func (r *recorder) WriteStatus(code int, _ string) { r.WriteHeader(code) }
+func (r *recorder) FlushLast() error               { return nil }
 func (r *recorder) HasStarted() bool               { return false }
 func (r *recorder) LargeBuffer() []byte            { return nil }
 

@@ -14,8 +14,8 @@ import (
 )
 
 // writeResponse copies the app's response to the web server: status, header
-// section, and each piece of the body as it comes; the last one may be left to
-// the end of w. An error after the header means a response that was cut short.
+// section, and each piece of the body as it comes. An error after the header
+// means a response that was cut short.
 func writeResponse(w ResponseWriter, resp *http.Response, m reverseMapping, log *Logger) error {
 	defer resp.Body.Close()
 	h := w.Header()
@@ -115,7 +115,7 @@ func copyPieces(w ResponseWriter, body io.Reader) error {
 			large, isLarge = w.LargeBuffer(), true
 		}
 		if err == io.EOF && kept != nil && kept.RequestSent() {
-			return nil // the last piece goes out with the end, which follows
+			flush = w.FlushLast
 		}
 		if n > 0 || err == io.EOF {
 			if err := flush(); err != nil {

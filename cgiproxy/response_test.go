@@ -185,9 +185,7 @@ func TestWriteResponsePieces(t *testing.T) {
 				defer stdout.Close()
 				resp, _, err := literally(cfg, req, appReader)
 				if err == nil {
-					w := newCGIWriter(stdout)
-					err = writeResponse(w, resp, reverseMapping{app: &settings.Upstream{}}, logTo(new(bytes.Buffer)))
-					w.out.Flush() // as ServeCGI does
+					err = writeResponse(newCGIWriter(stdout), resp, reverseMapping{app: &settings.Upstream{}}, logTo(new(bytes.Buffer)))
 				}
 				done <- err
 			}()
@@ -288,8 +286,10 @@ func (w *flushCounter) FlushError() error {
 	return w.cgiWriter.FlushError()
 }
 
-// A response that is here whole is left to its end, so that it is one write;
-// but not while the end may have to wait for the rest of the request.
+func (w *flushCounter) FlushLast() error { return nil }
+
+// A response that is here whole may go out with its end; but not while that may
+// have to wait for the rest of the request.
 func TestWriteResponseWhole(t *testing.T) {
 	for _, tt := range []struct {
 		name, response string

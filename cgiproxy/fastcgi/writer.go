@@ -49,6 +49,9 @@ func (w *responseWriter) FlushError() error {
 	return w.send(nil, nil)
 }
 
+// FlushLast leaves the last piece to end, so that both are one write.
+func (w *responseWriter) FlushLast() error { return nil }
+
 // send sends what is unsent and p as records, and then the records of last.
 func (w *responseWriter) send(p, last []byte) error {
 	var all net.Buffers
