@@ -20,10 +20,9 @@ const token = "right-token-of-32-letters-chosen"
 type recorder struct{ *httptest.ResponseRecorder }
 
 func (r recorder) WriteStatus(code int, _ string) { r.WriteHeader(code) }
-func (recorder) FlushLast() error                 { return nil }
-
-func (r recorder) HasStarted() bool    { return false }
-func (r recorder) LargeBuffer() []byte { return nil }
+func (r recorder) FlushLast() error               { return nil }
+func (r recorder) HasStarted() bool               { return false }
+func (r recorder) LargeBuffer() []byte            { return nil }
 
 // A tested is a site whose app keeps what it is sent.
 type tested struct {
