@@ -25,12 +25,14 @@ func (a *App) replace(ctx context.Context, lock *os.File, s *state) error {
 		}
 		s.old = s.run
 	}
+	exit := s.exit
 	conn, err := a.startOrGoOn(ctx, lock, s)
 	if err == nil {
 		return conn.Close()
 	}
 	if ctx.Err() == nil && s.old.alive() {
 		s.phase, s.run, s.old = running, s.old, run{}
+		s.exit, s.unreplaced = exit, err.Error()
 		if err := a.folder().write(s); err != nil {
 			a.warn(err.Error())
 		}

@@ -242,7 +242,7 @@ func checkFailedReplacement(t *testing.T, broken string) {
 	default:
 		t.Error("no warning")
 	}
-	if st, err := s.Status(); err != nil || strconv.Itoa(st.PID) != before || st.Phase != running {
+	if st, err := s.Status(); err != nil || strconv.Itoa(st.PID) != before || st.Phase != running || !strings.Contains(st.Unreplaced, "status 3") || st.LastExit != "" {
 		t.Errorf("status %+v, %v", st, err)
 	}
 	if err := os.Remove(s.Dir + "/broken"); err != nil {
@@ -251,6 +251,9 @@ func checkFailedReplacement(t *testing.T, broken string) {
 	s.restart()
 	if after, err := s.get(ctx, "/"); err != nil || after == before {
 		t.Fatalf("process %s, then %s, %v", before, after, err)
+	}
+	if st, err := s.Status(); err != nil || st.Unreplaced != "" {
+		t.Errorf("after a restart that succeeded: status %+v, %v", st, err)
 	}
 	eventually(t, "one app is left", func() bool { return len(s.apps()) == 1 })
 }

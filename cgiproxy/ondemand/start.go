@@ -104,7 +104,10 @@ func (a *App) start(ctx context.Context, lock *os.File, s *state) (net.Conn, err
 		return nil, err
 	}
 	a.warnOfLimits()
-	s.phase, s.run = starting, run
+	if s.phase == failed {
+		s.exit = "" // no app has ended
+	}
+	s.phase, s.run, s.unreplaced = starting, run, ""
 	s.settings, s.stamps = now.settings, now.stamps
 	if err := f.write(s); err != nil {
 		return nil, err

@@ -168,6 +168,14 @@ func TestPauseAfterFailure(t *testing.T) {
 	if n := len(s.starts()); n != 4 {
 		t.Fatalf("%d starts, want 4: at a shell there is no pause", n)
 	}
+	if st, err := s.Status(); err != nil || !strings.Contains(st.LastExit, "status 3") {
+		t.Errorf("after starts that failed: %+v, %v", st, err)
+	}
+	s.Command = "exec " + testBinary(t) + " testapp"
+	_, err = s.get(ctx, "/")
+	if st, statusErr := s.Status(); err != nil || statusErr != nil || st.LastExit != "" {
+		t.Errorf("after one that did not: %v; %+v, %v", err, st, statusErr)
+	}
 }
 
 // A pause that was noted while the clock was wrong holds nobody up.

@@ -23,7 +23,9 @@ type state struct {
 
 	failures int       // starts in a row that failed
 	next     time.Time // no start before that
-	exit     string    // how the app last ended
+	exit     string    // how the app last ended, or why it did not start
+
+	unreplaced string // why the restart failed, where the app from before went on (Auto)
 }
 
 // The phases. Which of them is still true is another question: see alive.
@@ -67,6 +69,7 @@ func (s *state) fields() []field {
 		{"old.network", &s.old.network}, {"old.address", &s.old.addresses},
 		{"settings", &s.settings}, {"stamp", &s.stamps},
 		{"failures", &s.failures}, {"next", &s.next}, {"exit", &s.exit},
+		{"unreplaced", &s.unreplaced},
 	}
 }
 

@@ -19,9 +19,10 @@ type Status struct {
 	Since  time.Time // when it was started
 	Memory int64     // bytes that its processes have resident, shared ones counted more than once
 
-	LastExit string    // how it last ended, as far as that is known
-	Failures int       // starts in a row that failed
-	NextTry  time.Time // no request starts it before; zero is at once
+	LastExit   string    // how it last ended, as far as that is known
+	Unreplaced string    // why the last restart failed, after which the app from before went on; "" if it did not fail
+	Failures   int       // starts in a row that failed
+	NextTry    time.Time // no request starts it before; zero is at once
 }
 
 // Rows returns what there is to say, each with its name.
@@ -43,6 +44,9 @@ func (st *Status) Rows(now time.Time) (rows [][2]string) {
 		add("memory", fmt.Sprintf("%.1f MB", float64(st.Memory)/1e6))
 	}
 	add("last exit", st.LastExit)
+	if st.Unreplaced != "" {
+		add("restart", "the last one failed: "+st.Unreplaced)
+	}
 	if st.Failures > 0 {
 		add("failures", fmt.Sprintf("%d in a row", st.Failures))
 	}
@@ -60,7 +64,7 @@ func (a *App) Status() (Status, error) {
 	}
 	st := Status{
 		Phase: s.phase, Network: a.network(), Addresses: a.addresses(&s.run),
-		LastExit: s.exit, Failures: s.failures, NextTry: s.next,
+		LastExit: s.exit, Unreplaced: s.unreplaced, Failures: s.failures, NextTry: s.next,
 	}
 	processes := s.run.processes()
 	for _, p := range processes {

@@ -51,7 +51,7 @@ func (d *deploy) howItIsBack(now page, failed appState) string {
 	started, tried := app.since(failed)
 	switch isNew := app.began != d.before.began; { // started by this deploy, or by putting back
 	case isNew && tried && !started:
-		return "the files from before are back, but the app does not start with them (" + app.exit + "), and the one of this deploy still answers: the first page: " + now.text
+		return "the files from before are back, but the app does not start with them (" + app.failure() + "), and the one of this deploy still answers: the first page: " + now.text
 	case now.fails() && now.status == d.asked.status:
 		return back + ", and fails as it did before this deploy: the first page: " + now.text
 	case now.fails():

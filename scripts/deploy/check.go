@@ -31,7 +31,7 @@ func (d *deploy) verify(ctx context.Context) (problems []string) {
 	switch started, tried := now.since(d.before); {
 	case started:
 	case tried:
-		return []string{"the app does not start with these files, and the one from before still answers: " + printable(now.exit)}
+		return []string{"the app does not start with these files, and the one from before still answers: " + printable(now.failure())}
 	case d.appWork != nil:
 		d.say("warning  app: whether it starts with these files is not known, for the first page does not come from it\n")
 	}
@@ -127,6 +127,9 @@ func (d *deploy) status(ctx context.Context) error {
 			d.say("the app last ended: %s\n", printable(s.exit))
 		}
 		return fmt.Errorf("%s does not work: --logs may say why", d.url)
+	}
+	if s := d.appState(); s.unreplaced != "" {
+		d.say("warning  restart: the last one failed, and the app from before went on: %s: --logs may say why; the next start, after a reboot of the host for one, would fail, too\n", printable(s.unreplaced))
 	}
 	return nil
 }

@@ -59,6 +59,7 @@ func TestFlask(t *testing.T) {
 	s.first(t)
 	s.change(t)
 	s.broken(t)
+	s.brokenByHand(t)
 	s.rollBack(t)
 	s.mustDeploy(t, "--uninstall")
 	s.wantPage(t, "the old site")
@@ -114,6 +115,22 @@ func (s *flaskSite) broken(t *testing.T) {
 	}
 	if out := s.mustDeploy(t, "--logs"); !strings.Contains(out, "app/app.log:") || !strings.Contains(out, "a_module_that_is_not_there") {
 		t.Errorf("logs:\n%s", out)
+	}
+}
+
+// brokenByHand uploads a version that does not start, and the one from before
+// again: --status tells of the first, which visitors do not notice.
+func (s *flaskSite) brokenByHand(t *testing.T) {
+	const warning = "restart: the last one failed, and the app from before went on: the app's command ended with status 1"
+	for _, c := range []struct {
+		app   string
+		warns bool
+	}{{"import a_module_that_is_not_there\n" + flaskApp, true}, {flaskApp, false}} {
+		s.WriteFile(t, "app/app.py", c.app, 0o644)
+		s.WriteFile(t, "app/tmp/restart.txt", c.app, 0o644)
+		if out := s.mustDeploy(t, "--status"); !strings.Contains(out, "first page: 200 OK") || strings.Contains(out, warning) != c.warns {
+			t.Errorf("status, want a warning: %v:\n%s", c.warns, out)
+		}
 	}
 }
 

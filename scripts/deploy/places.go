@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path"
@@ -79,10 +80,16 @@ func (d *deploy) findPlaces() (p places) {
 type appState struct {
 	began string // the start of the one that serves
 	seen  string // of what it has taken notice: settings and restart.txt
-	exit  string // how it last ended
+	exit  string // how it last ended, or why it did not start
 	phase string // running: it has listened
 	pid   string // of its first process
+
+	unreplaced string // why the last restart failed, where the app from before went on
 }
+
+// failure is why the app does not start; an older proxy.cgi notes it as exit in
+// any case.
+func (s appState) failure() string { return cmp.Or(s.unreplaced, s.exit) }
 
 // since tells what has become of an app: whether the one that serves has started
 // since then, and whether proxy.cgi has tried that. It has begun nothing where
@@ -108,6 +115,8 @@ func (d *deploy) appState() (s appState) {
 			s.seen += value
 		case name == "exit":
 			s.exit = value
+		case name == "unreplaced":
+			s.unreplaced = value
 		case name == "phase":
 			s.phase = value
 		case name == "pid":

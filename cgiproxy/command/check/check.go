@@ -73,6 +73,7 @@ func checks() []check {
 		{"max-body", checkMaxBody},
 
 		{"start", checkStart},
+		{"restart", checkRestart},
 		{"app", checkApp},
 		{"app-owner", checkAppOwner},
 		{"app-http", checkHTTP},

@@ -141,6 +141,14 @@ func socketApp(s *testSite, folder string, mode os.FileMode) {
 	s.write(settings.File, "UPSTREAM=unix:"+socket+"\n", 0o600)
 }
 
+// failedRestart has noted what a restart leaves that failed.
+func failedRestart(s *testSite, upstream string) {
+	dir := s.t.TempDir()
+	s.do(os.Mkdir(filepath.Join(dir, ".cgiproxy"), 0o700))
+	s.do(os.WriteFile(filepath.Join(dir, ".cgiproxy/state"), []byte("phase \"running\"\nunreplaced \"status 3\"\n"), 0o600))
+	s.write(settings.File, upstream+"\nSTART=true\nSTART_DIR="+dir+"\n", 0o600)
+}
+
 func appTests() []findingTest {
 	responds := func(handle http.HandlerFunc) func(*testSite) { return func(s *testSite) { s.handle = handle } }
 	upstream := func(lines string) func(*testSite) {
@@ -218,6 +226,8 @@ func appTests() []findingTest {
 			s.do(os.WriteFile(filepath.Join(dir, "app.log"), []byte("a\nb\nImportError: flask\n"), 0o600))
 			s.write(settings.File, "UPSTREAM=127.0.0.1:1\nSTART=true\nSTART_DIR="+dir+"\n", 0o600)
 		}, "ImportError: flask"},
+		{"restart", "failed, the app runs", Warning, "503", func(s *testSite) { failedRestart(s, "UPSTREAM="+s.app.Listener.Addr().String()) }, "the last restart failed (status 3), and the app from before goes on: correct"},
+		{"restart", "failed, the app is stopped", Warning, "503", func(s *testSite) { failedRestart(s, "UPSTREAM=127.0.0.1:1") }, "the last restart failed (status 3): correct"},
 		{"start", "in the served folder", Warning, "", func(s *testSite) { s.settings("START=true\nSTART_DIR=app\n"); s.do(os.Mkdir(s.path("app"), 0o755)) }, "is served"},
 	}
 }

@@ -2,6 +2,7 @@ package check
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -62,6 +63,24 @@ func (s *site) startFault(name, format string, args ...any) []Finding {
 func wasStopped(cfg *settings.Config) bool {
 	status, err := upstream.NewApp(cfg).Status()
 	return err == nil && strings.HasPrefix(status.LastExit, "stopped")
+}
+
+// checkRestart tells of a new app that did not start in the place of one that
+// works: visitors notice nothing, until that one has to be started again.
+func checkRestart(s *site) []Finding {
+	if s.cfg.Start == "" || s.cfgErr != nil {
+		return nil
+	}
+	status, err := upstream.NewApp(s.cfg).Status()
+	if err != nil || status.Unreplaced == "" {
+		return nil
+	}
+	goesOn := ""
+	if status.Running {
+		goesOn = ", and the app from before goes on"
+	}
+	remedy := fmt.Sprintf("correct what %s says, and upload or touch %s: the next start, after a reboot of the machine for one, would fail, too", s.cfg.StartLog, s.cfg.RestartFile)
+	return cause{"503", remedy}.warning("the last restart failed (%s)%s", status.Unreplaced, goesOn)
 }
 
 // firstProgram returns the program that a command of the shell runs first: what

@@ -122,7 +122,7 @@ func Troubles() []Trouble {
 			ID:     "503",
 			See:    "503, or a page that says \"Starting\" again and again",
 			Do:     "The app does not start. The log says why; what the app said is in ~app.log~ in its folder. With a shell: ~proxy.cgi app log public_html~. See [start the app](MANUAL.md#start-the-app).",
-			Checks: []string{"start"},
+			Checks: []string{"start", "restart"},
 		},
 		{
 			ID:     "504",
