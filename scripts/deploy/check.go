@@ -129,7 +129,7 @@ func (d *deploy) status(ctx context.Context) error {
 		return fmt.Errorf("%s does not work: --logs may say why", d.url)
 	}
 	if s := d.appState(); s.unreplaced != "" {
-		d.say("warning  restart: the last one failed, and the app from before went on: %s: --logs may say why; the next start, after a reboot of the host for one, would fail, too\n", printable(s.unreplaced))
+		d.say("warning  restart: the last one failed (%s), and the app from before went on: the next start, after a reboot of the host for one, would fail, too; --logs may say why\n", printable(s.unreplaced))
 	}
 	return nil
 }

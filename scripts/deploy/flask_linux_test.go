@@ -121,7 +121,7 @@ func (s *flaskSite) broken(t *testing.T) {
 // brokenByHand uploads a version that does not start, and the one from before
 // again: --status tells of the first, which visitors do not notice.
 func (s *flaskSite) brokenByHand(t *testing.T) {
-	const warning = "restart: the last one failed, and the app from before went on: the app's command ended with status 1"
+	const warning = "restart: the last one failed (the app's command ended with status 2 before the app was up), and the app from before went on"
 	for _, c := range []struct {
 		app   string
 		warns bool
