@@ -49,8 +49,16 @@ func TestStatusPage(t *testing.T) {
 			if now, _ := a.status(t); now != pid {
 				t.Error("another site has restarted the app")
 			}
+			const failed = "the last restart failed (the app&#39;s command ended with status 3 before the app was up), and the app from before goes on"
+			a.put(t, "app.py", "raise SystemExit(3)")
+			_, page = a.form(t, cookie, "action", "restart", "form", form[1])
+			wantAll(t, page, failed)
+			a.put(t, "app.py", onDemandApp)
 			_, page = a.form(t, cookie, "action", "restart", "form", form[1])
 			wantAll(t, page, "the app has been restarted")
+			if strings.Contains(page, "the last restart failed") {
+				t.Errorf("after a restart that succeeded:\n%s", page)
+			}
 			if now, _ := a.status(t); now == pid {
 				t.Errorf("the app is process %d still", pid)
 			}
