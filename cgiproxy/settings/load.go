@@ -153,12 +153,29 @@ func (f *finder) addFile(folder string) (notes []Note, err error) {
 	if err := f.addText(file, text); err != nil {
 		return nil, err
 	}
-	for _, name := range [...]string{"SECRET", "STATUS_TOKEN"} {
-		if f.counted[name].value != "" && readableByOthers(info) {
-			notes = append(notes, Note{LevelWarn, file + " holds " + Prefix + name + " and others may read it: set its permissions to 600"})
-		}
+	for _, text := range f.readableSecrets(file, info.Mode()) {
+		notes = append(notes, Note{LevelWarn, text})
 	}
 	return notes, nil
+}
+
+// ReadableSecrets says which secrets the text of File holds that others may read
+// with such permissions, and what to do.
+func ReadableSecrets(text []byte, mode fs.FileMode) []string {
+	found := finder{counted: map[string]setting{}}
+	if err := found.addText(File, text); err != nil {
+		return nil
+	}
+	return found.readableSecrets(File, mode)
+}
+
+func (f *finder) readableSecrets(file string, mode fs.FileMode) (texts []string) {
+	for _, name := range [...]string{"SECRET", "STATUS_TOKEN"} {
+		if f.counted[name].value != "" && mode.Perm()&0o004 != 0 {
+			texts = append(texts, file+" holds "+Prefix+name+" and others may read it: set its permissions to 600")
+		}
+	}
+	return texts
 }
 
 // addText adds the settings in the text of a file.

@@ -225,5 +225,3 @@ func checkPermissions(name string, info fs.FileInfo, remedy string) error {
 type strangerError struct{ what, remedy string }
 
 func (e *strangerError) Error() string { return e.what }
-
-func readableByOthers(info fs.FileInfo) bool { return info.Mode().Perm()&0o004 != 0 }

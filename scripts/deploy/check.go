@@ -42,7 +42,7 @@ func (d *deploy) verify(ctx context.Context) (problems []string) {
 	for _, f := range findings {
 		text := printable(f.Text)
 		if f.Check == "settings" && strings.Contains(text, "permission denied") {
-			f.Remedy = "the host does not run scripts as you: put an empty " + settings.File + " with permissions 644 there, which it keeps, and run this again"
+			f.Remedy = "the host does not run scripts as you: " + d.lettingRead() + ", which it keeps, and run this again"
 		}
 		if f.Remedy != "" {
 			text += ": " + f.Remedy
@@ -55,6 +55,14 @@ func (d *deploy) verify(ctx context.Context) (problems []string) {
 		}
 	}
 	return problems
+}
+
+// lettingRead is what to do for a host whose scripts may not read the settings.
+func (d *deploy) lettingRead() string {
+	if d.served.find(settings.File) >= 0 {
+		return "set the permissions of " + settings.File + " to 644"
+	}
+	return "put an empty " + settings.File + " with permissions 644 there"
 }
 
 // isFirst reports whether proxy.cgi, as one script or the other, is new there.
@@ -93,10 +101,14 @@ func (d *deploy) live(ctx context.Context) []finding.Finding {
 // status says what is there, and whether it works.
 func (d *deploy) status(ctx context.Context) error {
 	for _, name := range [...]string{"proxy.cgi", "proxy.fcgi", settings.File, ".htaccess"} {
-		for _, e := range d.served.list {
-			if e.Name == name {
-				d.say("%s, %d bytes, permissions %03o\n", d.served.path(name), e.Size, e.Mode.Perm())
-			}
+		if at := d.served.find(name); at >= 0 {
+			e := d.served.list[at]
+			d.say("%s, %d bytes, permissions %03o\n", d.served.path(name), e.Size, e.Mode.Perm())
+		}
+	}
+	if at := d.served.find(settings.File); at >= 0 {
+		for _, text := range settings.ReadableSecrets(d.lines, d.served.list[at].Mode) {
+			d.say("%-8s settings: %s\n", finding.Warning, text)
 		}
 	}
 	if folder, _, err := d.appFolder(); err == nil {

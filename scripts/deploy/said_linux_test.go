@@ -3,6 +3,8 @@ package main
 import (
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -53,7 +55,42 @@ func TestScriptsOfAnother(t *testing.T) {
 		t.Errorf("exit status %d:\n%s", status, out)
 	}
 	h.wantPage(t, "the old site")
+	h.WriteFile(t, "public_html/.htcgiproxy", "", 0o600)
+	if out, status := h.deploy(t, "--upstream", app); status != 1 || !strings.Contains(out, "set the permissions of .htcgiproxy to 644") {
+		t.Errorf("exit status %d:\n%s", status, out)
+	}
 	h.WriteFile(t, "public_html/.htcgiproxy", "", 0o644)
 	h.mustDeploy(t, "--upstream", app)
 	h.wantPage(t, "the app")
+}
+
+// TestReadableSecret has settings that hold a secret, and that others may read or
+// even write: the copy of them is nobody else's, and what stays so is said.
+func TestReadableSecret(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, hosting.VsftpdPlain)
+	const secret = "CGIPROXY_STATUS_PATH=/status\nCGIPROXY_STATUS_TOKEN=not-known-to-others\n"
+	const warning = ".htcgiproxy holds CGIPROXY_STATUS_TOKEN and others may read it: set its permissions to 600"
+	h.WriteFile(t, "public_html/.htcgiproxy", secret, 0o666)
+	wantMode := func(name string, want os.FileMode) {
+		t.Helper()
+		if info, err := os.Stat(filepath.Join(h.Home, "public_html", name)); err != nil || info.Mode() != want {
+			t.Errorf("%s: %v, %v, want %v", name, info.Mode(), err, want)
+		}
+	}
+	if out := h.mustDeploy(t, "--upstream", runningApp(t, "the app")); strings.Contains(out, warning) {
+		t.Errorf("a warning of what is no more:\n%s", out)
+	}
+	wantMode(".htcgiproxy", 0o600)
+	wantMode(".htcgiproxy.proxycgi-old", 0o600)
+	os.Chmod(filepath.Join(h.Home, "public_html/.htcgiproxy"), 0o644)
+	os.Chmod(filepath.Join(h.Home, "public_html/.htcgiproxy.proxycgi-old"), 0o666) // as an earlier version has left it
+	if out := h.mustDeploy(t, "--status"); !strings.Contains(out, "warning  settings: "+warning) {
+		t.Errorf("status:\n%s", out)
+	}
+	if out := h.mustDeploy(t); !strings.Contains(out, "note: "+warning) {
+		t.Errorf("a deploy:\n%s", out)
+	}
+	wantMode(".htcgiproxy", 0o644) // which the host may need
+	wantMode(".htcgiproxy.proxycgi-old", 0o600)
 }

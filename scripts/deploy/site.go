@@ -141,10 +141,15 @@ func folderNames(list []remote.Entry) string {
 	return strings.Join(names, ", ")
 }
 
+// find returns where in the list a file is, -1 for nowhere.
+func (s *served) find(name string) int {
+	return slices.IndexFunc(s.list, func(e remote.Entry) bool { return e.Name == name })
+}
+
 // read is what install needs to know of a file.
 func (s *served) read(name string) (install.Change, error) {
 	c := install.Change{Name: name}
-	at := slices.IndexFunc(s.list, func(e remote.Entry) bool { return e.Name == name })
+	at := s.find(name)
 	if at < 0 {
 		return c, absent(s.host, s.path(name))
 	}

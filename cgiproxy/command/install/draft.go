@@ -25,17 +25,16 @@ func (d *draft) open(name string) Change {
 	return c
 }
 
-// write plans new content for a file. A text that is there keeps its permissions,
-// but settings that others may write would be refused.
+// write plans new content for a file. A text that is there keeps its permissions.
+// No site has run with settings that others may write, so that nothing tells who
+// has to read them: mode is then for those, too.
 func (d *draft) write(name string, content []byte, mode fs.FileMode) Change {
 	c := d.open(name)
 	c.New, c.Mode = content, mode
 	switch {
 	case c.Old == nil:
-	case name == HtaccessFile:
+	case name == HtaccessFile, name == settings.File && c.OldMode&0o022 == 0:
 		c.Mode = c.OldMode
-	case name == settings.File:
-		c.Mode = c.OldMode &^ 0o022
 	}
 	if c.isNeeded() {
 		d.changes = append(d.changes, c)
@@ -60,10 +59,19 @@ func (d *draft) record() map[string]string {
 	return record
 }
 
+// copyMode is for the owner alone: no server needs what was there before, which
+// may hold secrets.
+const copyMode = 0o600
+
 // withRecord returns the changes, before them those that remember what was there
 // before: of a text the old one, kept once.
 func (d *draft) withRecord(record map[string]string) []Change {
 	first := &draft{read: d.read}
+	for _, name := range [...]string{settings.File, HtaccessFile} {
+		if kept := d.open(name + oldSuffix); record[name] == changed && kept.Old != nil { // with any permissions, by an earlier version
+			first.write(kept.Name, kept.Old, copyMode)
+		}
+	}
 	for _, c := range d.changes {
 		switch {
 		case record[c.Name] != "" || c.New == nil:
@@ -71,7 +79,7 @@ func (d *draft) withRecord(record map[string]string) []Change {
 			record[c.Name] = made
 		case c.Name == HtaccessFile || c.Name == settings.File:
 			record[c.Name] = changed
-			first.write(c.Name+oldSuffix, c.Old, c.OldMode)
+			first.write(c.Name+oldSuffix, c.Old, copyMode)
 		}
 	}
 	text := recordNote

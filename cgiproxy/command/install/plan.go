@@ -69,7 +69,8 @@ func (in *Site) Plan() (changes []Change, notes []string, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	d.write(settings.File, text, 0o600)
+	written := d.write(settings.File, text, 0o600)
+	notes = append(notes, settings.ReadableSecrets(text, written.Mode)...)
 	lines, err := in.Variant.Lines(in.Example)
 	if err != nil {
 		return nil, nil, err
