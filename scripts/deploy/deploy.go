@@ -188,7 +188,11 @@ func (d *deploy) planApp() (leftOut []string, err error) {
 			return nil, err
 		}
 	}
-	d.appWork, err = d.app.plan(files)
+	var notes []string
+	d.appWork, notes, err = d.app.plan(files)
+	for _, note := range notes {
+		d.say("note: %s\n", note)
+	}
 	return leftOut, err
 }
 

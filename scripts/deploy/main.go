@@ -5,7 +5,8 @@
 //	deploy.go    a deploy; back.go: what takes one back
 //	site.go      the files of the served folder, in the order in which none is
 //	             seen half
-//	app.go       the app's files here; manifest.go: those on the host
+//	app.go       the app's files here; manifest.go: those on the host; plan.go:
+//	             which to replace
 //	swap.go      their way into place, and back
 //	places.go    where the settings say that the app is
 //	check.go     whether the site works; page.go: its first page; logs.go: what it

@@ -129,55 +129,6 @@ func (a *app) write(m *manifest) error {
 	return nil
 }
 
-// plan returns what to replace to have these files there.
-func (a *app) plan(files map[string]file) (changes []replaced, err error) {
-	there := map[string]map[string]int64{} // the sizes in a folder, nil for none
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		f := files[name]
-		c := replaced{Path: name, New: &f}
-		if old, ok := a.now.Files[name]; ok {
-			if old == f {
-				continue
-			}
-			c.Old = &old
-		} else {
-			dir := path.Dir(a.path(name))
-			if _, ok := there[dir]; !ok {
-				if there[dir], err = a.sizes(dir); err != nil {
-					return nil, err
-				}
-			}
-			if size, ok := there[dir][path.Base(name)]; ok { // somebody else's
-				c.Old = &file{Size: size}
-			} else if there[dir] != nil {
-				if err := absent(a.host, a.path(name)); err != nil {
-					return nil, err
-				}
-			}
-		}
-		changes = append(changes, c)
-	}
-	for _, name := range slices.Sorted(maps.Keys(a.now.Files)) {
-		if _, ok := files[name]; !ok {
-			old := a.now.Files[name]
-			changes = append(changes, replaced{Path: name, Old: &old})
-		}
-	}
-	return changes, nil
-}
-
-func (a *app) sizes(dir string) (map[string]int64, error) {
-	list, err := a.host.List(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	sizes := map[string]int64{}
-	for _, e := range list {
-		sizes[e.Name] = e.Size
-	}
-	return sizes, err
-}
-
 // clean removes the files of other deploys than the last.
 func (a *app) clean() {
 	for name := range a.have {

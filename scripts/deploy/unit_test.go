@@ -201,7 +201,7 @@ func TestNotInList(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			_, err = a.plan(map[string]file{"data.db": {}})
+			_, _, err = a.plan(map[string]file{"data.db": {}})
 			return err
 		}},
 	} {

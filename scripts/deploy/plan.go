@@ -1,0 +1,131 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+
+	"proxy.cgi/scripts/deploy/remote"
+)
+
+// A plan finds out what to replace in the app's folder on the host.
+type plan struct {
+	*app
+	lists   map[string]map[string]remote.Entry // of folders, nil for none
+	changes []replaced
+	notes   []string // of files that somebody has changed there
+}
+
+// plan returns what to replace to have these files there, and what their owner
+// may not expect.
+func (a *app) plan(files map[string]file) (changes []replaced, notes []string, err error) {
+	p := &plan{app: a, lists: map[string]map[string]remote.Entry{}}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		f := files[name]
+		if old, ok := a.now.Files[name]; ok {
+			err = p.addKnown(name, old, f)
+		} else {
+			err = p.addNew(name, f)
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(a.now.Files)) {
+		if _, ok := files[name]; !ok {
+			old := a.now.Files[name]
+			p.changes = append(p.changes, replaced{Path: name, Old: &old})
+		}
+	}
+	return p.changes, p.notes, nil
+}
+
+// addNew adds a file that no deploy has put there.
+func (p *plan) addNew(name string, f file) error {
+	c := replaced{Path: name, New: &f}
+	list, err := p.list(path.Dir(name))
+	if err != nil {
+		return err
+	}
+	if e, ok := list[path.Base(name)]; ok { // somebody else's
+		c.Old = &file{Size: e.Size}
+	} else if list != nil {
+		if err := absent(p.host, p.path(name)); err != nil {
+			return err
+		}
+	}
+	p.changes = append(p.changes, c)
+	return nil
+}
+
+// addKnown adds a file of an earlier deploy, if it has changed here or there.
+// That it has there, its size alone tells: to read all would take as long as to
+// upload all.
+func (p *plan) addKnown(name string, old, f file) error {
+	c := replaced{Path: name, Old: &old, New: &f}
+	size, err := p.size(name)
+	switch {
+	case p.now.Former != nil: // a dry run, with files still on their way
+	case errors.Is(err, fs.ErrNotExist):
+		c.Old = nil
+		p.note(name, "is no more on the host: it is uploaded again")
+	case err != nil:
+		return err
+	case size != old.Size && old == f && isData(name):
+		p.note(name, "has been changed on the host since the last deploy, as by an app that writes it, and stays so: to have yours, delete it there")
+	case size != old.Size:
+		c.Old = &file{Size: size} // somebody else's by now
+		p.note(name, "has been changed on the host since the last deploy: yours replaces it, and --rollback brings it back")
+	}
+	if c.Old == nil || *c.Old != f {
+		p.changes = append(p.changes, c)
+	}
+	return nil
+}
+
+func (p *plan) note(name, text string) {
+	p.notes = append(p.notes, fmt.Sprintf("%s %s", p.path(name), text))
+}
+
+// isData reports whether a file is of a kind that apps write: what visitors have
+// entered may be in it.
+func isData(name string) bool {
+	return slices.Contains([]string{".db", ".sqlite", ".sqlite3", ".log"}, path.Ext(name))
+}
+
+// size returns the size of a file by the list of its folder, which is one request
+// for many; the server is asked for links, and for what some leave out.
+func (p *plan) size(name string) (int64, error) {
+	list, err := p.list(path.Dir(name))
+	if err != nil {
+		return 0, err
+	}
+	if e, ok := list[path.Base(name)]; ok && e.Mode.IsRegular() {
+		return e.Size, nil
+	}
+	return p.host.Size(p.path(name))
+}
+
+// list returns what is in a folder of the app, nil where it is not there.
+func (p *plan) list(dir string) (map[string]remote.Entry, error) {
+	if list, ok := p.lists[dir]; ok {
+		return list, nil
+	}
+	entries, err := p.host.List(p.path(dir))
+	if errors.Is(err, fs.ErrNotExist) {
+		p.lists[dir] = nil
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	list := map[string]remote.Entry{}
+	for _, e := range entries {
+		list[e.Name] = e
+	}
+	p.lists[dir] = list
+	return list, nil
+}
