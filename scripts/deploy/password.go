@@ -16,7 +16,9 @@ import (
 
 // connect logs in. The password is never in an argument, and never printed.
 func connect(t *remote.Target, errOut io.Writer) (remote.Host, error) {
-	tell := func(format string, args ...any) { fmt.Fprintf(errOut, format, args...) }
+	tell := func(format string, args ...any) { // with what hosts have said in it
+		fmt.Fprintln(errOut, printable(fmt.Sprintf(format, args...)))
+	}
 	if t.Scheme == "" {
 		return t.Open("", tell)
 	}

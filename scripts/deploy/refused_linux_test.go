@@ -34,8 +34,8 @@ func TestRefused(t *testing.T) {
 		{"nobody is let in", func(h *host) { h.WriteFile(t, "public_html/.htaccess", "Require all denied\n", 0o644) }, nil, "reach: refused"},
 		{"a line that is not allowed", func(h *host) { h.WriteFile(t, "public_html/.htaccess", "ServerName x\n", 0o644) }, nil, "reach: "},
 		{"settings that are wrong", func(h *host) { h.WriteFile(t, "public_html/.htcgiproxy", "MAX_BODY=much\n", 0o600) }, nil, "CGIPROXY_MAX_BODY"},
-		{"a wrong password", func(h *host) { h.Password = "wrong" }, nil, "the server refuses name or password"},
-		{"an unknown certificate", func(h *host) { h.ftp = &hosting.Server{Scheme: h.ftp.Scheme, Addr: h.ftp.Addr} }, nil, "write the host's name as its certificate has it"},
+		{"a wrong password", func(h *host) { h.Password = "wrong" }, nil, "the server refuses name or password: it says 530 "},
+		{"an unknown certificate", func(h *host) { h.ftp = &hosting.Server{Scheme: h.ftp.Scheme, Addr: h.ftp.Addr} }, nil, "SSL_CERT_FILE=/path/ca.pem proxycgi-deploy"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for name := range h.files(t, "public_html") {

@@ -3,6 +3,7 @@ package remote
 import (
 	"bufio"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"net"
 	"net/textproto"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -63,17 +65,22 @@ func (h *ftpHost) login(t *Target, password string) error {
 			return err
 		}
 	}
-	code, _, err := h.exchange(0, "USER "+t.User)
+	code, text, err := h.exchange(0, "USER "+t.User)
 	if err == nil && code == 331 {
-		code, _, err = h.exchange(0, "PASS "+password)
+		code, text, err = h.exchange(0, "PASS "+password)
+	}
+	if goodbye, ok := errors.AsType[*textproto.Error](err); ok { // as Pure-FTPd's 421 to who comes without TLS
+		code, text = goodbye.Code, goodbye.Msg
 	}
 	switch {
+	case code != 0 && h.tls == nil && wantsTLS(text):
+		return fmt.Errorf("log in as %s at %s: the server says %d %s: write ftps:// in place of ftp://", t.User, t.Host, code, text)
 	case err != nil:
 		return ftpError("log in", err)
 	case code == 530:
-		return fmt.Errorf("log in as %s at %s: the server refuses name or password", t.User, t.Host)
+		return fmt.Errorf("log in as %s at %s: the server refuses name or password: it says %d %s", t.User, t.Host, code, text)
 	case code/100 != 2:
-		return fmt.Errorf("log in as %s at %s: the server says %d", t.User, t.Host, code)
+		return fmt.Errorf("log in as %s at %s: the server says %d %s", t.User, t.Host, code, text)
 	}
 	if _, err := h.ask("binary mode", 200, "TYPE I"); err != nil {
 		return err
@@ -83,6 +90,14 @@ func (h *ftpHost) login(t *Target, password string) error {
 		h.home = strings.ReplaceAll(quoted[:max(strings.LastIndex(quoted, `"`), 0)], `""`, `"`)
 	}
 	return err
+}
+
+// wantsTLS reports whether a server refuses a login because it is in the clear.
+func wantsTLS(text string) bool {
+	text = strings.ToLower(text)
+	return slices.ContainsFunc([]string{"encrypt", "tls", "ssl", "cleartext"}, func(word string) bool {
+		return strings.Contains(text, word)
+	})
 }
 
 // startTLS makes the control connection, and all data connections, TLS.
@@ -97,7 +112,7 @@ func (h *ftpHost) startTLS() error {
 	}
 	if err := h.conn.(*tls.Conn).Handshake(); err != nil {
 		if certificate, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-			return fmt.Errorf("write the host's name as its certificate has it (often its own, not yours), or have this machine trust who made it (on Linux in SSL_CERT_FILE): %w", certificate)
+			return notTrusted(certificate)
 		}
 		return broken(err)
 	}
@@ -106,6 +121,17 @@ func (h *ftpHost) startTLS() error {
 	}
 	_, err := h.ask("protect data", 200, "PROT P")
 	return err
+}
+
+// notTrusted says what to do about a certificate.
+func notTrusted(err error) error {
+	if _, ok := errors.AsType[x509.HostnameError](err); ok {
+		return fmt.Errorf("write the host's name as its certificate has it (often its own, not yours): %w", err)
+	}
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return fmt.Errorf("this machine does not know who made the host's certificate, which may be the host itself: try the host's own name, or get the file with its CA from the host and say where it is in an environment variable: SSL_CERT_FILE=/path/ca.pem proxycgi-deploy ... (on macOS and Windows have the system trust it): %w", err)
+	}
+	return fmt.Errorf("the host's certificate does not hold, ask the host for another: %w", err)
 }
 
 // exchange sends a command and returns the reply to it.

@@ -2,6 +2,7 @@ package remote
 
 import (
 	"bufio"
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -28,6 +29,7 @@ type transferred struct {
 type scriptedServer struct {
 	greeting, endless string // endless follows the greeting, and does not end
 	size              string // of each file
+	user, pass        string // replies to these, "" for those that let in
 	transfers         []transferred
 
 	tls      *tls.Config // nil for plain FTP
@@ -107,9 +109,9 @@ func (s *scriptedServer) serve(conn net.Conn) {
 			conn = tls.Server(conn, s.tls)
 			commands = bufio.NewReader(conn)
 		case "PASS":
-			say("230 in")
+			say("%s", cmp.Or(s.pass, "230 in"))
 		case "USER":
-			say("331 password?")
+			say("%s", cmp.Or(s.user, "331 password?"))
 		case "PWD":
 			say(`257 "/"`)
 		case "SIZE":
