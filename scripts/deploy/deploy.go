@@ -66,6 +66,11 @@ func (o *options) do(ctx context.Context, out, errOut io.Writer) (err error) {
 	if d.served, err = openServed(d.host, o.target.Folder); err != nil {
 		return err
 	}
+	if name := d.served.publicFolder(); name != "" && o.target.Folder == "." && !o.variant.PublicOnly {
+		meant := *o.target
+		meant.Folder = name
+		return fmt.Errorf("the login's folder has no page itself, and there is a %s in it: did you mean %s? If not, put an empty %s there first", name, &meant, install.HtaccessFile)
+	}
 	file, err := d.served.read(settings.File)
 	if err != nil {
 		return err

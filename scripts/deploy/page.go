@@ -2,11 +2,13 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -65,11 +67,13 @@ func get(ctx context.Context, address string) (*http.Response, error) {
 	return client.Do(req)
 }
 
+var usualPorts = map[string]string{"http": "80", "https": "443"}
+
 // unasked says what to do about a site that does not respond.
 func (o *options) unasked(err error) error {
 	if u, parseErr := url.Parse(o.url); parseErr == nil {
-		if absent := remote.Absent(u.Host, err); absent != nil {
-			return fmt.Errorf("the site %s cannot be asked: %w Its address is said with --url", o.url, absent)
+		if absent := remote.Absent(net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), usualPorts[u.Scheme])), err); absent != nil {
+			return fmt.Errorf("the site %s cannot be asked: %w Its address, with the port if it is another, is said with --url, as in --url %s://%s:8443/", o.url, absent, u.Scheme, u.Hostname())
 		}
 	}
 	if certificate, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {

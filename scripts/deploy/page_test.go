@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -26,6 +27,19 @@ func TestUnasked(t *testing.T) {
 				t.Errorf("%v, want %q", err, c.want)
 			}
 		})
+	}
+}
+
+// TestUnaskedPort tells the port that nobody listens at, though none was typed.
+func TestUnaskedPort(t *testing.T) {
+	for url, want := range map[string]string{
+		"http://localhost/":       "nobody listens at localhost:80:",
+		"https://localhost/":      "nobody listens at localhost:443:",
+		"https://localhost:8443/": "nobody listens at localhost:8443:",
+	} {
+		if err := (&options{url: url}).unasked(syscall.ECONNREFUSED); !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", url, err, want)
+		}
 	}
 }
 

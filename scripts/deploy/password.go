@@ -28,7 +28,9 @@ func connect(t *remote.Target, errOut io.Writer) (remote.Host, error) {
 		t.User = user
 	}
 	if t.User == "" {
-		return nil, usageError{fmt.Errorf("who logs in? Write %s://me@%s/%s", t.Scheme, host, t.Folder)}
+		named := *t
+		named.User = "me"
+		return nil, usageError{fmt.Errorf("who logs in? Write %s", &named)}
 	}
 	if given, ok := os.LookupEnv("PROXYCGI_PASSWORD"); ok {
 		password = given

@@ -71,7 +71,7 @@ func TestNoSuchFolder(t *testing.T) {
 		{"in the login's folder", ftp + "public_htlm", "public_htlm", "(in the login's folder there are: logs, public_html)"},
 		{"below it", ftp + "public_html/shpo", "public_html/shpo", "(in public_html there are: shop)"},
 		{"two of them", ftp + "public_html/shpo/new", "public_html/shpo", "(in public_html there are: shop)"},
-		{"in the lowest", ftp + "public_html/shop/new", "public_html/shop/new", "(in public_html/shop there are: none)"},
+		{"in the lowest", ftp + "public_html/shop/new", "public_html/shop/new", "(in public_html/shop there is no folder)"},
 		{"absolute", ftp + "/public_htlm/shop", "public_htlm", "(in / there are: logs, public_html)"},
 		{"of this machine", filepath.Join(h.Home, "public_htlm"), "public_htlm", "(in " + h.Home + " there are: logs, public_html)"},
 	} {
@@ -84,6 +84,26 @@ func TestNoSuchFolder(t *testing.T) {
 				t.Errorf("%s was made", c.missing)
 			}
 		})
+	}
+}
+
+// TestForgottenFolder deploys to the login's folder, where nobody is served.
+func TestForgottenFolder(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, hosting.VsftpdTLS)
+	target := strings.TrimSuffix(h.target(), "public_html")
+	const app = "--upstream=6543"
+	for _, args := range [][]string{{app}, {app, "--app", "remote"}, {app, "--dry-run"}, {"--status"}} {
+		if out, status := h.deployTo(t, target, args...); status != 1 || !strings.Contains(out, "there is a public_html in it: did you mean "+h.target()+"?") {
+			t.Errorf("%q: exit status %d:\n%s", args, status, out)
+		}
+	}
+	if out := h.mustDeployTo(t, target, app, "--public-only", "--dry-run"); strings.Contains(out, "did you mean") {
+		t.Errorf("with a folder for the public:\n%s", out)
+	}
+	h.WriteFile(t, "index.html", "mine", 0o644)
+	if out := h.mustDeployTo(t, target, app, "--dry-run"); strings.Contains(out, "did you mean") {
+		t.Errorf("with a page of its own:\n%s", out)
 	}
 }
 

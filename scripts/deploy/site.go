@@ -117,7 +117,7 @@ func openServed(host remote.Host, folder string) (*served, error) {
 			if above == "." {
 				above = "the login's folder"
 			}
-			return nil, fmt.Errorf("there is no folder %s (in %s there are: %s): is it spelled right? A new one has to be made first, with permissions 755, where the web server shows it",
+			return nil, fmt.Errorf("there is no folder %s (in %s there %s): is it spelled right? A new one has to be made first, with permissions 755, where the web server shows it",
 				folder, above, folderNames(list))
 		case !errors.Is(err, fs.ErrNotExist):
 			return nil, err
@@ -125,6 +125,25 @@ func openServed(host remote.Host, folder string) (*served, error) {
 			return nil, fmt.Errorf("there is no folder %s, and none above it: how does the host call the one that the web server shows? Often it is public_html", folder)
 		}
 	}
+}
+
+// publicNames are of folders that hosts serve.
+var publicNames = [...]string{"public_html", "www", "htdocs", "httpdocs", "public"}
+
+// publicFolder returns the folder in this one that is probably the served one, ""
+// where this one has pages itself.
+func (s *served) publicFolder() string {
+	if slices.ContainsFunc(s.list, func(e remote.Entry) bool {
+		return e.Name == install.HtaccessFile || strings.HasPrefix(e.Name, "index.")
+	}) {
+		return ""
+	}
+	for _, name := range publicNames {
+		if at := s.find(name); at >= 0 && s.list[at].Mode&(fs.ModeDir|fs.ModeSymlink) != 0 {
+			return name
+		}
+	}
+	return ""
 }
 
 // folderNames are those that may be meant: nobody serves what begins with a dot.
@@ -136,9 +155,9 @@ func folderNames(list []remote.Entry) string {
 		}
 	}
 	if names == nil {
-		return "none"
+		return "is no folder"
 	}
-	return strings.Join(names, ", ")
+	return "are: " + strings.Join(names, ", ")
 }
 
 // find returns where in the list a file is, -1 for nowhere.

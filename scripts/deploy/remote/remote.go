@@ -16,7 +16,9 @@ import (
 	"io"
 	"io/fs"
 	"net/url"
+	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -79,6 +81,9 @@ var ports = map[string]string{"ftp": "21", "ftps": "21", "sftp": "22"}
 func ParseTarget(text string) (*Target, error) {
 	scheme, _, isURL := strings.Cut(text, "://")
 	if !isURL {
+		if login := asURL(text); login != "" {
+			return nil, fmt.Errorf("that is no folder of this machine: if it is a login on a host, write it like %s", login)
+		}
 		folder, err := filepath.Abs(text)
 		return &Target{Folder: filepath.ToSlash(folder)}, err
 	}
@@ -103,6 +108,46 @@ func ParseTarget(text string) (*Target, error) {
 		return nil, fmt.Errorf("%q has a control byte", text)
 	}
 	return t, nil
+}
+
+// asURL returns the URL for a login that is written as scp takes it, or without
+// its scheme: me@example.com:public_html. For a folder's name it is "".
+func asURL(text string) string {
+	user, rest, ok := strings.Cut(text, "@")
+	if !ok || strings.ContainsAny(user, `/\`) || rest == "" {
+		return ""
+	}
+	if _, err := os.Stat(text); err == nil {
+		return ""
+	}
+	if strings.Contains(user, ":") { // with a password, which is not shown
+		return "ftps://me@example.com/public_html"
+	}
+	host, folder, ok := strings.Cut(rest, ":")
+	if port, _, _ := strings.Cut(folder, "/"); ok && !isNumber(port) {
+		rest = host + "/" + folder
+	}
+	return "ftps://" + user + "@" + rest
+}
+
+func isNumber(text string) bool {
+	_, err := strconv.ParseUint(text, 10, 16)
+	return err == nil
+}
+
+// String writes a target as ParseTarget reads it, without the usual port.
+func (t *Target) String() string {
+	if t.Scheme == "" {
+		return t.Folder
+	}
+	u := url.URL{Scheme: t.Scheme, Host: strings.TrimSuffix(t.Host, ":"+ports[t.Scheme]), Path: "/" + t.Folder}
+	if t.User != "" {
+		u.User = url.User(t.User)
+	}
+	if t.Folder == "." {
+		u.Path = "/"
+	}
+	return u.String()
 }
 
 // Open connects, and connects again where the connection breaks off.
