@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"proxy.cgi/cgiproxy/settings"
 )
 
 // failsHow says whose fault it may be that the site fails.
@@ -76,6 +78,17 @@ func (d *deploy) stillRuns() string {
 	return fmt.Sprintf("the app that was started still runs (process %s in %s): end it in the host's list of processes, or ask the host", app.pid, d.places.dir)
 }
 
+// howToStop tells how to end such an app while there still is who stops it.
+func (d *deploy) howToStop() string {
+	switch {
+	case d.appState().phase != "running":
+		return ""
+	case d.setting("STATUS_PATH") == "":
+		return "the app runs on after --uninstall: the status page stops it before that (\"Stop the app\"), with CGIPROXY_STATUS_PATH and CGIPROXY_STATUS_TOKEN in " + settings.File
+	}
+	return "the app runs on after --uninstall: before that, \"Stop the app\" on the status page stops it"
+}
+
 func (d *deploy) uninstall(ctx context.Context) error {
 	d.places = d.findPlaces()
 	changes, notes, err := d.site().PlanUninstall()
@@ -85,6 +98,7 @@ func (d *deploy) uninstall(ctx context.Context) error {
 	d.siteWork = changes
 	if d.dryRun {
 		d.showWork()
+		d.note(append(notes, d.howToStop())...)
 		return nil
 	}
 	if len(changes) == 0 {
@@ -102,12 +116,7 @@ func (d *deploy) uninstall(ctx context.Context) error {
 		return fmt.Errorf("%w: run this again", err)
 	}
 	d.showDone()
-	if text := d.stillRuns(); text != "" {
-		notes = append(notes, text)
-	}
-	for _, note := range notes {
-		d.say("note: %s\n", note)
-	}
+	d.note(append(notes, d.stillRuns())...)
 	return nil
 }
 

@@ -94,10 +94,21 @@ func TestPutBack(t *testing.T) {
 			}
 		})
 	}
+	const onStatusPage = "note: the app runs on after --uninstall: the status page stops it before that"
+	if out, _ := s.run(t, "--uninstall", "--dry-run"); !strings.Contains(out, onStatusPage) {
+		t.Errorf("how to stop the app is not said:\n%s", out)
+	}
+	withPage := s.files(t, "public_html")[".htcgiproxy"] + "CGIPROXY_STATUS_PATH=/status\n"
+	s.WriteFile(t, "public_html/.htcgiproxy", withPage, 0o600)
+	for _, want := range []string{"before that, \"Stop the app\" on the status page stops it", "note: .htcgiproxy stays as it is, for it has been changed since"} {
+		if out, _ := s.run(t, "--uninstall", "--dry-run"); !strings.Contains(out, want) {
+			t.Errorf("no %q:\n%s", want, out)
+		}
+	}
 	if out, _ := s.run(t, "--uninstall"); !strings.Contains(out, "note: the app that was started still runs (process ") {
 		t.Errorf("that the app still runs is not said:\n%s", out)
 	}
-	if out, _ := s.run(t, "--uninstall"); out != "nothing to take out of public_html\n" {
+	if out, _ := s.run(t, "--uninstall"); !strings.HasPrefix(out, "nothing to take out of public_html\nnote: .htcgiproxy is still there: delete it unless you need it\n") {
 		t.Errorf("a second time:\n%s", out)
 	}
 }

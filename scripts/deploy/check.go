@@ -119,7 +119,11 @@ func (d *deploy) status(ctx context.Context) error {
 			if d.app.now.Former != nil {
 				d.say("a deploy broke off halfway: deploy again, or --rollback\n")
 			}
-			d.say("%s, deploy %d, %d files\n", folder, d.app.now.Number, len(d.app.now.Files))
+			number := fmt.Sprint(d.app.now.Number)
+			if d.app.now.isTakenBack() {
+				number += ", taken back"
+			}
+			d.say("%s, deploy %s, %d files\n", folder, number, len(d.app.now.Files))
 		}
 	}
 	d.places = d.findPlaces()

@@ -91,6 +91,15 @@ func (o *options) do(ctx context.Context, out, errOut io.Writer) (err error) {
 
 func (d *deploy) say(format string, args ...any) { fmt.Fprintf(d.out, format, args...) }
 
+// note says what the owner should know, where that is not "".
+func (d *deploy) note(texts ...string) {
+	for _, text := range texts {
+		if text != "" {
+			d.say("note: %s\n", text)
+		}
+	}
+}
+
 // site is what install has to know.
 func (d *deploy) site() *install.Site {
 	s := &install.Site{Folder: d.target.Folder, Variant: d.variant, Settings: d.settings, Read: d.served.read}
@@ -159,9 +168,7 @@ func (d *deploy) plan() (leftOut []string, err error) {
 			d.lines = c.New
 		}
 	}
-	for _, note := range notes {
-		d.say("note: %s\n", note)
-	}
+	d.note(notes...)
 	d.places = d.findPlaces()
 	d.logs = d.findLogs()
 	d.before = d.appState()
@@ -195,9 +202,7 @@ func (d *deploy) planApp() (leftOut []string, err error) {
 	}
 	var notes []string
 	d.appWork, notes, err = d.app.plan(files)
-	for _, note := range notes {
-		d.say("note: %s\n", note)
-	}
+	d.note(notes...)
 	return leftOut, err
 }
 

@@ -140,6 +140,9 @@ func (s *flaskSite) rollBack(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(s.Home, "app/templates/new.txt")); err == nil {
 		t.Error("a file of the deploy that was taken back is left")
 	}
+	if out := s.mustDeploy(t, "--status"); !strings.Contains(out, "app, deploy 2, taken back, 2 files") {
+		t.Errorf("status:\n%s", out)
+	}
 	for _, again := range [][]string{{"--rollback"}, {"--rollback", "--dry-run"}} {
 		if out, status := s.deploy(t, again...); status != 1 || !strings.Contains(out, "nothing more to go back to") {
 			t.Errorf("a second time: %q: exit status %d:\n%s", again, status, out)

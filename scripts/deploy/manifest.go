@@ -103,6 +103,10 @@ func (m *manifest) check() error {
 	return nil
 }
 
+// isTakenBack reports whether the deploy of this number is there no more: with it
+// goes what it had replaced.
+func (m *manifest) isTakenBack() bool { return m.Number > 0 && m.Last == nil && m.Former == nil }
+
 // repair puts back what was there before a run that broke off halfway, and
 // reports whether there was one.
 func (a *app) repair(tell func(format string, args ...any)) (bool, error) {

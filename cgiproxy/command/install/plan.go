@@ -120,6 +120,8 @@ func (in *Site) PlanUninstall() (changes []Change, notes []string, err error) {
 	}
 	if record[settings.File] != "" {
 		notes = d.uninstallSettings(record[settings.File])
+	} else if d.open(settings.File).Old != nil {
+		notes = []string{settings.File + " is still there: delete it unless you need it"}
 	}
 	for _, name := range htaccess.Both.Names() {
 		switch {
