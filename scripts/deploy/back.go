@@ -160,6 +160,7 @@ func (d *deploy) rollBack(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("%w: the app is as it was before the last deploy, and whether the site works was not asked", errInterrupted)
 	}
+	defer d.showWarnings()
 	if problems != nil {
 		return fmt.Errorf("the app is as it was before the last deploy, and the site fails:\n  %s%s", strings.Join(problems, "\n  "), d.newLines())
 	}

@@ -33,7 +33,7 @@ func (d *deploy) verify(ctx context.Context) (problems []string) {
 	case tried:
 		return []string{"the app does not start with these files, and the one from before still answers: " + printable(now.failure())}
 	case d.appWork != nil:
-		d.say("warning  app: whether it starts with these files is not known, for the first page does not come from it\n")
+		d.warnings = append(d.warnings, "warning  app: whether it starts with these files is not known, for the first page does not come from it")
 	}
 	findings := d.live(ctx)
 	if ctx.Err() != nil {
@@ -51,7 +51,7 @@ func (d *deploy) verify(ctx context.Context) (problems []string) {
 		case f.Level == finding.Fault && slices.Contains([]string{"reach", "settings", "private files"}, f.Check):
 			problems = append(problems, f.Check+": "+text)
 		case f.Level == finding.Fault, f.Level == finding.Warning && d.isFirst(): // later it is no news what the host cannot do
-			d.say("%-8s %s: %s\n", f.Level, f.Check, text)
+			d.warnings = append(d.warnings, fmt.Sprintf("%-8s %s: %s", f.Level, f.Check, text))
 		}
 	}
 	return problems

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -31,6 +29,7 @@ type deploy struct {
 	before   appState // of the app that runs
 	asked    page     // before anything was changed
 	page     page     // after it
+	warnings []string // of what the host cannot do
 	siteWork []install.Change
 	appWork  []replaced
 }
@@ -89,17 +88,6 @@ func (o *options) do(ctx context.Context, out, errOut io.Writer) (err error) {
 	return d.deploy(ctx)
 }
 
-func (d *deploy) say(format string, args ...any) { fmt.Fprintf(d.out, format, args...) }
-
-// note says what the owner should know, where that is not "".
-func (d *deploy) note(texts ...string) {
-	for _, text := range texts {
-		if text != "" {
-			d.say("note: %s\n", text)
-		}
-	}
-}
-
 // site is what install has to know.
 func (d *deploy) site() *install.Site {
 	s := &install.Site{Folder: d.target.Folder, Variant: d.variant, Settings: d.settings, Read: d.served.read}
@@ -117,6 +105,7 @@ func (d *deploy) deploy(ctx context.Context) error {
 	if leftOut != nil {
 		d.say("left out of %s: %s (--include takes one in)\n", d.options.app, strings.Join(leftOut, ", "))
 	}
+	d.showAmount()
 	if d.dryRun {
 		d.showWork()
 		return nil
@@ -140,6 +129,7 @@ func (d *deploy) deploy(ctx context.Context) error {
 		return d.undo(ctx, errInterrupted.Error())
 	}
 	if problems != nil {
+		d.showWarnings()
 		return d.undo(ctx, d.failsHow()+":\n  "+strings.Join(problems, "\n  ")+d.newLines())
 	}
 	if d.appWork != nil {
@@ -252,45 +242,4 @@ func (d *deploy) place(todo []step) error {
 		}
 	}
 	return d.served.place(todo)
-}
-
-// showWork shows what would change.
-func (d *deploy) showWork() {
-	for _, c := range d.siteWork {
-		d.say("%s", c.Diff())
-	}
-	for _, c := range d.appWork {
-		d.say("%s\n", c.describe(d.app))
-	}
-	if len(d.siteWork)+len(d.appWork) == 0 {
-		d.say("nothing to change\n")
-	}
-}
-
-func (d *deploy) showDone() {
-	for _, c := range d.siteWork {
-		d.say("%-8s %s\n", c.Verb(), path.Join(d.target.Folder, c.Name))
-	}
-	for _, c := range d.appWork {
-		d.say("%s\n", c.describe(d.app))
-	}
-	switch {
-	case d.mode != "":
-	case d.page.status == http.StatusNotFound:
-		d.say("%s answers, with 404: is that the address of the site?\n", d.url)
-	case d.page.status >= 400:
-		d.say("%s answers, with %s\n", d.url, d.page.text)
-	default:
-		d.say("%s works\n", d.url)
-	}
-}
-
-func (c replaced) describe(a *app) string {
-	switch {
-	case c.Old == nil:
-		return fmt.Sprintf("%-8s %s, %d bytes", "made", a.path(c.Path), c.New.Size)
-	case c.New == nil:
-		return fmt.Sprintf("%-8s %s", "removed", a.path(c.Path))
-	}
-	return fmt.Sprintf("%-8s %s, %d bytes", "changed", a.path(c.Path), c.New.Size)
 }

@@ -78,6 +78,10 @@ func (s *flaskSite) first(t *testing.T) {
 			t.Errorf("%q is not said:\n%s", want, out)
 		}
 	}
+	amount, upload := strings.Index(out, "app: 2 new files, 0 changed, 0 removed, 0.0 MB to upload\n"), strings.Index(out, "made     app/app.py")
+	if amount < 0 || amount > upload {
+		t.Errorf("how much it is, is not said first:\n%s", out)
+	}
 	for name, mode := range map[string]os.FileMode{"public_html/proxy.cgi": 0o755, "public_html/.htcgiproxy": 0o600, "public_html/.htaccess": 0o644, "app/app.py": 0o644} {
 		if info, err := os.Stat(filepath.Join(s.Home, name)); err != nil || info.Mode() != mode {
 			t.Errorf("%s: %v, %v, want %v", name, info.Mode(), err, mode)
@@ -105,7 +109,7 @@ func (s *flaskSite) broken(t *testing.T) {
 	s.write(t, "templates/home.txt", "version 3")
 	for range 2 { // the second time it fails in the same way
 		out, status := s.deploy(t, "--app", s.app)
-		if status != 1 || !strings.Contains(out, "still answers: the app's command ended with status 2") || !strings.Contains(out, "No module named 'a_module_that_is_not_there'") || !strings.Contains(out, "is back") {
+		if status != 1 || !strings.Contains(out, "still answers: the app's command ended with status 2") || !strings.Contains(out, "No module named 'a_module_that_is_not_there'") || !strings.Contains(out, "is back") || strings.Count(out, "ModuleNotFoundError") > 1 {
 			t.Errorf("a version that does not start: exit status %d:\n%s", status, out)
 		}
 		s.wantPage(t, "version 2")

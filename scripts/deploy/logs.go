@@ -72,10 +72,24 @@ func (d *deploy) newLines() string {
 	var b strings.Builder
 	for _, l := range d.logs {
 		if text := d.tail(l, l.from, fewLines); text != "" {
-			b.WriteString("\n" + strings.TrimSuffix(text, "\n"))
+			b.WriteString("\n" + unquoted(strings.TrimSuffix(text, "\n"), b.String()))
 		}
 	}
 	return b.String()
+}
+
+// unquoted leaves out of the lines of proxy.cgi in a log what they quote of the
+// app's, where that has been shown.
+func unquoted(text, shown string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		said, quoted, ok := strings.Cut(line, "; its last lines: ")
+		pieces := strings.Split(quoted, " | ")
+		if last := strings.TrimSpace(pieces[len(pieces)-1]); ok && last != "" && strings.Contains(shown, last) {
+			lines[i] = said
+		}
+	}
+	return strings.Join(lines, "\n")
 }
 
 func (d *deploy) showLogs() error {

@@ -48,3 +48,20 @@ func TestTail(t *testing.T) {
 		}
 	}
 }
+
+// TestUnquoted shows a traceback once, where two logs have it.
+func TestUnquoted(t *testing.T) {
+	const shown = "app/app.log:\n    Traceback:\n      line 1\n    ImportError: no x"
+	const failed = "logs/error_log:\n    [date] the app's command ended: see app.log"
+	for _, c := range []struct{ name, text, want string }{
+		{"shown", failed + "; its last lines: Traceback: |   line 1 | ImportError: no x\n    next", failed + "\n    next"},
+		{"not shown", failed + "; its last lines: Traceback: | ImportError: no y", failed + "; its last lines: Traceback: | ImportError: no y"},
+		{"nothing quoted", failed, failed},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := unquoted(c.text, shown); got != c.want {
+				t.Errorf("got  %s\nwant %s", got, c.want)
+			}
+		})
+	}
+}

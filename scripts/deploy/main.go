@@ -2,7 +2,7 @@
 // machine, by FTP or SFTP: see MANUAL.md, "Deploy from your own machine".
 //
 //	main.go      the command line
-//	deploy.go    a deploy; back.go: what takes one back
+//	deploy.go    a deploy; back.go: what takes one back; show.go: what is said
 //	site.go      the files of the served folder, in the order in which none is
 //	             seen half
 //	app.go       the app's files here; manifest.go: those on the host; plan.go:

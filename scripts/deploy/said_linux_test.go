@@ -40,6 +40,10 @@ func TestSaid(t *testing.T) {
 			}
 		}
 	}
+	out := newHost(t, hosting.VsftpdPlain).mustDeploy(t, "--upstream", runningApp(t, "the app"))
+	if at := strings.Index(out, works); at < 0 || at > strings.Index(out, host) {
+		t.Errorf("the warnings come first:\n%s", out)
+	}
 	if out := h.mustDeploy(t, "--status"); !strings.Contains(out, host) {
 		t.Errorf("status:\n%s", out)
 	}
