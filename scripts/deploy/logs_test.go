@@ -65,3 +65,28 @@ func TestUnquoted(t *testing.T) {
 		})
 	}
 }
+
+// TestTracebackOnce has both logs of an app that does not start.
+func TestTracebackOnce(t *testing.T) {
+	target, err := remote.ParseTarget(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	host, err := target.Open("", t.Logf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &deploy{options: &options{target: target}, host: host}
+	for name, text := range map[string]string{
+		"app.log":   "Traceback:\n  import x\nImportError: no x\n",
+		"error_log": "503 the app's command ended: see the app's log; its last lines: Traceback: |   import x | ImportError: no x\n",
+	} {
+		if err := os.WriteFile(filepath.Join(target.Folder, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.logs = []*log{{name: target.Folder + "/app.log"}, {name: target.Folder + "/error_log"}}
+	if text := d.newLines(); strings.Count(text, "ImportError") != 1 || !strings.Contains(text, "503 the app's command ended: see the app's log") {
+		t.Errorf("shown is %s", text)
+	}
+}
