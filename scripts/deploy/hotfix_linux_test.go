@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,20 +10,20 @@ import (
 	"proxy.cgi/scripts/deploy/internal/hosting"
 )
 
-// TestHotFix has files of the app that somebody has changed on the host: ours
-// come again, and what was there is kept; what apps write stays.
+// TestHotFix has files of the app that somebody has changed on the host, perhaps
+// the app itself: they stay, unless ours have changed, too.
 func TestHotFix(t *testing.T) {
 	t.Parallel()
 	h := newHost(t, hosting.VsftpdPlain)
 	app := t.TempDir()
-	for _, name := range []string{"app.py", "lib/a.py", "data.db"} {
-		if err := os.MkdirAll(filepath.Dir(filepath.Join(app, name)), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(app, name), []byte("ours"), 0o644); err != nil {
+	write := func(name, text string) {
+		name = filepath.Join(app, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, []byte(text), 0o644)); err != nil {
 			t.Fatal(err)
 		}
 	}
+	write("app.py", "ours")
+	write("lib/data.db", "ours")
 	args := []string{"--upstream", runningApp(t, "the app"), "--app", app}
 	h.mustDeploy(t, args...)
 	change := func(name, text string) { h.WriteFile(t, "app/"+name, text, 0o644) }
@@ -34,11 +35,11 @@ func TestHotFix(t *testing.T) {
 		isThere string // after the deploy
 		back    string // after a rollback, "" where there was none
 	}{
-		{"another size", func() { change("app.py", "hot fix") }, "app.py", "note: app/app.py has been changed on the host since the last deploy: yours replaces it", "ours", "hot fix"},
-		{"in a folder", func() { change("lib/a.py", "hot fix") }, "lib/a.py", "note: app/lib/a.py has been changed on the host", "ours", "hot fix"},
+		{"here it is as it was", func() { change("app.py", "hot fix") }, "app.py", "note: app/app.py has been changed on the host since the last deploy, and stays so: ", "hot fix", ""},
+		{"what the app writes, in a folder", func() { change("lib/data.db", "what visitors wrote") }, "lib/data.db", "note: app/lib/data.db has been changed on the host", "what visitors wrote", ""},
 		{"the same size", func() { change("app.py", "OURS") }, "app.py", "", "OURS", ""},
 		{"taken away", func() { os.Remove(filepath.Join(h.Home, "app/app.py")) }, "app.py", "note: app/app.py is no more on the host", "ours", "gone"},
-		{"what the app writes", func() { change("data.db", "what visitors wrote") }, "data.db", "note: app/data.db has been changed on the host since the last deploy, as by an app that writes it, and stays so", "what visitors wrote", ""},
+		{"changed here, too", func() { change("app.py", "hot fix"); write("app.py", "our next") }, "app.py", "note: app/app.py has been changed on the host since the last deploy: yours replaces it", "our next", "hot fix"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			content := func() string {

@@ -74,8 +74,8 @@ func (p *plan) addKnown(name string, old, f file) error {
 		p.note(name, "is no more on the host: it is uploaded again")
 	case err != nil:
 		return err
-	case size != old.Size && old == f && isData(name):
-		p.note(name, "has been changed on the host since the last deploy, as by an app that writes it, and stays so: to have yours, delete it there")
+	case size != old.Size && old == f: // what visitors have entered may be in it
+		p.note(name, "has been changed on the host since the last deploy, and stays so: to have yours, delete it there, and deploy again")
 	case size != old.Size:
 		c.Old = &file{Size: size} // somebody else's by now
 		p.note(name, "has been changed on the host since the last deploy: yours replaces it, and --rollback brings it back")
@@ -88,12 +88,6 @@ func (p *plan) addKnown(name string, old, f file) error {
 
 func (p *plan) note(name, text string) {
 	p.notes = append(p.notes, fmt.Sprintf("%s %s", p.path(name), text))
-}
-
-// isData reports whether a file is of a kind that apps write: what visitors have
-// entered may be in it.
-func isData(name string) bool {
-	return slices.Contains([]string{".db", ".sqlite", ".sqlite3", ".log"}, path.Ext(name))
 }
 
 // size returns the size of a file by the list of its folder, which is one request
