@@ -144,7 +144,11 @@ func (b *Body) Wait() error {
 		return nil
 	}
 	b.x.beforeRead()
-	err := descriptor.AwaitInput(b.x.conn, func() { *b.x.buffer = bufio.Reader{} })
+	err := descriptor.AwaitInput(b.x.conn, func() {
+		if b.x.buffer.Buffered() == 0 { // else there is a part of a chunk's line
+			*b.x.buffer = bufio.Reader{}
+		}
+	})
 	if b.x.buffer.Size() == 0 {
 		b.x.buffer.Reset(&b.x.source) // makes a buffer again
 	}

@@ -15,7 +15,7 @@ import (
 type chunkedBody struct {
 	r         *bufio.Reader
 	remaining int64 // of the current chunk
-	begun     bool  // there has been a chunk
+	open      bool  // the end of a chunk has not been read
 	err       error // what ended it
 }
 
@@ -30,8 +30,18 @@ func (b *chunkedBody) Read(p []byte) (n int, err error) {
 		}
 		m, err := b.r.Read(p[n:][:min(int64(len(p)-n), b.remaining)])
 		n, b.remaining, b.err = n+m, b.remaining-int64(m), noEOF(err)
+		b.endChunk()
 	}
 	return n, b.err
+}
+
+// endChunk takes the end of a chunk where it is here already: while the app is
+// silent, as between two events, nothing is left to keep a buffer for.
+func (b *chunkedBody) endChunk() {
+	if end, _ := b.r.Peek(min(b.r.Buffered(), len("\r\n"))); b.remaining == 0 && string(end) == "\r\n" {
+		b.r.Discard(len(end))
+		b.open = false
+	}
 }
 
 // ready reports whether Read has something without waiting for the app.
@@ -40,7 +50,7 @@ func (b *chunkedBody) ready() bool {
 	if b.remaining > 0 {
 		return len(rest) > 0
 	}
-	if b.begun {
+	if b.open {
 		rest = rest[min(len(rest), len("\r\n")):]
 	}
 	_, data, _ := bytes.Cut(rest, []byte("\n"))
@@ -54,7 +64,7 @@ func (b *chunkedBody) awaitsInput() bool {
 	if b.err != nil || b.remaining > 0 {
 		return b.err == nil && len(rest) == 0
 	}
-	if b.begun {
+	if b.open {
 		rest = rest[min(len(rest), len("\r\n")):]
 	}
 	return bytes.IndexByte(rest, '\n') < 0
@@ -68,12 +78,12 @@ var errChunk = errors.New("malformed chunk")
 // nextChunk reads up to the data of the next chunk and returns its size, with
 // io.EOF where it is the last one.
 func (b *chunkedBody) nextChunk() (int64, error) {
-	if b.begun {
+	if b.open {
 		if end, err := b.r.ReadSlice('\n'); err != nil || string(end) != "\r\n" {
 			return 0, chunkError(err)
 		}
 	}
-	b.begun = true
+	b.open = true
 	line, err := b.r.ReadSlice('\n')
 	line, whole := bytes.CutSuffix(line, []byte("\r\n"))
 	if err != nil || !whole || bytes.IndexByte(line, '\r') >= 0 { // RFC 9112, section 2.2
