@@ -42,14 +42,17 @@ ProxyPass %s http://%s/ nocanon
 
 const events = 200
 
-// lockstepApp sends an event for each value it reads from got.
+// lockstepApp sends an event for each value it reads from got, as a chunk, as
+// frameworks do.
 func lockstepApp(t *testing.T) (app *recorder, got chan bool) {
 	t.Helper()
 	got = make(chan bool)
 	return newRecorder(t, func(conn net.Conn, _ received) {
-		io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
+		io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+		defer io.WriteString(conn, "0\r\n\r\n")
 		for i := range events {
-			fmt.Fprintf(conn, "data: %d\n\n", i)
+			event := fmt.Sprintf("data: %d\n\n", i)
+			fmt.Fprintf(conn, "%x\r\n%s\r\n", len(event), event)
 			select {
 			case <-got:
 			case <-time.After(patience):
