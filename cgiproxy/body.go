@@ -1,7 +1,9 @@
 package cgiproxy
 
 import (
+	"context"
 	"io"
+	"net/http"
 	"strconv"
 	"strings"
 )
@@ -44,6 +46,35 @@ func bodyLength(env Environ, limit int64) (int64, error) {
 // stdin as after a whole body, so that only a length tells them apart.
 func inStreams(protocol string) bool {
 	return strings.HasPrefix(protocol, "HTTP/2") || strings.HasPrefix(protocol, "HTTP/3")
+}
+
+// awaitNoBody reads a byte of a body that nothing has told of, and refuses the
+// request where there is one: of a body without a length over HTTP/2 nginx tells
+// nothing where it passes it on as it comes, and the app would take an empty one
+// for it. Methods that are safe have none (RFC 9110, section 9.3).
+func (c *call) awaitNoBody(ctx context.Context, req *http.Request) error {
+	env := c.in.Env
+	if req.Body != http.NoBody || env["CONTENT_LENGTH"] != "" || !inStreams(env["SERVER_PROTOCOL"]) || isSafe(req.Method) {
+		return nil
+	}
+	read := make(chan int, 1)
+	go func() { // beside, for the client may leave meanwhile
+		n, _ := c.in.Body.Read(make([]byte, 1))
+		read <- n
+	}()
+	select {
+	case n := <-read:
+		if n > 0 {
+			return lengthRequired()
+		}
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func isSafe(method string) bool {
+	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions || method == http.MethodTrace
 }
 
 // A requestBody is the client's body as the web server hands it over. It ends

@@ -61,7 +61,7 @@ func setForwarded(h http.Header, env Environ, from peer, prefix string) publicUR
 	if p := claims.Get("X-Forwarded-Port"); syntax.IsPort(p) {
 		port = p
 	}
-	if front := claims.Get("X-Forwarded-Prefix"); strings.HasPrefix(front, "/") && !strings.HasPrefix(front, "//") {
+	if front := claims.Get("X-Forwarded-Prefix"); isPrefix(front) {
 		public.prefix = strings.TrimRight(front, "/") + public.prefix
 	}
 
@@ -83,6 +83,14 @@ func setForwarded(h http.Header, env Environ, from peer, prefix string) publicUR
 	return public
 }
 
+// isPrefix reports whether a claim is a path to put before others. A client may
+// have made it: browsers read "//" and "/\" as the begin of another site.
+func isPrefix(claim string) bool {
+	return strings.HasPrefix(claim, "/") && !strings.HasPrefix(claim, "//") && !strings.ContainsFunc(claim, func(r rune) bool {
+		return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"<>\^`+"`{|}?#", r) // RFC 3986, section 3.3
+	})
+}
+
 // takeClaims takes out of the header what a proxy would say, and returns what
 // is to be believed of it.
 func takeClaims(h http.Header, trusted bool) (claims http.Header) {
@@ -94,7 +102,7 @@ func takeClaims(h http.Header, trusted bool) (claims http.Header) {
 				claims[name] = values
 			}
 			delete(h, name)
-		case !trusted && isProxyField(name):
+		case !trusted && isProxyField(name), replacesTarget(name):
 			delete(h, name)
 		}
 	}

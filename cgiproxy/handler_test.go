@@ -8,6 +8,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"proxy.cgi/cgiproxy/internal/testkit"
 )
@@ -140,4 +141,46 @@ func TestServePanic(t *testing.T) {
 	if strings.Contains(response.Body, "panic") {
 		t.Errorf("the client reads %q", response.Body)
 	}
+}
+
+// A body over HTTP/2 that no variable tells of is none the app could be without.
+// Only where there may be one is it waited for.
+func TestHandlerUntoldBody(t *testing.T) {
+	app := testkit.StartApp(t, func(conn net.Conn) {
+		testkit.ReadHead(conn)
+		io.WriteString(conn, testkit.NoBody)
+	})
+	folder := t.TempDir()
+	testkit.WriteFile(t, folder, ".htcgiproxy", app.Upstream())
+	unread := iotest.ErrReader(errors.New("a read that could wait for ever"))
+	for _, tt := range []struct {
+		name   string
+		vars   []string
+		stdin  io.Reader
+		status string
+	}{
+		{"POST with one", []string{"REQUEST_METHOD=POST", "SERVER_PROTOCOL=HTTP/2.0"}, strings.NewReader("pay"), "411 Length Required"},
+		{"PUT with one, HTTP/3", []string{"REQUEST_METHOD=PUT", "SERVER_PROTOCOL=HTTP/3.0"}, strings.NewReader("pay"), "411 Length Required"},
+		{"POST without", []string{"REQUEST_METHOD=POST", "SERVER_PROTOCOL=HTTP/2.0"}, strings.NewReader(""), "200 OK"},
+		{"POST of no bytes", []string{"REQUEST_METHOD=POST", "SERVER_PROTOCOL=HTTP/2.0", "CONTENT_LENGTH=0"}, unread, "200 OK"},
+		{"GET", []string{"SERVER_PROTOCOL=HTTP/2.0"}, strings.NewReader("not looked at"), "200 OK"},
+		{"POST over HTTP/1.1", []string{"REQUEST_METHOD=POST"}, strings.NewReader("not looked at"), "200 OK"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			response, logged, err := handle(t, t.Context(), folder, visit(tt.vars...), tt.stdin)
+			if err != nil || response.Status != "Status: "+tt.status {
+				t.Errorf("got %q, error %v, want %s; log %q", response.Status, err, tt.status, logged)
+			}
+		})
+	}
+	t.Run("the client leaves meanwhile", func(t *testing.T) {
+		ctx, leave := context.WithCancel(t.Context())
+		stdin, client := io.Pipe()
+		defer client.Close()
+		leave()
+		_, _, err := handle(t, ctx, folder, visit("REQUEST_METHOD=POST", "SERVER_PROTOCOL=HTTP/2.0"), stdin)
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("got error %v, want %v", err, context.Canceled)
+		}
+	})
 }

@@ -8,7 +8,7 @@ import "strings"
 // set or removed anyway. X-HTTP-Method-Override and the like are not here: they
 // are meant for clients.
 func isProxyField(name string) bool {
-	if strings.HasPrefix(name, "X-Original-") { // -Url replaces the path: Symfony, Laminas; -Host, -Proto, -For: ASP.NET
+	if strings.HasPrefix(name, "X-Original-") { // -Host, -Proto, -For: ASP.NET
 		return true
 	}
 	switch name { // not a map, which every process would have to fill
@@ -16,8 +16,20 @@ func isProxyField(name string) bool {
 		"X-Client-Ip", "X-Cluster-Client-Ip", "X-Forwarded", "Forwarded-For", // request-ip of Node.js
 		"Cf-Connecting-Ip", "Cf-Connecting-Ipv6", "Cf-Pseudo-Ipv4", "Do-Connecting-Ip", "Fastly-Client-Ip", "X-Appengine-User-Ip", // the same
 		"Proxy-Client-Ip", "Wl-Proxy-Client-Ip", "Wl-Proxy-Ssl", "X-Proxied-Https", // Java: WebLogic, Jetty
-		"X-Scheme", "X-Url-Scheme", "Front-End-Https", // Tornado; the rest by custom
-		"X-Rewrite-Url", "X-Script-Name", "X-Host", "X-Http-Host-Override", // replace path, folder or host
+		"X-Scheme", "X-Url-Scheme", "Front-End-Https": // Tornado; the rest by custom
+		return true
+	}
+	return replacesTarget(name)
+}
+
+// replacesTarget reports whether apps take a field for the path, folder or host in
+// place of the request's own, or for a file of the server. Nobody is believed in
+// these, for a proxy in front passes them on as a client writes them, unless it is
+// told not to: they would lead past the rules of the web server.
+func replacesTarget(name string) bool {
+	switch name {
+	case "X-Original-Url", "X-Original-Host", "X-Rewrite-Url", // Symfony, Laminas; ASP.NET
+		"X-Script-Name", "X-Host", "X-Http-Host-Override", // by custom
 		"X-Sendfile-Type", "X-Accel-Mapping": // Rack: which file of the server to send
 		return true
 	}
