@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"proxy.cgi/cgiproxy/syntax"
 )
 
 // unknownLength is the length of a body that ends where stdin ends.
@@ -54,7 +56,7 @@ func inStreams(protocol string) bool {
 // for it. Methods that are safe have none (RFC 9110, section 9.3).
 func (c *call) awaitNoBody(ctx context.Context, req *http.Request) error {
 	env := c.in.Env
-	if req.Body != http.NoBody || env["CONTENT_LENGTH"] != "" || !inStreams(env["SERVER_PROTOCOL"]) || isSafe(req.Method) {
+	if req.Body != http.NoBody || env["CONTENT_LENGTH"] != "" || !inStreams(env["SERVER_PROTOCOL"]) || syntax.IsSafe(req.Method) {
 		return nil
 	}
 	read := make(chan int, 1)
@@ -71,10 +73,6 @@ func (c *call) awaitNoBody(ctx context.Context, req *http.Request) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-func isSafe(method string) bool {
-	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions || method == http.MethodTrace
 }
 
 // A requestBody is the client's body as the web server hands it over. It ends

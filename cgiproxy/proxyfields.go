@@ -3,10 +3,10 @@ package cgiproxy
 import "strings"
 
 // isProxyField reports whether apps and frameworks take a field for the word of
-// a proxy in front of them, many without being told when it comes from
-// 127.0.0.1, as it does from here. X-Forwarded-*, Forwarded and X-Real-IP are
-// set or removed anyway. X-HTTP-Method-Override and the like are not here: they
-// are meant for clients.
+// a proxy in front of them about who asks, and how; many do without being told,
+// when it comes from 127.0.0.1, as it does from here. X-Forwarded-*, Forwarded and
+// X-Real-IP are set or removed anyway. X-HTTP-Method-Override and the like are not
+// here: they are meant for clients.
 func isProxyField(name string) bool {
 	if strings.HasPrefix(name, "X-Original-") { // -Host, -Proto, -For: ASP.NET
 		return true
@@ -19,7 +19,7 @@ func isProxyField(name string) bool {
 		"X-Scheme", "X-Url-Scheme", "Front-End-Https": // Tornado; the rest by custom
 		return true
 	}
-	return replacesTarget(name)
+	return false
 }
 
 // replacesTarget reports whether apps take a field for the path, folder or host in

@@ -30,8 +30,11 @@ func TestConnectionOwner(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			app, err := net.Listen("tcp", net.JoinHostPort(tt.address, "0"))
+			if err != nil && tt.address == "::1" {
+				t.Skipf("no IPv6 here: %v", err)
+			}
 			if err != nil {
-				t.Skip(err)
+				t.Fatal(err)
 			}
 			defer app.Close()
 			at := netip.MustParseAddrPort(app.Addr().String())

@@ -1,6 +1,7 @@
-// Package syntax is the grammar of HTTP that several packages need: tokens,
-// lists of tokens, field values (RFC 9110, section 5.6), and the host and port
-// of a URL (RFC 3986, section 3.2). It depends on nothing and trusts nobody.
+// Package syntax is the grammar of HTTP that several packages need: tokens, lists
+// of tokens, field values (RFC 9110, section 5.6), the methods that are safe, and
+// the host and port of a URL (RFC 3986, section 3.2). It depends on nothing and
+// trusts nobody.
 package syntax
 
 import (
@@ -19,6 +20,16 @@ func IsToken(s string) bool {
 		}
 	}
 	return s != ""
+}
+
+// IsSafe reports whether a method only asks for something (RFC 9110, section
+// 9.2.1), of those that it defines: its content means nothing.
+func IsSafe(method string) bool {
+	switch method {
+	case "GET", "HEAD", "OPTIONS", "TRACE":
+		return true
+	}
+	return false
 }
 
 // HasToken reports whether a comma-separated field value has the token, in any

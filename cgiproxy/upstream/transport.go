@@ -10,6 +10,7 @@ import (
 
 	"proxy.cgi/cgiproxy/ondemand"
 	"proxy.cgi/cgiproxy/settings"
+	"proxy.cgi/cgiproxy/syntax"
 )
 
 // A Transport sends requests to the app. http.Transport is not used: it cannot
@@ -99,9 +100,5 @@ func (t *Transport) send(conn net.Conn, req *http.Request, keep bool) *exchange 
 // 9.2.2). Only such a one may go over a connection that was idle: nobody can
 // tell whether the app saw it before it closed that.
 func repeatable(req *http.Request) bool {
-	switch req.Method {
-	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
-		return req.Body == http.NoBody
-	}
-	return false
+	return syntax.IsSafe(req.Method) && req.Body == http.NoBody
 }
