@@ -184,7 +184,7 @@ func (f folder) stop(ctx context.Context, s *state, why string) error {
 	}
 	at("ended")
 	s.phase, s.run, s.old = stopped, run{}, run{}
-	s.exit = why
+	s.exit, s.unreplaced = why, ""
 	err := f.write(s)
 	at("stopped")
 	return err

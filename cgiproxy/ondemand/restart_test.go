@@ -255,6 +255,26 @@ func checkFailedReplacement(t *testing.T, broken string) {
 	if st, err := s.Status(); err != nil || st.Unreplaced != "" {
 		t.Errorf("after a restart that succeeded: status %+v, %v", st, err)
 	}
+	s.write("broken", "")
+	s.restart()
+	if _, err := s.get(ctx, "/"); err != nil {
+		t.Fatal(err)
+	}
+	if st, err := s.Status(); err != nil || st.Unreplaced == "" {
+		t.Errorf("after another that failed: status %+v, %v", st, err)
+	}
+	if err := s.Stop(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if st, err := s.Status(); err != nil || st.Unreplaced != "" {
+		t.Errorf("after a stop: status %+v, %v", st, err)
+	}
+	if err := os.Remove(s.Dir + "/broken"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.get(ctx, "/"); err != nil {
+		t.Fatal(err)
+	}
 	eventually(t, "one app is left", func() bool { return len(s.apps()) == 1 })
 }
 

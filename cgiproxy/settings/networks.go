@@ -20,8 +20,10 @@ func (n *Networks) Decode(value string) error {
 			if err != nil {
 				return fmt.Errorf("%q is neither an address nor a CIDR", s)
 			}
-			addr = addr.Unmap()
 			prefix = netip.PrefixFrom(addr, addr.BitLen())
+		}
+		if addr := prefix.Addr(); addr.Is4In6() && prefix.Bits() >= 96 {
+			prefix = netip.PrefixFrom(addr.Unmap(), prefix.Bits()-96)
 		}
 		*n = append(*n, prefix)
 	}

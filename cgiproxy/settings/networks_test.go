@@ -18,6 +18,7 @@ func TestNetworks(t *testing.T) {
 		{"IPv6 CIDR", "2001:db8::/32", []string{"2001:db8:ffff::1"}, []string{"2001:db9::"}},
 		{"several", "10.0.0.0/8, 192.0.2.7 ::1,,", []string{"10.0.0.1", "192.0.2.7", "::1"}, []string{"192.0.2.8"}},
 		{"everybody", "0.0.0.0/0,::/0", []string{"192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1"}, nil},
+		{"IPv4 CIDR written as IPv6", "::ffff:10.0.0.0/104", []string{"10.255.255.255", "::ffff:10.0.0.1"}, []string{"11.0.0.0", "::1"}},
 		{"IPv4 written as IPv6", "::ffff:192.0.2.7", []string{"192.0.2.7", "::ffff:192.0.2.7"}, []string{"192.0.2.8"}},
 	}
 	for _, tt := range tests {
