@@ -29,6 +29,7 @@ var redirected = [...]string{"HTTP_AUTHORIZATION", "REMOTE_USER"}
 // that occurs twice the first counts, as for getenv.
 func NewEnviron(vars []string) Environ {
 	env := make(Environ, len(vars))
+	var renamed []string // by internal redirects
 	for _, v := range vars {
 		name, value, ok := strings.Cut(v, "=")
 		if !ok {
@@ -40,14 +41,17 @@ func NewEnviron(vars []string) Environ {
 				continue
 			}
 		}
-		if redirectsOf(name, "STATUS") > 0 && errorStatus(value) != 0 {
-			env["REDIRECT_STATUS"] = value
+		if strings.HasPrefix(name, "REDIRECT_") {
+			renamed = append(renamed, name)
+			if redirectsOf(name, "STATUS") > 0 && errorStatus(value) != 0 {
+				env["REDIRECT_STATUS"] = value
+			}
 		}
 		if _, ok := env[name]; !ok {
 			env[name] = value
 		}
 	}
-	env.restoreRedirected()
+	env.restoreRedirected(renamed)
 	// nginx passes both on beside CONTENT_TYPE and CONTENT_LENGTH; a client
 	// can forge them through servers that map Content_Length to the same name.
 	delete(env, "HTTP_CONTENT_TYPE")
@@ -77,15 +81,15 @@ func RequestEnviron(vars []string) Environ {
 //
 // REMOTE_USER may be a name that was refused, or only claimed: then there is
 // none.
-func (env Environ) restoreRedirected() {
+func (env Environ) restoreRedirected(renamed []string) {
 	if !env.provesUser() {
 		delete(env, "REMOTE_USER")
 	}
 	for _, name := range redirected {
 		value, nearest := env[name], 0
-		for other, redirected := range env {
-			if n := redirectsOf(other, name); env[name] == "" && redirected != "" && n > 0 && (nearest == 0 || n < nearest) {
-				value, nearest = syntax.CleanValue(redirected), n
+		for _, other := range renamed {
+			if n := redirectsOf(other, name); env[name] == "" && env[other] != "" && n > 0 && (nearest == 0 || n < nearest) {
+				value, nearest = syntax.CleanValue(env[other]), n
 			}
 		}
 		if env[name] = value; value == "" { // RFC 3875, section 4.1: empty and absent are the same

@@ -80,6 +80,37 @@ func TestFastCGIAbortKeepsOrder(t *testing.T) {
 	}
 }
 
+// While the last request of a connection is answered nobody reads from it: what
+// comes all the same is heard.
+func TestFastCGIAfterLast(t *testing.T) {
+	tests := []struct {
+		name string
+		end  func(c *client)
+		ends bool // with END_REQUEST
+	}{
+		{"aborted", func(c *client) { c.send(newRecord(typeAbortRequest, 1, nil)) }, true},
+		{"one side closed", func(c *client) { c.Conn.(*net.TCPConn).CloseWrite() }, false},
+		{"closed", func(c *client) { c.Close() }, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			app, asked, rest := holdingApp(t)
+			l, _ := serve(t, app.Upstream())
+			c := dial(t, l)
+			c.send(begin(false, visitVars("REQUEST_URI=/held")...), stdin(""))
+			<-asked
+			tt.end(c)
+			if response := c.response(); tt.ends != (response.status != nil) {
+				t.Errorf("got %+v, want END_REQUEST: %v", response, tt.ends)
+			}
+			if left := <-rest; left != "" {
+				t.Errorf("the app got %q", left)
+			}
+		})
+	}
+}
+
 // An abort may cross the early response to a request whose body has not ended:
 // END_REQUEST has been written then, and a second one would end the next request.
 func TestFastCGIAbortAfterEarlyResponse(t *testing.T) {

@@ -1,6 +1,7 @@
 package fastcgi
 
 import (
+	"bytes"
 	"encoding/binary"
 	"io"
 	"net"
@@ -52,12 +53,11 @@ func dial(t *testing.T, l *listener) *client {
 	return &client{t, conn}
 }
 
+// send sends the records at once, as web servers do.
 func (c *client) send(records ...[]byte) {
 	c.t.Helper()
-	for _, record := range records {
-		if _, err := c.Write(record); err != nil {
-			c.t.Fatal(err)
-		}
+	if _, err := c.Write(bytes.Join(records, nil)); err != nil {
+		c.t.Fatal(err)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
+	"sync/atomic"
 
 	"proxy.cgi/cgiproxy"
 	"proxy.cgi/cgiproxy/descriptor"
@@ -21,6 +23,8 @@ type conn struct {
 	listener *listener
 	input    *input
 	incoming map[uint16]*incoming // by id
+	last     *request             // it is here as a whole, and the connection ends after it
+	unread   atomic.Bool          // nobody reads, for last is being answered
 
 	// Guarded by the listener's mu.
 	requests map[uint16]*request // under way, by id
@@ -46,12 +50,20 @@ func (l *listener) open(accepted net.Conn) *conn {
 	return c
 }
 
-// serve takes what the web server sends, until the connection ends.
+// serve takes what the web server sends, until the connection ends. Most have
+// one request, without a body: it is answered here, and meanwhile nobody reads.
 func (c *conn) serve() {
 	c.input = takeInput(c.Conn)
 	err := c.readRecord()
-	for ; err == nil; err = c.readRecord() {
+	for ; err == nil && c.last == nil; err = c.readRecord() {
 		c.input = c.input.await(c.Conn)
+	}
+	c.input.release()
+	if last := c.last; err == nil {
+		c.last = nil
+		c.unread.Store(true)
+		last.answer(false)
+		return
 	}
 	c.Close() // so that the requests under way have ended when their bodies do
 	for _, in := range c.incoming {
@@ -125,6 +137,11 @@ func (c *conn) readParams(id uint16, content []byte) error {
 		return err
 	}
 	in.params = nil
+	if !in.keep && len(c.incoming) == 1 && c.input.takeEnd(id) {
+		delete(c.incoming, id)
+		c.last = c.begin(id, vars, http.NoBody)
+		return nil
+	}
 	body, writer := io.Pipe()
 	in.body = writer
 	go c.begin(id, vars, body).answer(in.keep)
@@ -171,7 +188,7 @@ func (c *conn) abort(id uint16) error {
 }
 
 // begin notes that a request is under way.
-func (c *conn) begin(id uint16, vars []string, body *io.PipeReader) *request {
+func (c *conn) begin(id uint16, vars []string, body io.ReadCloser) *request {
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &request{env: cgiproxy.RequestEnviron(vars), body: body, ctx: ctx, cancel: cancel, conn: c, id: id}
 	l := c.listener
@@ -191,6 +208,18 @@ func (c *conn) begin(id uint16, vars []string, body *io.PipeReader) *request {
 
 // idle reports whether the connection is kept open for another request.
 func (c *conn) idle() bool { return c.served && c.running == 0 }
+
+// left reports whether the web server has left. Where it has more to say and
+// nobody reads, somebody does from here on.
+func (c *conn) left() bool {
+	if c.hungUp() {
+		return true
+	}
+	if c.unread.Load() && c.hasInput() && c.unread.CompareAndSwap(true, false) {
+		go c.serve()
+	}
+	return false
+}
 
 // hungUp reports whether the web server has closed the connection, also while
 // nobody reads from it since the app does not take the request's body.

@@ -104,7 +104,7 @@ func serveRequest(sites *siteCache, status cgiproxy.StatusPage, w *responseWrite
 	}()
 	ctx, cancel := context.WithCancel(r.ctx)
 	defer cancel()
-	stop := cgiproxy.WatchClient(cancel, cgiproxy.ClientGone(r.env), r.conn.hungUp)
+	stop := cgiproxy.WatchClient(cancel, cgiproxy.ClientGone(r.env), r.conn.left)
 	defer stop()
 	in := &cgiproxy.Request{
 		Env:  r.env,

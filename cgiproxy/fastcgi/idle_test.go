@@ -46,7 +46,7 @@ func TestIdleStreams(t *testing.T) {
 		return m.HeapAlloc + m.StackInuse
 	}
 	open()
-	const streams, limit = 100, 30 << 10 // 24 KiB, both ends in this test included; 234 through net/http/fcgi
+	const streams, limit = 100, 20 << 10 // 18.5 KiB, both ends in this test included; 234 through net/http/fcgi
 	before := used()
 	for range streams {
 		open()

@@ -30,6 +30,12 @@ func takeInput(conn net.Conn) *input {
 	return in
 }
 
+// release gives the input to another connection.
+func (in *input) release() {
+	in.r.Reset(nil)
+	inputs.Put(in)
+}
+
 // await waits until something comes, without a buffer for it, and returns the
 // input to go on with. The next read tells why nothing will.
 func (in *input) await(conn net.Conn) *input {
@@ -37,8 +43,7 @@ func (in *input) await(conn net.Conn) *input {
 		return in
 	}
 	_ = descriptor.AwaitInput(conn, func() {
-		in.r.Reset(nil)
-		inputs.Put(in)
+		in.release()
 		in = nil
 	})
 	if in == nil {
@@ -79,4 +84,18 @@ func (in *input) hasMore(of header) bool {
 	h := parseHeader(b)
 	return h.kind == of.kind && h.id == of.id && of.length > 0 && h.length > 0 &&
 		here >= headerLength+h.length+h.padding
+}
+
+// takeEnd takes the end of a request's body where that is here, and nothing else.
+func (in *input) takeEnd(id uint16) bool {
+	b, _ := in.r.Peek(in.r.Buffered())
+	if len(b) < headerLength || b[0] != 1 {
+		return false
+	}
+	h := parseHeader(b)
+	if h.kind != typeStdin || h.id != id || h.length > 0 || len(b) != headerLength+h.padding {
+		return false
+	}
+	in.r.Discard(len(b))
+	return true
 }

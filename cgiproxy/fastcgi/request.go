@@ -12,7 +12,7 @@ import (
 // A request is one request on a connection, from its parameters to its end.
 type request struct {
 	env    cgiproxy.Environ
-	body   *io.PipeReader
+	body   io.ReadCloser
 	ctx    context.Context // ends when the web server gives the request up
 	cancel context.CancelFunc
 	conn   *conn
