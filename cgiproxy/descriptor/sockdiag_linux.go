@@ -3,6 +3,7 @@ package descriptor
 import (
 	"encoding/binary"
 	"net/netip"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -65,6 +66,12 @@ func diagAddr(message []byte, offset int) netip.Addr {
 	return netip.AddrFrom16([16]byte(message[offset:])).Unmap()
 }
 
+// replySize is that of the largest datagram for one who reads so (netlink(7)).
+const replySize = 8 << 10
+
+// replies are kept, for hundreds of event streams ask twice a second each.
+var replies = sync.Pool{New: func() any { return new([replySize]byte) }}
+
 // askDiag sends a request to the kernel and hands on each message of the reply,
 // until take returns false.
 func askDiag(request []byte, take func(kind uint16, message []byte) bool) {
@@ -77,12 +84,13 @@ func askDiag(request []byte, take func(kind uint16, message []byte) bool) {
 	if unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &timeout) != nil {
 		return
 	}
-	if unix.Sendto(fd, request, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}) != nil {
+	if _, err := unix.Write(fd, request); err != nil { // without an address it goes to the kernel
 		return
 	}
-	reply := make([]byte, 8<<10) // netlink(7): no datagram is larger for one who reads so
+	reply := replies.Get().(*[replySize]byte)
+	defer replies.Put(reply)
 	for {
-		n, _, err := unix.Recvfrom(fd, reply, 0)
+		n, err := unix.Read(fd, reply[:])
 		if err != nil {
 			return
 		}
