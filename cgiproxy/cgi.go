@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -24,7 +25,7 @@ import (
 // Neither SIGTERM nor SIGPIPE is handled: either ends the process, and with it
 // the connection to the app, which is what they are sent for.
 func ServeCGI(status StatusPage) int {
-	env := RequestEnviron(os.Environ())
+	env := RequestEnviron(variables())
 	if stdoutWasClosed() {
 		(&Logger{W: os.Stderr, ID: requestID(env)}).Errorf("stdout is closed: nobody would get the answer, so the app is not asked")
 		return 1
@@ -56,6 +57,18 @@ func ServeCGI(status StatusPage) int {
 		upstream.Drain(os.Stdin)
 	}
 	return 0
+}
+
+// variables returns those of the process, also where a name occurs twice: of a
+// field that a client or a proxy has repeated fcgiwrap behind nginx passes on each
+// value, and os.Environ only the first.
+func variables() []string {
+	if strings.HasPrefix(os.Getenv("SERVER_SOFTWARE"), "nginx/") {
+		if all, err := os.ReadFile("/proc/self/environ"); err == nil {
+			return strings.Split(string(all), "\x00")
+		}
+	}
+	return os.Environ()
 }
 
 // waitUntilRead lets the web server pass on what it has of a response that was

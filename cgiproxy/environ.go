@@ -26,7 +26,9 @@ type Environ map[string]string
 var redirected = [...]string{"HTTP_AUTHORIZATION", "REMOTE_USER"}
 
 // NewEnviron reads "NAME=value" strings as os.Environ returns them. Of a name
-// that occurs twice the first counts, as for getenv.
+// that occurs twice the first counts, as for getenv; but a field that does is one
+// with all its values (RFC 9110, section 5.3): nginx before 1.23 passes it on as
+// often as the client did.
 func NewEnviron(vars []string) Environ {
 	env := make(Environ, len(vars))
 	var renamed []string // by internal redirects
@@ -47,8 +49,11 @@ func NewEnviron(vars []string) Environ {
 				env["REDIRECT_STATUS"] = value
 			}
 		}
-		if _, ok := env[name]; !ok {
+		switch first, ok := env[name]; {
+		case !ok:
 			env[name] = value
+		case strings.HasPrefix(name, "HTTP_"):
+			env[name] = first + fieldSeparator(name) + value
 		}
 	}
 	env.restoreRedirected(renamed)
@@ -136,6 +141,15 @@ func (env Environ) scriptFolder() (folder, name string) {
 		return script, ""
 	}
 	return path.Dir(script), path.Base(script)
+}
+
+// fieldSeparator stands between the values of a repeated field. For a cookie
+// it is RFC 9113, section 8.2.3.
+func fieldSeparator(name string) string {
+	if name == "HTTP_COOKIE" {
+		return "; "
+	}
+	return ", "
 }
 
 // variableName returns the part of a CGI variable's name that stands for the

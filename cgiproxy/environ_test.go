@@ -24,7 +24,10 @@ func TestNewEnviron(t *testing.T) {
 
 		{"field name with hyphens", []string{"HTTP_X-Foo-Bar=1"}, Environ{"HTTP_X_FOO_BAR": "1"}},
 		{"field name in lower case", []string{"HTTP_x_foo=1"}, Environ{"HTTP_X_FOO": "1"}},
-		{"the first of two spellings counts", []string{"HTTP_X-Foo=1", "HTTP_X_FOO=2"}, Environ{"HTTP_X_FOO": "1"}},
+		{"repeated field", []string{"HTTP_A=1", "HTTP_B=2", "HTTP_A=3", "HTTP_A="}, Environ{"HTTP_A": "1, 3, ", "HTTP_B": "2"}},
+		{"repeated field in two spellings", []string{"HTTP_X-Foo=1", "HTTP_X_FOO=2"}, Environ{"HTTP_X_FOO": "1, 2"}},
+		{"repeated cookie", []string{"HTTP_COOKIE=a=1", "HTTP_COOKIE=b=2"}, Environ{"HTTP_COOKIE": "a=1; b=2"}},
+		{"repeated field that is a variable's", []string{"HTTP_CONTENT_LENGTH=1", "HTTP_CONTENT_LENGTH=2"}, Environ{}},
 		{"field name with a dot is a token", []string{"HTTP_X.FOO=1"}, Environ{"HTTP_X.FOO": "1"}},
 		{"field names that are no tokens", []string{"HTTP_=1", "HTTP_A B=1", "HTTP_A:B=1", "HTTP_\xe9=1", "HTTP_A\r\nB=1", "HTTP_(=1"}, Environ{}},
 

@@ -3,7 +3,6 @@ package fastcgi
 import (
 	"encoding/binary"
 	"errors"
-	"strings"
 )
 
 // Record types, roles and statuses of the FastCGI specification, section 8.
@@ -62,8 +61,7 @@ func endRequest(id uint16, status byte) []byte {
 }
 
 // decodeParams returns name-value pairs (FastCGI specification, section 3.4) as
-// NAME=value strings. nginx before 1.23 sends a field that is repeated as often
-// as the client did: it becomes one (RFC 9110, section 5.3).
+// NAME=value strings.
 func decodeParams(b []byte) (vars []string, err error) {
 	malformed := errors.New("fastcgi: malformed parameters")
 	length := func() int {
@@ -79,7 +77,6 @@ func decodeParams(b []byte) (vars []string, err error) {
 		b = b[4:]
 		return n
 	}
-	fields := map[string]int{} // where in vars
 	for len(b) > 0 {
 		name, value := length(), 0
 		if name >= 0 {
@@ -88,25 +85,8 @@ func decodeParams(b []byte) (vars []string, err error) {
 		if name < 0 || value < 0 || name > len(b) || value > len(b)-name {
 			return nil, malformed
 		}
-		pair := string(b[:name]) + "=" + string(b[name:name+value])
+		vars = append(vars, string(b[:name])+"="+string(b[name:name+value]))
 		b = b[name+value:]
-		if i, ok := fields[pair[:name]]; ok {
-			vars[i] += fieldSeparator(pair[:name]) + pair[name+1:]
-			continue
-		}
-		if strings.HasPrefix(pair, "HTTP_") {
-			fields[pair[:name]] = len(vars)
-		}
-		vars = append(vars, pair)
 	}
 	return vars, nil
-}
-
-// fieldSeparator stands between the values of a repeated field. For a cookie
-// it is RFC 9113, section 8.2.3.
-func fieldSeparator(name string) string {
-	if name == "HTTP_COOKIE" {
-		return "; "
-	}
-	return ", "
 }
