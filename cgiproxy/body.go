@@ -59,15 +59,18 @@ func (c *call) awaitNoBody(ctx context.Context, req *http.Request) error {
 	if req.Body != http.NoBody || env["CONTENT_LENGTH"] != "" || !inStreams(env["SERVER_PROTOCOL"]) || syntax.IsSafe(req.Method) {
 		return nil
 	}
-	read := make(chan int, 1)
+	read := make(chan error, 1)
 	go func() { // beside, for the client may leave meanwhile
-		n, _ := c.in.Body.Read(make([]byte, 1))
-		read <- n
+		_, err := c.in.Body.Read(make([]byte, 1))
+		read <- err
 	}()
 	select {
-	case n := <-read:
-		if n > 0 {
+	case err := <-read:
+		switch {
+		case err == nil:
 			return lengthRequired()
+		case err != io.EOF || c.in.Gone != nil && c.in.Gone():
+			return context.Canceled // before the first byte
 		}
 		return nil
 	case <-ctx.Done():

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"proxy.cgi/cgiproxy/descriptor"
+	"proxy.cgi/cgiproxy/syntax"
 	"proxy.cgi/cgiproxy/upstream"
 )
 
@@ -34,6 +35,9 @@ func ServeCGI(status StatusPage) int {
 	defer cancel()
 	stdoutClosed := func() bool { return descriptor.HungUp(syscall.Stdout) }
 	clientGone := ClientGone(env)
+	if env["CONTENT_LENGTH"] == "" && !syntax.IsSafe(env["REQUEST_METHOD"]) {
+		clientGone() // only a client that has been seen can be missed, at the end of the body
+	}
 	stop := WatchClient(cancel, stdoutClosed, clientGone)
 	defer stop()
 

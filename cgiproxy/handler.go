@@ -149,7 +149,7 @@ func (c *call) fail(err error) error {
 	if c.w.HasStarted() {
 		return err
 	}
-	if clientLeft(err) {
+	if ClientLeft(err) {
 		c.log.Infof("%s: the visitor left", c.in.Env["REQUEST_METHOD"])
 		return err
 	}
@@ -167,7 +167,7 @@ func (c *call) logResponse(req *http.Request, resp *http.Response, err error) {
 	switch {
 	case err == nil:
 		c.log.Infof("%s %s: %d in %v", req.Method, req.RequestURI, resp.StatusCode, took)
-	case clientLeft(err):
+	case ClientLeft(err):
 		c.log.Infof("%s %s: %d, the visitor left after %v", req.Method, req.RequestURI, resp.StatusCode, took)
 	default:
 		c.log.Errorf("%s %s: %d cut short after %v: %v", req.Method, req.RequestURI, resp.StatusCode, took, asFailure(err))

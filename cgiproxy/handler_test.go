@@ -173,6 +173,17 @@ func TestHandlerUntoldBody(t *testing.T) {
 			}
 		})
 	}
+	t.Run("the client has left", func(t *testing.T) {
+		_, err := readCGI(t, func(w *cgiWriter) error {
+			return Serve(t.Context(), w, &Request{
+				Env:  visit("REQUEST_METHOD=PUT", "SERVER_PROTOCOL=HTTP/2.0"),
+				Body: strings.NewReader(""), Gone: func() bool { return true }, Log: io.Discard,
+			}, LoadSite(visit(), folder))
+		})
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("got error %v, want %v", err, context.Canceled)
+		}
+	})
 	t.Run("the client leaves meanwhile", func(t *testing.T) {
 		ctx, leave := context.WithCancel(t.Context())
 		stdin, client := io.Pipe()

@@ -77,9 +77,9 @@ type writeError struct{ error }
 func (e *writeError) Error() string { return "passing it on: " + e.error.Error() }
 func (e *writeError) Unwrap() error { return e.error }
 
-// clientLeft reports whether err only says that nobody waits for the response
+// ClientLeft reports whether err only says that nobody waits for the response
 // any more.
-func clientLeft(err error) bool {
+func ClientLeft(err error) bool {
 	if write, ok := errors.AsType[*writeError](err); ok {
 		return errors.Is(write, syscall.EPIPE) || errors.Is(write, syscall.ECONNRESET) || errors.Is(write, net.ErrClosed)
 	}

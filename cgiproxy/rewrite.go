@@ -22,7 +22,14 @@ type reverseMapping struct {
 // path gets back what was taken from it; relative and foreign references stay.
 func (m reverseMapping) publicRef(ref string) string {
 	if isAbsolutePath(ref) {
-		return m.publicPath(ref)
+		path := m.publicPath(ref)
+		if path != ref && (!isAbsolutePath(path) || strings.HasPrefix(path, `/\`)) {
+			// What is left of /base//host/ would be a URL of that host, for browsers
+			// of /base/\host/ too: a dot segment says that it is a path (RFC 3986,
+			// section 4.2).
+			return "/." + path
+		}
+		return path
 	}
 	scheme, authority, path, ok := splitURL(ref)
 	switch {

@@ -127,6 +127,24 @@ func TestFastCGIAbortAfterEarlyResponse(t *testing.T) {
 	}
 }
 
+// mod_proxy_fcgi (enablereuse) sends no more of a body once it has the response,
+// and the next request with the same id.
+func TestFastCGINextAfterEarlyResponse(t *testing.T) {
+	app, _, _ := holdingApp(t)
+	l, _ := serve(t, app.Upstream())
+	c := dial(t, l)
+	for _, path := range []string{"/first", "/second"} {
+		c.send(begin(true, visitVars("REQUEST_URI="+path, "REQUEST_METHOD=POST", "CONTENT_LENGTH=10")...), newRecord(typeStdin, 1, []byte("half")))
+		if response := c.response(); response.status == nil || response.Body != path {
+			t.Fatalf("%s got %+v", path, response)
+		}
+	}
+	c.send(begin(true, visitVars("REQUEST_URI=/third")...), stdin(""))
+	if response := c.response(); response.status == nil || response.Body != "/third" {
+		t.Errorf("the third got %+v", response)
+	}
+}
+
 // Of two requests with one id at the same time nobody could tell the responses
 // apart.
 func TestFastCGIBeginsTwice(t *testing.T) {

@@ -100,8 +100,17 @@ func (c *conn) readRecord() error {
 }
 
 func (c *conn) readBegin(id uint16, content []byte) error {
-	if c.incoming[id] != nil || c.isUnderWay(id) || len(content) != beginLength {
+	if c.isUnderWay(id) || len(content) != beginLength {
 		return errors.New("fastcgi: malformed begin of a request, or one with the id of another")
+	}
+	if in := c.incoming[id]; in != nil {
+		if in.body == nil {
+			return errors.New("fastcgi: a request begins twice")
+		}
+		// It had its response before the end of its body. mod_proxy_fcgi then sends
+		// no more of that, and the next request on the connection.
+		in.body.CloseWithError(errAborted)
+		delete(c.incoming, id)
 	}
 	if binary.BigEndian.Uint16(content) != roleResponder {
 		_, err := c.Conn.Write(endRequest(id, unknownRole))

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 
@@ -117,11 +118,22 @@ func serveRequest(sites *siteCache, status cgiproxy.StatusPage, w *responseWrite
 	}
 	switch err := cgiproxy.Serve(ctx, w, in, sites.site(r.env)); {
 	case err == nil:
-	case w.HasStarted():
-		r.cut() // with a proper end the web server would take the response for whole
-	default:
+	case !w.HasStarted():
 		answerNobody(w)
+	case cgiproxy.ClientLeft(err) && !isStorable(w.header):
+		// Nobody takes it for whole. For each connection that is cut mod_fcgid ends
+		// a process, and after some it starts none for a while.
+	default:
+		r.cut() // with a proper end the web server would take the response for whole
 	}
+}
+
+// isStorable reports whether a cache in the web server may keep the response
+// (RFC 9111, section 3), which then has to look cut if it is.
+func isStorable(h http.Header) bool {
+	control := strings.ToLower(strings.Join(h["Cache-Control"], ","))
+	return !strings.Contains(control, "no-store") &&
+		(strings.Contains(control, "max") || h["Expires"] != nil || h["Last-Modified"] != nil || h["Etag"] != nil)
 }
 
 // answerNobody ends a request whose client has left before any response. For a
