@@ -80,6 +80,7 @@ var anyRoutes = []route{
 	{"GET /{script}/.htaccess", ""},
 	{"GET /{script}/assets", "GET {site}/assets"},
 	{"GET /error_log", ""},
+	{"GET /error_log/x", ""}, // with AcceptPathInfo On a path behind a file is none
 }
 
 // folderRoutes hold where all files of the folder are static.
@@ -139,7 +140,7 @@ func TestRoutes(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%s/%s", c.kind, c.name), func(t *testing.T) {
 			t.Parallel()
-			s := webserver.Run(t, c.kind, webserver.Options{Config: "AllowEncodedSlashes NoDecode\n" + overriding("All", "FollowSymLinks MultiViews ExecCGI")})
+			s := webserver.Run(t, c.kind, webserver.Options{Config: "AllowEncodedSlashes NoDecode\nAcceptPathInfo On\n" + overriding("All", "FollowSymLinks MultiViews ExecCGI")})
 			for _, folder := range []string{"", "sub/"} {
 				fillSite(t, s, folder, c.rules, app, strings.Fields(c.script)...)
 				t.Run("/"+folder, func(t *testing.T) {

@@ -86,7 +86,7 @@ func checkRewrite(s *site) []Finding {
 }
 
 // refusedFiles is the pattern of the rule that keeps files from visitors.
-const refusedFiles = `(^|/)(\.ht|error_log$|app\.log$)`
+const refusedFiles = `(^|/)(\.ht|(error_log|app\.log)(/|$))`
 
 // ourRules are the patterns of the rules in htaccess.example, its variants
 // included.
@@ -169,7 +169,7 @@ func wantedLines() []wanted {
 	return []wanted{
 		{"rewritecond", []string{"%{REQUEST_URI}", `/\.(?!well-known`}, "keeps names that begin with a dot (.env, .git) from visitors"},
 		{"rewritecond", []string{"%{ENV:REDIRECT_STATUS}"}, "leaves the pages of errors to the server"},
-		{"rewriterule", []string{`(\.ht|error_log$|app\.log$)`}, "refuses .htaccess, .htcgiproxy, error_log and app.log"},
+		{"rewriterule", []string{`(\.ht|(error_log|app\.log)(/|$))`}, "refuses .htaccess, .htcgiproxy, error_log and app.log"},
 		{"rewriterule", []string{`^proxy\.f?cgi/(.*[?%#`, "[F]"}, "refuses what Apache would read twice behind the program's name"},
 		{"rewriterule", []string{`^proxy\.f?cgi/(.*)$`}, "closes the way round the rules behind the program's name"},
 		{"rewriteoptions", []string{"AllowNoSlash"}, "is for the folder's own name without its slash"},
