@@ -33,7 +33,7 @@ func bodyLength(env Environ, limit int64) (int64, error) {
 	}
 	switch coding := env["HTTP_TRANSFER_ENCODING"]; {
 	case strings.EqualFold(coding, "chunked") && inStreams(env["SERVER_PROTOCOL"]):
-		return 0, lengthRequired()
+		return 0, lengthInStreams()
 	case strings.EqualFold(coding, "chunked"):
 		return unknownLength, nil
 	case coding != "" && !strings.EqualFold(coding, "identity"):
@@ -49,6 +49,22 @@ func bodyLength(env Environ, limit int64) (int64, error) {
 func inStreams(protocol string) bool {
 	return strings.HasPrefix(protocol, "HTTP/2") || strings.HasPrefix(protocol, "HTTP/3")
 }
+
+func lengthInStreams() *failure {
+	return lengthRequired("over HTTP/2 or HTTP/3", "let the client send Content-Length, or chunks over HTTP/1.1")
+}
+
+// checkEnd refuses a body whose end nothing would tell from a cut: fcgiwrap ends
+// stdin in the same way when the client has left, and of one that cannot be seen
+// nobody knows whether it has.
+func (c *call) checkEnd(req *http.Request) error {
+	if req.ContentLength == unknownLength && c.in.Way == "CGI" && behindNginx(c.in.Env["SERVER_SOFTWARE"]) && !confirmsPort(c.in.Env) {
+		return lengthRequired("through fcgiwrap, from a client whose connection cannot be seen", "let nginx collect it: take fastcgi_request_buffering off out")
+	}
+	return nil
+}
+
+func behindNginx(software string) bool { return strings.HasPrefix(software, "nginx/") }
 
 // awaitNoBody reads a byte of a body that nothing has told of, and refuses the
 // request where there is one: of a body without a length over HTTP/2 nginx tells
@@ -68,7 +84,7 @@ func (c *call) awaitNoBody(ctx context.Context, req *http.Request) error {
 	case err := <-read:
 		switch {
 		case err == nil:
-			return lengthRequired()
+			return lengthInStreams()
 		case err != io.EOF || c.in.Gone != nil && c.in.Gone():
 			return context.Canceled // before the first byte
 		}

@@ -67,7 +67,7 @@ func ServeCGI(status StatusPage) int {
 // field that a client or a proxy has repeated fcgiwrap behind nginx passes on each
 // value, and os.Environ only the first.
 func variables() []string {
-	if strings.HasPrefix(os.Getenv("SERVER_SOFTWARE"), "nginx/") {
+	if behindNginx(os.Getenv("SERVER_SOFTWARE")) {
 		if all, err := os.ReadFile("/proc/self/environ"); err == nil {
 			return strings.Split(string(all), "\x00")
 		}

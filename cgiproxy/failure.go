@@ -81,11 +81,11 @@ func tooLarge(limit int64) *failure {
 }
 
 // lengthRequired is a body whose end nothing would tell from a cut.
-func lengthRequired() *failure {
+func lengthRequired(way, remedy string) *failure {
 	return &failure{
 		status: http.StatusLengthRequired,
-		cause:  errors.New("request body without a length over HTTP/2 or HTTP/3, where a cut one would look whole"),
-		remedy: "let the client send Content-Length, or chunks over HTTP/1.1",
+		cause:  fmt.Errorf("request body without a length %s, where a cut one would look whole", way),
+		remedy: remedy,
 	}
 }
 

@@ -64,6 +64,9 @@ func Serve(ctx context.Context, w ResponseWriter, in *Request, site *Site) (err 
 	}
 	req, mapping, err := c.request()
 	if err == nil {
+		err = c.checkEnd(req)
+	}
+	if err == nil {
 		err = c.awaitNoBody(ctx, req)
 	}
 	if err != nil {

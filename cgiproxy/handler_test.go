@@ -18,7 +18,7 @@ func handle(t *testing.T, ctx context.Context, folder string, env Environ, stdin
 	t.Helper()
 	var b bytes.Buffer
 	response, err = readCGI(t, func(w *cgiWriter) error {
-		return Serve(ctx, w, &Request{Env: env, Body: stdin, Log: &b}, LoadSite(env, folder))
+		return Serve(ctx, w, &Request{Env: env, Body: stdin, Log: &b, Way: "CGI"}, LoadSite(env, folder))
 	})
 	return response, b.String(), err
 }
@@ -164,6 +164,8 @@ func TestHandlerUntoldBody(t *testing.T) {
 		{"POST without", []string{"REQUEST_METHOD=POST", "SERVER_PROTOCOL=HTTP/2.0"}, strings.NewReader(""), "200 OK"},
 		{"POST of no bytes", []string{"REQUEST_METHOD=POST", "SERVER_PROTOCOL=HTTP/2.0", "CONTENT_LENGTH=0"}, unread, "200 OK"},
 		{"GET", []string{"SERVER_PROTOCOL=HTTP/2.0"}, strings.NewReader("not looked at"), "200 OK"},
+		{"POST in chunks", []string{"REQUEST_METHOD=POST", "HTTP_TRANSFER_ENCODING=chunked"}, strings.NewReader("pay"), "200 OK"},
+		{"POST in chunks, fcgiwrap, client unseen", []string{"REQUEST_METHOD=POST", "HTTP_TRANSFER_ENCODING=chunked", "SERVER_SOFTWARE=nginx/1.22.1"}, unread, "411 Length Required"},
 		{"POST over HTTP/1.1", []string{"REQUEST_METHOD=POST"}, strings.NewReader("not looked at"), "200 OK"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
