@@ -1,13 +1,33 @@
 package htaccess
 
 import (
+	"iter"
 	"slices"
 	"strings"
 )
 
+// lines returns the lines of a text as Apache reads them: one that ends in a
+// backslash goes on in the next.
+func lines(text string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		start, end := 0, 0
+		for line := range strings.Lines(text) {
+			end += len(line)
+			if strings.HasSuffix(strings.TrimRight(line, "\r\n"), `\`) && end < len(text) {
+				continue
+			}
+			if !yield(text[start:end]) {
+				return
+			}
+			start = end
+		}
+	}
+}
+
 // words returns the words of a line, as Apache reads them (ap_getword_conf): a
 // quoted one may have blanks.
 func words(line string) (list []string) {
+	line = strings.ReplaceAll(strings.ReplaceAll(line, "\\\r\n", ""), "\\\n", "")
 	line = strings.TrimSpace(line)
 	for line != "" {
 		end := strings.IndexAny(line, " \t")
@@ -60,7 +80,7 @@ func leadsTo(words []string) string {
 
 // anyLeads reports whether a rule of text leads to a place of that kind.
 func anyLeads(text string, kind func(to string) bool) bool {
-	for line := range strings.Lines(text) {
+	for line := range lines(text) {
 		if to := leadsTo(words(line)); to != "" && kind(to) {
 			return true
 		}

@@ -19,7 +19,7 @@ func place(text string) (int, error) {
 	}
 	marked, section, conditions := -1, -1, -1 // where those began that have not ended
 	depth, offset := 0, 0
-	for line := range strings.Lines(text) {
+	for line := range lines(text) {
 		words := words(line)
 		switch {
 		case leadsTo(words) != "":
@@ -39,14 +39,15 @@ func place(text string) (int, error) {
 			}
 			depth++
 		}
-		if !isDirective(words, "RewriteCond") {
+		switch { // conditions wait for their rule, whatever stands between
+		case isDirective(words, "RewriteRule"):
 			conditions = -1
-		} else if conditions < 0 {
-			conditions = offset
+		case isDirective(words, "RewriteCond") && conditions < 0:
+			conditions = first(offset, marked, section)
 		}
 		offset += len(line)
 	}
-	return len(text), nil
+	return first(len(text), conditions), nil
 }
 
 // isOurs reports whether a rule leads to proxy.cgi or proxy.fcgi.
