@@ -33,6 +33,7 @@ location /proxy_pass/ {
 const nginxProgram = `
 location /%[1]s/ {
 	include /etc/nginx/fastcgi_params;
+	fastcgi_param SCRIPT_FILENAME /%[1]s; # as in MANUAL
 	fastcgi_pass unix:%[2]s;
 	fastcgi_buffering off;
 	fastcgi_request_buffering off;
