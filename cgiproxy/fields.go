@@ -2,6 +2,7 @@ package cgiproxy
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"proxy.cgi/cgiproxy/challenge"
@@ -36,10 +37,45 @@ func removeHopByHop(h http.Header) {
 	}
 }
 
-// removeForGateway drops what is meant for a proxy, or what only we may say.
+// forGateway lists what is meant for a proxy, or what only we may say.
 // Content-Length is the body's to say.
+var forGateway = [...]string{"Proxy", "Proxy-Authorization", "Expect", "Content-Length", signatureField, challenge.Field}
+
 func removeForGateway(h http.Header) {
-	for _, name := range [...]string{"Proxy", "Proxy-Authorization", "Expect", "Content-Length", signatureField, challenge.Field} {
+	for _, name := range forGateway {
 		delete(h, name)
 	}
+}
+
+// removeLookalikes drops fields that an app could take for one of those that end
+// here: PHP reads X.Forwarded.User as X-Forwarded-User.
+func removeLookalikes(h http.Header) {
+	for name := range h {
+		if plain := plainName(name); plain != name && endsHere(plain) {
+			delete(h, name)
+		}
+	}
+}
+
+// plainName returns a field name with hyphens in place of all that is neither
+// letter nor digit.
+func plainName(name string) string {
+	isOther := func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && r != '-'
+	}
+	if strings.IndexFunc(name, isOther) < 0 {
+		return name
+	}
+	return http.CanonicalHeaderKey(strings.Map(func(r rune) rune {
+		if isOther(r) {
+			return '-'
+		}
+		return r
+	}, name))
+}
+
+func endsHere(name string) bool {
+	return strings.HasPrefix(name, "X-Forwarded-") || name == "Forwarded" || name == "X-Real-Ip" ||
+		isProxyField(name) || replacesTarget(name) ||
+		slices.Contains(hopByHop[:], name) || slices.Contains(forGateway[:], name)
 }

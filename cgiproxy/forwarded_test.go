@@ -149,6 +149,9 @@ func TestProxyFields(t *testing.T) {
 		{"others are trusted", []string{"HTTP_CF_CONNECTING_IP=127.0.0.1"}, []string{"TRUSTED_PROXIES=10.0.0.0/8"}, map[string]string{"Cf-Connecting-Ip": ""}},
 		{"a trusted proxy's", []string{"HTTP_CF_CONNECTING_IP=203.0.113.9", "HTTP_X_ORIGINAL_URL=/a"}, []string{trusted},
 			map[string]string{"Cf-Connecting-Ip": "203.0.113.9", "X-Original-Url": ""}},
+		{"lookalikes", []string{"HTTP_X.FORWARDED.USER=root", "HTTP_X.REAL_IP=127.0.0.1", "HTTP_X_ORIGINAL~URL=/a", "HTTP_CF.CONNECTING.IP=127.0.0.1",
+			"HTTP_X.PROXY.SIGNATURE=t", "HTTP_TRANSFER.ENCODING=chunked", "HTTP_X.OWN=1"}, []string{trusted},
+			map[string]string{"X.forwarded.user": "", "X.real-Ip": "", "X-Original~url": "", "Cf.connecting.ip": "", "X.proxy.signature": "", "Transfer.encoding": "", "X.own": "1"}},
 		{"a client's own", []string{"HTTP_X_HTTP_METHOD_OVERRIDE=PUT", "HTTP_X_REQUESTED_WITH=XMLHttpRequest"}, nil,
 			map[string]string{"X-Http-Method-Override": "PUT", "X-Requested-With": "XMLHttpRequest"}},
 	}

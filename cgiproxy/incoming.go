@@ -55,6 +55,7 @@ func readIncoming(env Environ) (incoming, error) {
 	}
 	removeHopByHop(read.Header)
 	removeForGateway(read.Header)
+	removeLookalikes(read.Header)
 	in := incoming{method: method, header: read.Header, host: host}
 	if host == "" {
 		in.serverName = serverName(env)
