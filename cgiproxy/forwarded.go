@@ -124,6 +124,9 @@ func (p peer) forwardedFor(claim []string) string {
 			continue
 		}
 		addr, err := netip.ParseAddr(hop)
+		if end, portErr := netip.ParseAddrPort(hop); portErr == nil { // Azure's gateways write the port, too
+			addr, err, hop = end.Addr(), nil, end.Addr().String()
+		}
 		if err != nil {
 			break
 		}

@@ -77,6 +77,8 @@ func TestForwarded(t *testing.T) {
 			"For=198.51.100.1, 198.51.100.2, 2001:db8::3, 198.51.100.7 " + plain},
 		{"stops at what is no address", []string{front, "HTTP_X_FORWARDED_FOR=203.0.113.9, unknown, 198.51.100.8"}, []string{trusted},
 			"For=198.51.100.8, 198.51.100.7 " + plain},
+		{"with ports", []string{front, "HTTP_X_FORWARDED_FOR=127.0.0.1, 203.0.113.9:4711, [2001:db8::3]:80"}, []string{"TRUSTED_PROXIES=198.51.100.0/24,2001:db8::/32"},
+			"For=203.0.113.9, 2001:db8::3, 198.51.100.7 " + plain},
 		{"empty elements", []string{front, "HTTP_X_FORWARDED_FOR=, 203.0.113.9,,"}, []string{trusted}, "For=203.0.113.9, 198.51.100.7 " + plain},
 	}
 	for _, tt := range tests {

@@ -38,6 +38,9 @@ func filterResponse(h http.Header, code int, log *Logger) {
 		log.Warnf("dropped Location %q of a 200 answer: the web server would follow it", location)
 		delete(h, "Location")
 	}
+	if code == http.StatusNoContent {
+		delete(h, "Content-Length") // RFC 9110, section 8.6
+	}
 	if h["Content-Type"] == nil {
 		h["Content-Type"] = nil // keeps net/http from guessing one
 	}

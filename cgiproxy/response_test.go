@@ -67,6 +67,7 @@ func TestWriteResponse(t *testing.T) {
 		{"201 with Location", "HTTP/1.1 201 Created\r\nLocation: /a\r\n\r\n", "201 Created", []string{"Location: /sub/a"}, "", ""},
 		{"302", "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:6543/a\r\nSet-Cookie: a=b; Path=/\r\n\r\n", "302 Found", []string{"Location: https://example.com/sub/a", "Set-Cookie: a=b; Path=/sub"}, "", ""},
 		{"308, relative", "HTTP/1.1 308 Permanent Redirect\r\nLocation: a\r\n\r\n", "308 Permanent Redirect", []string{"Location: a"}, "", ""},
+		{"204 with a length", "HTTP/1.1 204 No Content\r\nContent-Length: 0\r\nEtag: \"a\"\r\n\r\n", "204 No Content", []string{`Etag: "a"`}, "", ""},
 		{"204", "HTTP/1.1 204 No Content\r\nEtag: \"a\"\r\n\r\n", "204 No Content", []string{`Etag: "a"`}, "", ""},
 		{"206", "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-1/9\r\nContent-Length: 2\r\n\r\nhi", "206 Partial Content", []string{"Content-Length: 2", "Content-Range: bytes 0-1/9"}, "hi", ""},
 		{"304", "HTTP/1.1 304 Not Modified\r\nEtag: \"a\"\r\n\r\n", "304 Not Modified", []string{`Etag: "a"`}, "", ""},
