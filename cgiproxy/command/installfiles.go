@@ -13,7 +13,12 @@ import (
 	"syscall"
 
 	"proxy.cgi/cgiproxy/command/install"
+	"proxy.cgi/cgiproxy/htaccess"
 )
+
+// maxText and maxProgram bound what install reads, in bytes. A file may be all holes,
+// and many times as large as the memory.
+const maxText, maxProgram = 1 << 20, 64 << 20
 
 // readFile returns a file as it is, refusing what a new one cannot replace
 // without a loss.
@@ -44,10 +49,17 @@ func readFile(folder, name string) (install.Change, error) {
 		return c, fmt.Errorf("%s belongs to user %d, and you are user %d: change its owner, or put a copy of your own in its place", path, owner, me)
 	}
 	c.OldMode = info.Mode().Perm()
-	if c.Old, err = io.ReadAll(f); err != nil {
-		return c, explained(err)
+	limit := maxText
+	if slices.Contains(htaccess.Both.Names(), name) {
+		limit = maxProgram
 	}
-	if c.Old == nil {
+	c.Old, err = io.ReadAll(io.LimitReader(f, int64(limit)+1))
+	switch {
+	case err != nil:
+		return c, explained(err)
+	case len(c.Old) > limit:
+		return install.Change{Name: name}, fmt.Errorf("%s is over %d bytes: move it away first", path, limit)
+	case c.Old == nil:
 		c.Old = []byte{}
 	}
 	return c, nil
