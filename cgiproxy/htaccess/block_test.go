@@ -62,6 +62,15 @@ func TestPut(t *testing.T) {
 		{"conditions of a redirect before it", toHTTPS + "|RewriteRule ^ index.php [L]\n"},
 		{"a front controller in sections", "<IfModule a>\n</IfModule>\n|<IfModule mod_rewrite.c>\n<IfModule mod_negotiation.c>\nOptions -MultiViews\n</IfModule>\nRewriteRule ^ index.php [L]\n</IfModule>\n"},
 		{"other cases and blanks", "|\trewriterule  \"^a b\"  /index.php\n"},
+		{"a comment below the conditions", "RewriteEngine On\n|RewriteCond a b\n# all else is for the site\nRewriteRule . /index.php [L]\n"},
+		{"an empty line below the conditions", "RewriteEngine On\n|RewriteCond a b\n\nRewriteCond c d\nRewriteRule . /index.php [L]\n"},
+		{"other lines below the conditions", "|RewriteCond a b\nOptions -Indexes\n<IfModule a>\nRewriteRule . /index.php [L]\n</IfModule>\n"},
+		{"conditions over two lines", "Options -Indexes\n|RewriteCond a \\\n  b\nRewriteRule . /index.php [L]\n"},
+		{"a rule over two lines", "Options -Indexes\n|RewriteRule \\\n  . /index.php [L]\n"},
+		{"conditions of a refusal", "RewriteCond a b\n\nRewriteRule ^ - [F]\n|RewriteRule ^ index.php [L]\n"},
+		{"conditions without a rule", "Options -Indexes\n|RewriteCond a b\n"},
+		{"conditions without a rule in a section", "Options -Indexes\n|<IfModule a>\nRewriteCond a b\n</IfModule>\n"},
+		{"a comment over two lines", "# no \\\nRewriteRule ^ index.php [L]\n|"},
 		{"a comment", "# RewriteRule ^ index.php [L]\n|"},
 	} {
 		for _, newline := range []string{"\n", "\r\n"} {

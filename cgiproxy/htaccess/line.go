@@ -1,13 +1,36 @@
 package htaccess
 
 import (
+	"iter"
 	"slices"
 	"strings"
 )
 
+// lines returns the lines of text as Apache reads them (ap_cfg_getline): one that
+// ends in a backslash goes on in the next.
+func lines(text string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		begin, end := 0, 0
+		for line := range strings.Lines(text) {
+			end += len(line)
+			if strings.HasSuffix(line, "\\\n") || strings.HasSuffix(line, "\\\r\n") {
+				continue
+			}
+			if !yield(text[begin:end]) {
+				return
+			}
+			begin = end
+		}
+		if begin < end {
+			yield(text[begin:])
+		}
+	}
+}
+
 // words returns the words of a line, as Apache reads them (ap_getword_conf): a
 // quoted one may have blanks.
 func words(line string) (list []string) {
+	line = strings.ReplaceAll(strings.ReplaceAll(line, "\r\n", "\n"), "\\\n", "")
 	line = strings.TrimSpace(line)
 	for line != "" {
 		end := strings.IndexAny(line, " \t")
@@ -60,7 +83,7 @@ func leadsTo(words []string) string {
 
 // anyLeads reports whether a rule of text leads to a place of that kind.
 func anyLeads(text string, kind func(to string) bool) bool {
-	for line := range strings.Lines(text) {
+	for line := range lines(text) {
 		if to := leadsTo(words(line)); to != "" && kind(to) {
 			return true
 		}

@@ -12,14 +12,15 @@ import (
 // the app, too, and of two Options or RewriteEngine lines the last counts. But a
 // rule that leads requests to another page of the site (WordPress's index.php)
 // takes all of them, so that ours stand above the first one of that kind, with
-// the conditions, the section and the marks that it is in.
+// the conditions, the section and the marks that it is in. Conditions are for the
+// next rule, whatever stands between, and that must not be ours.
 func place(text string) (int, error) {
 	if anyLeads(text, isOurs) {
 		return 0, errors.New("it has rules for proxy.cgi already, without the marks of install: take the lines of htaccess.example out of it, and run this again")
 	}
 	marked, section, conditions := -1, -1, -1 // where those began that have not ended
 	depth, offset := 0, 0
-	for line := range strings.Lines(text) {
+	for line := range lines(text) {
 		words := words(line)
 		switch {
 		case leadsTo(words) != "":
@@ -39,14 +40,15 @@ func place(text string) (int, error) {
 			}
 			depth++
 		}
-		if !isDirective(words, "RewriteCond") {
+		switch {
+		case isDirective(words, "RewriteRule"):
 			conditions = -1
-		} else if conditions < 0 {
-			conditions = offset
+		case isDirective(words, "RewriteCond") && conditions < 0:
+			conditions = first(offset, marked, section)
 		}
 		offset += len(line)
 	}
-	return len(text), nil
+	return first(offset, conditions), nil
 }
 
 // isOurs reports whether a rule leads to proxy.cgi or proxy.fcgi.
