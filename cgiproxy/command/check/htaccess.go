@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -15,7 +16,8 @@ type htaccess struct {
 	directives []directive
 	unclosed   []string // sections without an end, and ends without a section
 
-	begins, ends int // marks of install
+	begins, ends int        // marks of install
+	above        *directive // the RewriteCond whose rule has not come where the block begins, nil for none
 }
 
 // A directive is one line of a .htaccess, those of a backslash at the end being
@@ -81,7 +83,9 @@ func (h *htaccess) parse(text string) {
 		}
 		switch strings.TrimSpace(line) {
 		case "# BEGIN proxy.cgi":
-			h.begins++
+			if h.begins++; h.begins == 1 {
+				h.above = h.openCondition()
+			}
 		case "# END proxy.cgi":
 			h.ends++
 		}
@@ -114,6 +118,19 @@ func (h *htaccess) parse(text string) {
 	for _, s := range sections {
 		h.unclosed = append(h.unclosed, fmt.Sprintf("<%.100s> is not closed", s))
 	}
+}
+
+// openCondition returns the last RewriteCond, where its RewriteRule has not come.
+func (h *htaccess) openCondition() *directive {
+	for i, d := range slices.Backward(h.directives) {
+		switch d.name {
+		case "rewriterule":
+			return nil
+		case "rewritecond":
+			return &h.directives[i]
+		}
+	}
+	return nil
 }
 
 // lines returns the directives of a name, in lower case.
