@@ -22,6 +22,17 @@ func isProxyField(name string) bool {
 	return false
 }
 
+// tellsOfProxy reports whether a request with the field has come through a proxy, as
+// far as proxies tell: RFC 9110, section 7.6.3, RFC 7239, RFC 8586, and what they say
+// of the client.
+func tellsOfProxy(name string) bool {
+	switch name {
+	case "Via", "Forwarded", "Cdn-Loop", "X-Real-Ip":
+		return true
+	}
+	return strings.HasPrefix(name, "X-Forwarded-") || isProxyField(name)
+}
+
 // replacesTarget reports whether apps take a field for the path, folder or host in
 // place of the request's own, or for a file of the server. Nobody is believed in
 // these, for a proxy in front passes them on as a client writes them, unless it is

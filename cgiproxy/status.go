@@ -81,7 +81,7 @@ func (r *StatusRequest) IsPrivate() bool {
 		return true
 	}
 	for name := range r.Env {
-		if field, ok := strings.CutPrefix(name, "HTTP_"); ok && (field == "VIA" || field == "FORWARDED" || field == "X_REAL_IP" || strings.HasPrefix(field, "X_FORWARDED_")) {
+		if field, ok := strings.CutPrefix(name, "HTTP_"); ok && tellsOfProxy(http.CanonicalHeaderKey(strings.ReplaceAll(field, "_", "-"))) {
 			return false
 		}
 	}

@@ -210,15 +210,22 @@ const followPause = 250 * time.Millisecond
 // showLog prints the app's log. Where it becomes shorter, its older half has been
 // taken away, and what is new is at its end.
 func showLog(t *terminal, path string, follow bool) error {
-	log, err := os.Open(path)
+	// Without O_NONBLOCK a pipe would hold up open.
+	log, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return fmt.Errorf("%w: has the app been started?", err)
 	}
 	defer log.Close()
+	info, err := log.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is no regular file", path)
+	}
+	if err != nil {
+		return err
+	}
 	at, err := io.Copy(t.out, log)
 	for err == nil && follow {
 		time.Sleep(followPause)
-		var info os.FileInfo
 		if info, err = log.Stat(); err == nil && info.Size() < at {
 			at, err = log.Seek(0, io.SeekEnd)
 		}

@@ -62,7 +62,7 @@ const (
 // Main runs the command that args name and returns the exit status. The text of
 // htaccess.example is from main, which alone can embed what is beside it.
 func Main(args []string, htaccess string, in io.Reader, out, err io.Writer) int {
-	t := &terminal{in, out, err, htaccess}
+	t := &terminal{in, out, screen{err}, htaccess}
 	if len(args) > 1 && args[0] == "app" && ondemand.Hidden(args[1:]) {
 		return ondemand.RunStarter(args[1:])
 	}

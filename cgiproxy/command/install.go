@@ -92,9 +92,20 @@ func runInstall(t *terminal, args []string) int {
 	if err := findSite(in, rest); err != nil {
 		return t.failed("install: %v", err)
 	}
+	if !*dryRun {
+		unlock, err := lockFolder(in.Folder)
+		if err != nil {
+			return t.failed("install: %v; nothing has been changed", err)
+		}
+		defer unlock()
+	}
 	if *uninstall {
 		return uninstallSite(t, in, *dryRun)
 	}
+	return installSite(t, in, *dryRun)
+}
+
+func installSite(t *terminal, in *install.Site, dryRun bool) int {
 	changes, notes, err := in.Plan()
 	if usage, ok := errors.AsType[*install.UsageError](err); ok {
 		return t.misused("install: %v", usage)
@@ -105,7 +116,7 @@ func runInstall(t *terminal, args []string) int {
 	if slices.ContainsFunc(changes, func(c install.Change) bool { return c.Name == settings.File && c.Old == nil }) {
 		notes = append(notes, "where every page is then 500 and the log says \"permission denied\", the host does not run scripts as you: chmod 644 "+settings.File)
 	}
-	return finish(t, in.Folder, changes, notes, *dryRun)
+	return finish(t, in.Folder, changes, notes, dryRun)
 }
 
 // uninstallSite stops the app once no request can start it again.

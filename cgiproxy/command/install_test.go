@@ -57,6 +57,35 @@ func TestApplyUndoes(t *testing.T) {
 	}
 }
 
+// TestInstallAlone has another install at work in the folder.
+func TestInstallAlone(t *testing.T) {
+	folder := t.TempDir()
+	unlock, err := lockFolder(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := func(args ...string) (said string, status int) {
+		var out, err bytes.Buffer
+		status = Main(append([]string{"install", folder}, args...), example(t), nil, &out, &err)
+		return err.String(), status
+	}
+	for _, args := range [][]string{{"--upstream", "6543"}, {"--uninstall"}} {
+		said, status := run(args...)
+		if status != exitFailure || !strings.Contains(said, "another install works on "+folder+": run this again when it is done; nothing has been changed") {
+			t.Errorf("%q: status %d, %q", args, status, said)
+		}
+	}
+	unlock()
+	if files, _ := os.ReadDir(folder); len(files) > 0 {
+		t.Errorf("left are %v", files)
+	}
+	for range 2 { // the first does not keep the second out
+		if said, status := run("--upstream", "6543"); status != exitOK {
+			t.Errorf("alone: status %d, %q", status, said)
+		}
+	}
+}
+
 // nobody is a user who owns nothing here.
 const nobody = 65534
 

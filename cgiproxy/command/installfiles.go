@@ -10,10 +10,16 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 
 	"proxy.cgi/cgiproxy/command/install"
+	"proxy.cgi/cgiproxy/htaccess"
 )
+
+// maxText and maxProgram bound what install reads, in bytes. A file may be all holes,
+// and many times as large as the memory.
+const maxText, maxProgram = 1 << 20, 64 << 20
 
 // readFile returns a file as it is, refusing what a new one cannot replace
 // without a loss.
@@ -44,19 +50,62 @@ func readFile(folder, name string) (install.Change, error) {
 		return c, fmt.Errorf("%s belongs to user %d, and you are user %d: change its owner, or put a copy of your own in its place", path, owner, me)
 	}
 	c.OldMode = info.Mode().Perm()
-	if c.Old, err = io.ReadAll(f); err != nil {
-		return c, explained(err)
+	limit := maxText
+	if slices.Contains(htaccess.Both.Names(), name) {
+		limit = maxProgram
 	}
-	if c.Old == nil {
+	c.Old, err = io.ReadAll(io.LimitReader(f, int64(limit)+1))
+	switch {
+	case err != nil:
+		return c, explained(err)
+	case len(c.Old) > limit:
+		return install.Change{Name: name}, fmt.Errorf("%s is over %d bytes: move it away first", path, limit)
+	case c.Old == nil:
 		c.Old = []byte{}
 	}
 	return c, nil
+}
+
+// lockFolder keeps other installs out of a folder until unlock, or until the process
+// ends. The lock is a file that nobody else may open: the folder itself could be
+// locked, for ever, by any user who may read it.
+func lockFolder(folder string) (unlock func(), err error) {
+	path := filepath.Join(folder, ".htproxycgi-lock")
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o600)
+	if err != nil {
+		return func() {}, nil // what is written there tells why
+	}
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) // some file systems have none
+	locked, err1 := f.Stat()
+	there, err2 := os.Lstat(path)
+	if errors.Is(err, syscall.EWOULDBLOCK) || err1 != nil || err2 != nil || !os.SameFile(locked, there) { // removed by the one before
+		f.Close()
+		return nil, fmt.Errorf("another install works on %s: run this again when it is done", folder)
+	}
+	return func() {
+		os.Remove(path)
+		f.Close()
+	}, nil
+}
+
+// stagedPrefix begins the names of new files before they take their places.
+const stagedPrefix = ".htproxycgi-new-"
+
+// removeStaged removes what an install has left that was killed.
+func removeStaged(folder string) {
+	entries, _ := os.ReadDir(folder)
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), stagedPrefix) {
+			os.Remove(filepath.Join(folder, e.Name()))
+		}
+	}
 }
 
 // apply makes all changes, or none. Each new file is written beside the old one,
 // down to the disk, and then takes its place, so that the web server sees whole
 // files only.
 func apply(folder string, changes []install.Change) error {
+	removeStaged(folder)
 	staged := make([]string, len(changes))
 	defer func() {
 		for _, temp := range staged {
@@ -88,7 +137,7 @@ func apply(folder string, changes []install.Change) error {
 
 // stage writes a file under a name that no server serves, and returns its path.
 func stage(folder string, content []byte, mode fs.FileMode) (temp string, err error) {
-	f, err := os.CreateTemp(folder, ".htproxycgi-new-*")
+	f, err := os.CreateTemp(folder, stagedPrefix+"*")
 	if err != nil {
 		return "", err
 	}

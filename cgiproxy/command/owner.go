@@ -75,9 +75,10 @@ func checkStartDir(cfg *settings.Config) error {
 	return err
 }
 
-// becomeUser leaves nothing of root: neither groups, nor variables that the app
-// of another could ask for (START_ENV). Nobody but root may trace the process
-// (PR_SET_DUMPABLE in prctl(2)).
+// becomeUser leaves nothing of root that may be left: neither groups, nor variables
+// that the app of another could ask for (START_ENV), nor limits, umask and keys of
+// root's session. Its control group stays: to leave that is the system's to do. Nobody
+// but root may trace the process (PR_SET_DUMPABLE in prctl(2)).
 func becomeUser(uid int) error {
 	account, err := user.LookupId(strconv.Itoa(uid))
 	if err != nil {
@@ -103,13 +104,19 @@ func becomeUser(uid int) error {
 			os.Unsetenv(name)
 		}
 	}
-	if err := syscall.Setgroups(groups); err != nil {
-		return err
+	syscall.Umask(0o022) // as most logins have it
+	for _, leave := range [...]func() error{
+		boundLimits,
+		func() error { return syscall.Setgroups(groups) },
+		func() error { return syscall.Setgid(gid) },
+		func() error { return syscall.Setuid(uid) },
+		joinNewKeyring, // which is then the user's
+	} {
+		if err := leave(); err != nil {
+			return err
+		}
 	}
-	if err := syscall.Setgid(gid); err != nil {
-		return err
-	}
-	return syscall.Setuid(uid)
+	return nil
 }
 
 // checkExecutable refuses to start an app with a program that its user may not

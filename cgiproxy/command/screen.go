@@ -10,8 +10,9 @@ import (
 	"proxy.cgi/cgiproxy"
 )
 
-// A screen is a terminal that shows text of others: what an app prints, part of
-// which may be from its visitors. A terminal obeys escape sequences.
+// A screen shows text of others: the names of their folders, or what an app prints,
+// part of which may be from its visitors. A terminal obeys escape sequences. All that
+// a command says to err is shown so, in a file, too.
 type screen struct{ w io.Writer }
 
 // Write takes whole lines, or else a part of one.
@@ -26,14 +27,12 @@ func (s screen) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// onScreen returns t for a command that shows text of others: a file or a pipe
+// onScreen returns t for a command whose output is text of others: a file or a pipe
 // gets it as it is.
 func (t *terminal) onScreen() *terminal {
 	shown := *t
-	for _, w := range []*io.Writer{&shown.out, &shown.err} {
-		if isTerminal(*w) {
-			*w = screen{*w}
-		}
+	if isTerminal(t.out) {
+		shown.out = screen{t.out}
 	}
 	return &shown
 }

@@ -6,20 +6,23 @@ import (
 	"strings"
 )
 
-// lines returns the lines of a text as Apache reads them: one that ends in a
-// backslash goes on in the next.
+// lines returns the lines of text as Apache reads them (ap_cfg_getline): one that
+// ends in a backslash goes on in the next.
 func lines(text string) iter.Seq[string] {
 	return func(yield func(string) bool) {
-		start, end := 0, 0
+		begin, end := 0, 0
 		for line := range strings.Lines(text) {
 			end += len(line)
-			if strings.HasSuffix(strings.TrimRight(line, "\r\n"), `\`) && end < len(text) {
+			if strings.HasSuffix(line, "\\\n") || strings.HasSuffix(line, "\\\r\n") {
 				continue
 			}
-			if !yield(text[start:end]) {
+			if !yield(text[begin:end]) {
 				return
 			}
-			start = end
+			begin = end
+		}
+		if begin < end {
+			yield(text[begin:])
 		}
 	}
 }
@@ -27,7 +30,7 @@ func lines(text string) iter.Seq[string] {
 // words returns the words of a line, as Apache reads them (ap_getword_conf): a
 // quoted one may have blanks.
 func words(line string) (list []string) {
-	line = strings.ReplaceAll(strings.ReplaceAll(line, "\\\r\n", ""), "\\\n", "")
+	line = strings.ReplaceAll(strings.ReplaceAll(line, "\r\n", "\n"), "\\\n", "")
 	line = strings.TrimSpace(line)
 	for line != "" {
 		end := strings.IndexAny(line, " \t")

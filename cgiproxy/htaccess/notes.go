@@ -16,13 +16,13 @@ func Notes(text string) (notes []string) {
 	} else if anyLeads(below, func(string) bool { return true }) {
 		add("other rewrite rules stand below those of proxy.cgi: the app gets all but existing files, and they get nothing more")
 	}
-	for line := range strings.Lines(rest) {
+	for line := range lines(rest) {
 		if words := words(line); isDirective(words, "RewriteBase") && len(words) > 1 {
 			add("RewriteBase " + words[1] + " counts for the app's rule, too: it must be the path of this folder in URLs, else take it out")
 			break
 		}
 	}
-	for line := range strings.Lines(below) {
+	for line := range lines(below) {
 		words := words(line)
 		switch {
 		case isDirective(words, "RewriteEngine") && len(words) > 1 && strings.EqualFold(words[1], "off"):

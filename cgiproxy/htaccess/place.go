@@ -12,7 +12,8 @@ import (
 // the app, too, and of two Options or RewriteEngine lines the last counts. But a
 // rule that leads requests to another page of the site (WordPress's index.php)
 // takes all of them, so that ours stand above the first one of that kind, with
-// the conditions, the section and the marks that it is in.
+// the conditions, the section and the marks that it is in. Conditions are for the
+// next rule, whatever stands between, and that must not be ours.
 func place(text string) (int, error) {
 	if anyLeads(text, isOurs) {
 		return 0, errors.New("it has rules for proxy.cgi already, without the marks of install: take the lines of htaccess.example out of it, and run this again")
@@ -39,7 +40,7 @@ func place(text string) (int, error) {
 			}
 			depth++
 		}
-		switch { // conditions wait for their rule, whatever stands between
+		switch {
 		case isDirective(words, "RewriteRule"):
 			conditions = -1
 		case isDirective(words, "RewriteCond") && conditions < 0:
@@ -47,7 +48,7 @@ func place(text string) (int, error) {
 		}
 		offset += len(line)
 	}
-	return first(len(text), conditions), nil
+	return first(offset, conditions), nil
 }
 
 // isOurs reports whether a rule leads to proxy.cgi or proxy.fcgi.

@@ -87,6 +87,10 @@ func (f *finder) load(vars map[string]string, folder string, fileErr error) (*Co
 	}
 
 	cfg, err := f.decode(folder)
+	unknown := f.unknown(cfg.StartEnv)
+	if err == nil {
+		err = f.mistyped(unknown, folder)
+	}
 	cfg.addStartVars(f, vars)
 	for _, file := range [...]*string{&cfg.ErrorPage, &cfg.TLSCA, &cfg.LogFile} {
 		if *file != "" && !filepath.IsAbs(*file) {
@@ -105,7 +109,7 @@ func (f *finder) load(vars map[string]string, folder string, fileErr error) (*Co
 	case err == nil:
 		err = cfg.check()
 	}
-	return cfg, f.notes(cfg, max(f.least, cfg.LogLevel)), err
+	return cfg, f.notes(unknown, max(f.least, cfg.LogLevel)), err
 }
 
 // A finder collects settings, those that count first.
@@ -192,10 +196,10 @@ func (f *finder) addText(file string, text []byte) error {
 
 // notes tells what the owner may have meant otherwise, and at LevelDebug where
 // each setting comes from.
-func (f *finder) notes(cfg *Config, level Level) []Note {
+func (f *finder) notes(unknown []string, level Level) []Note {
 	var notes []Note
-	for _, text := range f.unknown(cfg.StartEnv) {
-		notes = append(notes, Note{LevelWarn, text})
+	for _, name := range unknown {
+		notes = append(notes, Note{LevelWarn, noSetting(name, meantSetting(name))})
 	}
 	if level < LevelInfo {
 		return notes

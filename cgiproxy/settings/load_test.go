@@ -190,8 +190,8 @@ func TestSettingsUnknown(t *testing.T) {
 	}{
 		{"none", map[string]string{"CGIPROXY_MAX_BODY": "1"}, "IDLE_TIMEOUT=1s", nil},
 		{"in the file", nil, "CGIPROXY_UPSTREEM=1", []string{"CGIPROXY_UPSTREEM is no setting: did you mean CGIPROXY_UPSTREAM?"}},
-		{"in the file, without prefix", nil, "MAXBODY=1", []string{"CGIPROXY_MAXBODY is no setting: did you mean CGIPROXY_MAX_BODY?"}},
-		{"in the file, lower case", nil, "cgiproxy_max_body=1", []string{"CGIPROXY_cgiproxy_max_body is no setting: did you mean CGIPROXY_MAX_BODY?"}},
+		{"in the file, without prefix", nil, "LOGLEVEL=info", []string{"CGIPROXY_LOGLEVEL is no setting: did you mean CGIPROXY_LOG_LEVEL?"}},
+		{"in the file, lower case", nil, "cgiproxy_log_level=info", []string{"cgiproxy_log_level is no setting: did you mean CGIPROXY_LOG_LEVEL?"}},
 		{"in the environment", map[string]string{"CGIPROXY_TLS_SKIPVERIFY": "1"}, "", []string{"CGIPROXY_TLS_SKIPVERIFY is no setting: did you mean CGIPROXY_TLS_SKIP_VERIFY?"}},
 		{"the value is not shown", nil, "CGIPROXY_TIMEOUT=hunter2", []string{"CGIPROXY_TIMEOUT is no setting"}},
 		{"two", nil, "IDLE_TIMEOUTS=1\nCONNECT_RETRYS=1", []string{"CONNECT_RETRY?", "IDLE_TIMEOUT?"}},

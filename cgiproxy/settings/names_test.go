@@ -152,6 +152,44 @@ func TestMeantSetting(t *testing.T) {
 	}
 }
 
+// A protection that does not count for the spelling of its name is refused: nothing
+// else would tell.
+func TestMistypedProtection(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		env  map[string]string
+		file string
+		want string // "" where it is a note at most
+	}{
+		{"without underscores", nil, "REQUIREOWNER=true", "CGIPROXY_REQUIREOWNER is no setting: did you mean CGIPROXY_REQUIRE_OWNER?: write it so in "},
+		{"in lower case", nil, "cgiproxy_require_owner=true", "cgiproxy_require_owner is no setting: did you mean CGIPROXY_REQUIRE_OWNER?"},
+		{"in lower case, without prefix", nil, "secret=x", "CGIPROXY_secret is no setting: did you mean CGIPROXY_SECRET?"},
+		{"a prefix without underscore", nil, "CGIPROXYSECRET=x", "did you mean CGIPROXY_SECRET?"},
+		{"underscores elsewhere", nil, "CGIPROXY_TRUSTEDPROXIES_=10.0.0.1", "did you mean CGIPROXY_TRUSTED_PROXIES?"},
+		{"the size of uploads", nil, "Max_Body=1", "did you mean CGIPROXY_MAX_BODY?"},
+		{"a token of the status page, before what that lacks", nil, "STATUS_PATH=/s\nSTATUSTOKEN=0123456789abcdef", "did you mean CGIPROXY_STATUS_TOKEN?"},
+		{"certificates", nil, "TLSCA=ca.pem", "did you mean CGIPROXY_TLS_CA?"},
+		{"beside the right one", nil, "SECRET=x\nsecret=y", "did you mean CGIPROXY_SECRET?"},
+		{"other letters", nil, "SECRETS=x\nREQUIRE_OWNR=true", ""},
+		{"what protects nothing", nil, "LOGLEVEL=info\nerror_page=x", ""},
+		{"of the app", nil, "UPSTREAM=auto\nSTART=x\nSTART_ENV=Secret\nSecret=x", ""},
+		{"of the app, by SetEnv", map[string]string{"secret": "x"}, "", ""},
+		{"in the environment", map[string]string{"CGIPROXY_REQUIREOWNER": "true"}, "", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			bake(t, "6543")
+			folder := t.TempDir()
+			testkit.WriteFile(t, folder, File, tt.file+"\n# a line\n")
+			_, _, err := Load(tt.env, folder)
+			if tt.want == "" {
+				testkit.WantError(t, err, "")
+				return
+			}
+			testkit.WantText(t, explained(t, err), tt.want, File)
+		})
+	}
+}
+
 func TestEditDistance(t *testing.T) {
 	tests := []struct {
 		a, b string

@@ -75,10 +75,11 @@ func (c *Config) Written() (names, sources []string) {
 }
 
 // Secrets returns the texts that no page may show, whatever it is about: the
-// values of settings that are secret, and those that are for the app.
+// values of settings that are secret, those that are for the app, and START where
+// it is more than a program, for it may say a password to it.
 func (c *Config) Secrets() (texts []string) {
 	for name, s := range c.written {
-		if s.value != "" && (IsSecret(name) || !isSetting(name)) {
+		if s.value != "" && (IsSecret(name) || !isSetting(name) || name == "START" && strings.ContainsAny(s.value, blanks+"\n=")) {
 			texts = append(texts, s.value)
 		}
 	}

@@ -18,8 +18,14 @@ const leastSecret = 6
 func newMasker(secrets []string) *masker {
 	m := &masker{}
 	for _, secret := range secrets {
-		if len(secret) >= leastSecret {
-			m.secrets = append(m.secrets, secret)
+		texts := []string{secret}
+		if strings.Contains(secret, "\n") { // a key: of its lines each may be shown alone, with something before it
+			texts = append(texts, strings.Split(secret, "\n")...)
+		}
+		for _, text := range texts {
+			if text = strings.TrimSpace(text); len(text) >= leastSecret {
+				m.secrets = append(m.secrets, text)
+			}
 		}
 	}
 	slices.SortFunc(m.secrets, func(a, b string) int { return len(b) - len(a) }) // one may be a part of another
@@ -27,11 +33,14 @@ func newMasker(secrets []string) *masker {
 }
 
 // text returns a line as it may be shown, without control bytes.
-func (m *masker) text(s string) string {
+func (m *masker) text(s string) string { return cgiproxy.Printable(m.hide(s)) }
+
+// hide takes the secrets out of a text of any number of lines.
+func (m *masker) hide(s string) string {
 	for _, secret := range m.secrets {
 		s = strings.ReplaceAll(s, secret, "(not shown)")
 	}
-	return cgiproxy.Printable(s)
+	return s
 }
 
 // value returns the value of a CGI variable.

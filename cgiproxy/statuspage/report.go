@@ -115,7 +115,7 @@ func lastLines(cfg *settings.Config, m *masker) (lines []string) {
 	if err != nil {
 		return []string{m.text(err.Error())}
 	}
-	lines = strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
+	lines = strings.Split(strings.TrimSuffix(m.hide(string(text)), "\n"), "\n")
 	if from > 0 && len(lines) > 1 {
 		lines = lines[1:] // of which only the end is there
 	}

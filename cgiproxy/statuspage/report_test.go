@@ -2,6 +2,7 @@ package statuspage
 
 import (
 	"encoding/json"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -41,6 +42,31 @@ func TestHidden(t *testing.T) {
 		testkit.WantText(t, page, "HTTP_X_API_KEY", "X-Api-Key", "DB_PASSWORD", "X-Proxy-Signature", "bytes, not shown)",
 			"shown-1", "shown-2", "CGIPROXY_SECRET", "CGIPROXY_STATUS_TOKEN", "connected to (not shown)", ".htcgiproxy")
 	}
+}
+
+// TestHiddenStart has a password in the command, and a secret of several lines that
+// the app prints: whole, each line for itself, and as JSON has it. Where the command
+// is a program and nothing more, that may be in the log.
+func TestHiddenStart(t *testing.T) {
+	const start, key = "DBPASS=hunter22 exec false", `"-----BEGIN KEY-----\nhunter23AAAA\nhunter24BBBB\nab==\n-----END KEY-----"`
+	s := newTested(t, pageSettings+"START='"+start+"'\nSTART_ENV=APP_KEY\nAPP_KEY="+key+"\n")
+	lines, _ := strconv.Unquote(key)
+	testkit.WriteFile(t, s.folder, "app.log", "one\n"+lines+"\ntwo "+key+" three\n> "+strings.ReplaceAll(lines, "\n", "\r\n> ")+"\nfour\n"+start+"\n")
+	html, asJSON := s.pageOf(t)
+	for name, page := range map[string]string{"HTML": html, "JSON": asJSON} {
+		if at := strings.Index(page, "hunter2"); at >= 0 {
+			t.Errorf("%s: the page has a secret in %.200q", name, page[max(0, at-100):])
+		}
+		testkit.WantText(t, page, "START runs in ", ": (not shown)", "two ", " three", "four")
+	}
+	if strings.Count(asJSON, "ab==") > 2 { // too short where it is not a part of the whole
+		t.Error("the key is not hidden as a whole")
+	}
+
+	s = newTested(t, pageSettings+"START=start-app\n")
+	testkit.WriteFile(t, s.folder, "app.log", "start-app: line 1: x: not found\n")
+	_, asJSON = s.pageOf(t)
+	testkit.WantText(t, asJSON, "start-app: line 1")
 }
 
 // TestEscaped has a stranger's and the app's bytes on the page. They are text

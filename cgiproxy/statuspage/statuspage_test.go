@@ -117,6 +117,23 @@ func TestWhose(t *testing.T) {
 	}
 }
 
+// TestProxyBefore wants a token that has come without https to be taken from this
+// machine alone, and not from a proxy on it that tells of its client, in any of the
+// fields that are usual.
+func TestProxyBefore(t *testing.T) {
+	s := newTested(t, pageSettings)
+	for field, want := range map[string]int{
+		"VIA": 403, "FORWARDED": 403, "CDN_LOOP": 403, "X_REAL_IP": 403, "X_FORWARDED_FOR": 403, "X_FORWARDED_SERVER": 403, "X_FORWARDED": 403,
+		"CLIENT_IP": 403, "TRUE_CLIENT_IP": 403, "CF_CONNECTING_IP": 403, "X_CLIENT_IP": 403, "X_CLUSTER_CLIENT_IP": 403, "FORWARDED_FOR": 403, "X_SCHEME": 403,
+		"ACCEPT": 200, "USER_AGENT": 200, "ORIGIN": 200, "X_REQUESTED_WITH": 200, "COOKIE": 200,
+	} {
+		r := request{method: "POST", body: "token=" + token, vars: []string{"HTTPS=", "REQUEST_SCHEME=http", "REMOTE_ADDR=127.0.0.1", "HTTP_" + field + "=203.0.113.9"}}
+		if w := s.send(t, r); w.Code != want {
+			t.Errorf("with %s: %d, want %d", field, w.Code, want)
+		}
+	}
+}
+
 // wantHeader holds each response of the page to what keeps it private.
 func wantHeader(t *testing.T, w *httptest.ResponseRecorder) {
 	t.Helper()

@@ -49,19 +49,7 @@ func everywhere() cause {
 
 func checkLines(s *site) (all []Finding) {
 	for _, h := range s.rules {
-		for _, text := range h.unclosed {
-			all = append(all, everywhere().fault("%s: %s", h.path, text)...)
-		}
-		for _, d := range h.directives {
-			switch {
-			case strings.Contains(allowed, " "+d.name+" ") || strings.Contains(allowed, " "+d.name+"\n"):
-			case strings.Contains(forbidden, " "+d.name+" ") || strings.Contains(forbidden, " "+d.name+"\n"):
-				all = append(all, everywhere().fault("%s: %s is not allowed in a .htaccess: every page is 500", d.place(), d.name)...)
-			case d.in("ifmodule") || d.in("ifdefine") || d.in("ifversion") || d.in("ifdirective"):
-			default:
-				all = append(all, everywhere().warning("%s: %s may be a line that the host does not know%s: then every page is 500", d.place(), d.name, nearestDirective(d.name))...)
-			}
-		}
+		all = append(all, h.badLines()...)
 	}
 	if all == nil && !s.own().isMissing() {
 		return fine("the lines of .htaccess are those that Apache knows")
@@ -69,8 +57,31 @@ func checkLines(s *site) (all []Finding) {
 	return all
 }
 
+// badLines returns the first of the lines that Apache may not know.
+func (h *htaccess) badLines() (all []Finding) {
+	for _, text := range h.unclosed[:min(len(h.unclosed), mostLines)] {
+		all = append(all, everywhere().fault("%s: %s", h.path, text)...)
+	}
+	for _, d := range h.directives {
+		switch {
+		case len(all) >= mostLines:
+			return all
+		case strings.Contains(allowed, " "+d.name+" ") || strings.Contains(allowed, " "+d.name+"\n"):
+		case strings.Contains(forbidden, " "+d.name+" ") || strings.Contains(forbidden, " "+d.name+"\n"):
+			all = append(all, everywhere().fault("%s: %.100s is not allowed in a .htaccess: every page is 500", d.place(), d.name)...)
+		case d.in("ifmodule") || d.in("ifdefine") || d.in("ifversion") || d.in("ifdirective"):
+		default:
+			all = append(all, everywhere().warning("%s: %.100s may be a line that the host does not know%s: then every page is 500", d.place(), d.name, nearestDirective(d.name))...)
+		}
+	}
+	return all
+}
+
 // nearestDirective suggests what an unknown name may stand for.
 func nearestDirective(name string) string {
+	if len(name) > 100 { // longer than any by far, and each byte would be compared
+		return ""
+	}
 	near := slices.MinFunc(strings.Fields(allowed), func(a, b string) int {
 		return settings.EditDistance(name, a) - settings.EditDistance(name, b)
 	})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -15,7 +16,8 @@ type htaccess struct {
 	directives []directive
 	unclosed   []string // sections without an end, and ends without a section
 
-	begins, ends int // marks of install
+	begins, ends int        // marks of install
+	above        *directive // the RewriteCond whose rule has not come where the block begins, nil for none
 }
 
 // A directive is one line of a .htaccess, those of a backslash at the end being
@@ -40,7 +42,11 @@ func (d directive) in(section string) bool {
 	return false
 }
 
-const maxHtaccess = 1 << 20 // bytes
+const (
+	maxHtaccess = 1 << 20 // bytes
+	maxNested   = 100     // sections within one another: each line keeps all that it is in
+	mostLines   = 20      // that findings tell of: a file that is no .htaccess at all has many
+)
 
 func readHtaccess(path string) *htaccess {
 	h := &htaccess{path: path}
@@ -63,25 +69,28 @@ func (h *htaccess) isMissing() bool { return errors.Is(h.err, fs.ErrNotExist) }
 
 func (h *htaccess) parse(text string) {
 	var sections []string
-	number, pending, first := 0, "", 0
+	var continued []string // by a backslash
+	number, first := 0, 0
 	for line := range strings.Lines(text) {
 		number++
-		if pending == "" {
+		if continued == nil {
 			first = number
 		}
 		line = strings.TrimRight(line, "\r\n")
 		if rest, ok := strings.CutSuffix(line, `\`); ok {
-			pending += rest
+			continued = append(continued, rest)
 			continue
 		}
 		switch strings.TrimSpace(line) {
 		case "# BEGIN proxy.cgi":
-			h.begins++
+			if h.begins++; h.begins == 1 {
+				h.above = h.openCondition()
+			}
 		case "# END proxy.cgi":
 			h.ends++
 		}
-		words := strings.Fields(pending + line)
-		pending = ""
+		words := strings.Fields(strings.Join(append(continued, line), ""))
+		continued = nil
 		if len(words) == 0 || words[0][0] == '#' {
 			continue
 		}
@@ -91,10 +100,13 @@ func (h *htaccess) parse(text string) {
 			name = strings.TrimSuffix(name[2:], ">")
 			last := len(sections) - 1
 			if last < 0 || !strings.HasPrefix(sections[last]+" ", name+" ") {
-				h.unclosed = append(h.unclosed, fmt.Sprintf("line %d: </%s> without <%s>", first, name, name))
+				h.unclosed = append(h.unclosed, fmt.Sprintf("line %d: </%.100s> without <%.100[2]s>", first, name))
 				continue
 			}
 			sections = sections[:last]
+		case name[0] == '<' && len(sections) == maxNested:
+			h.unclosed = append(h.unclosed, fmt.Sprintf("line %d: more than %d sections within one another", first, maxNested))
+			return
 		case name[0] == '<':
 			h.directives = append(h.directives, directive{h.path, first, strings.TrimSuffix(name[1:], ">"), args, sections})
 			section := strings.TrimSuffix(strings.ToLower(strings.TrimSpace(name[1:]+" "+args)), ">")
@@ -104,8 +116,21 @@ func (h *htaccess) parse(text string) {
 		}
 	}
 	for _, s := range sections {
-		h.unclosed = append(h.unclosed, "<"+s+"> is not closed")
+		h.unclosed = append(h.unclosed, fmt.Sprintf("<%.100s> is not closed", s))
 	}
+}
+
+// openCondition returns the last RewriteCond, where its RewriteRule has not come.
+func (h *htaccess) openCondition() *directive {
+	for i, d := range slices.Backward(h.directives) {
+		switch d.name {
+		case "rewriterule":
+			return nil
+		case "rewritecond":
+			return &h.directives[i]
+		}
+	}
+	return nil
 }
 
 // lines returns the directives of a name, in lower case.

@@ -2,6 +2,7 @@ package check
 
 import (
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -60,6 +61,8 @@ func ruleTests() []findingTest {
 		}, "REDIRECT_STATUS"},
 		{"block", "one that lets Apache read the path twice", Warning, "", rules(`RewriteRule ^proxy\.f?cgi/(.*[?%#[:cntrl:]]|[^/]*:) - [F]`, ""), "which refuses what Apache would read twice"},
 		{"block", "an older one", Warning, "", rules(`RewriteRule ^proxy\.f?cgi/(.*)$ $1 [L]`, ""), "of another version"},
+		{"block", "between a condition and its rule", Fault, "", before("RewriteCond a b\n\n# BEGIN proxy.cgi\n# END proxy.cgi"), "a RewriteCond is for the next RewriteRule, which is one of proxy.cgi's block"},
+		{"block", "below a rule with its condition", OK, "", before("RewriteCond %{HTTPS} off\nRewriteRule ^ https://x/ [R]\n# BEGIN proxy.cgi\n# END proxy.cgi"), "are those of this version"},
 		{"block", "half of its marks", Fault, "", before("# BEGIN proxy.cgi"), "1 marks of a beginning and 0 of an end"},
 	}
 }
@@ -79,5 +82,39 @@ func TestParseHtaccess(t *testing.T) {
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") || h.unclosed != nil {
 		t.Errorf("got %q and %q, want %q", got, h.unclosed, want)
+	}
+}
+
+// A .htaccess may be of somebody who wants to keep root's check busy. What is
+// allocated grows with it, and not with its square, and so does what is told.
+func TestLongHtaccess(t *testing.T) {
+	for _, tt := range []struct {
+		name, text, want string
+	}{
+		{"one line", strings.Repeat("setenv \\\n", 10000) + "a b", ""},
+		{"sections within one another", strings.Repeat("<ifmodule x>\n", 10000), "line 101: more than 100 sections within one another"},
+		{"ends of sections", strings.Repeat("</a>\n", 20000), "line 1: </a> without <a>"},
+		{"lines that are none", strings.Repeat("x y\n", 20000), "x may be a line that the host does not know"},
+		{"a long word", strings.Repeat("x", 100000), "xxx may be a line that the host does not know"},
+		{"a long section", "<" + strings.Repeat("x", 100000), "xxx> is not closed"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			h := &htaccess{path: "file"}
+			h.parse(tt.text)
+			all := h.badLines()
+			runtime.ReadMemStats(&after)
+			if size := after.TotalAlloc - before.TotalAlloc; size > 200*uint64(len(tt.text)) {
+				t.Errorf("%d bytes took %d", len(tt.text), size)
+			}
+			var told strings.Builder
+			for _, f := range all {
+				told.WriteString(f.Text + "\n")
+			}
+			if !strings.Contains(told.String(), tt.want) || told.Len() > 10000 {
+				t.Errorf("it says %.1000q, want %q and no more than is read", &told, tt.want)
+			}
+		})
 	}
 }

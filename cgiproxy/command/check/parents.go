@@ -38,6 +38,9 @@ func checkStreams(s *site) []Finding {
 func checkParents(s *site) (all []Finding) {
 	above := s.rules[:len(s.rules)-1]
 	note := func(d directive, remedy, what string) {
+		if len(all) == mostLines {
+			return
+		}
 		all = append(all, cause{"forbidden", remedy}.warning("%s: %s", d.place(), what)...)
 	}
 	for _, h := range append(slices.Clone(above), s.own()) {

@@ -147,6 +147,9 @@ func checkBlock(s *site) (all []Finding) {
 	if h.begins != h.ends || h.begins > 1 {
 		all = append(all, cause{"", "take what is left of the block out, and run proxy.cgi install"}.fault("%s: the lines of proxy.cgi install have %d marks of a beginning and %d of an end", h.path, h.begins, h.ends)...)
 	}
+	if h.above != nil {
+		all = append(all, cause{"", "run proxy.cgi install, which puts its block above it, or give it its RewriteRule back"}.fault("%s: a RewriteCond is for the next RewriteRule, which is one of proxy.cgi's block", h.above.place())...)
+	}
 	for _, want := range wantedLines() {
 		if !h.says(want.name, want.texts...) {
 			all = append(all, lead("").warning("%s is of another version: it has no %s with %s, which %s", h.path, want.name, strings.Join(want.texts, " and "), want.why)...)

@@ -4,7 +4,9 @@ package finding
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
+	"unicode/utf16"
 )
 
 // A Level says how bad a finding is.
@@ -53,7 +55,8 @@ func JSONPair(pair [2]string) string {
 	return "[" + QuoteJSON(pair[0]) + "," + QuoteJSON(pair[1]) + "]"
 }
 
-// QuoteJSON returns a string as JSON has it (RFC 8259, section 7).
+// QuoteJSON returns a string as JSON has it (RFC 8259, section 7). What a terminal
+// might obey is escaped, as cgiproxy.Printable has it.
 func QuoteJSON(s string) string {
 	var b strings.Builder
 	b.WriteByte('"')
@@ -62,10 +65,12 @@ func QuoteJSON(s string) string {
 		case r == '"' || r == '\\':
 			b.WriteByte('\\')
 			b.WriteRune(r)
-		case r < ' ' || r == 0x7f:
-			fmt.Fprintf(&b, `\u%04x`, r)
-		default:
+		case strconv.IsPrint(r):
 			b.WriteRune(r)
+		default:
+			for _, unit := range utf16.Encode([]rune{r}) {
+				fmt.Fprintf(&b, `\u%04x`, unit)
+			}
 		}
 	}
 	b.WriteByte('"')

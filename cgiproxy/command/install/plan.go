@@ -65,7 +65,11 @@ func (in *Site) Plan() (changes []Change, notes []string, err error) {
 		}
 		d.write(name, in.Executable, 0o755)
 	}
-	text, notes, err := in.newSettings(d.open(settings.File).Old)
+	before := d.open(settings.File).Old
+	if d.err != nil { // rather than what is missing in settings that cannot be read
+		return nil, nil, d.err
+	}
+	text, notes, err := in.newSettings(before)
 	if err != nil {
 		return nil, nil, err
 	}

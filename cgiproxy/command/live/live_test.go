@@ -52,6 +52,27 @@ func TestNoResponse(t *testing.T) {
 	}
 }
 
+// A server may go on with a header until the memory is full. These end after
+// some MiB, for a check that would take them.
+func TestLongHeader(t *testing.T) {
+	const many = 4 << 20 // bytes
+	for _, tt := range []struct{ name, text string }{
+		{"one field", "HTTP/1.1 200 OK\r\nX-A: " + strings.Repeat("a", many) + "\r\n\r\n"},
+		{"many fields", "HTTP/1.1 200 OK\r\n" + strings.Repeat("X-A: a\r\n", many/8) + "\r\n"},
+		{"interim responses", strings.Repeat("HTTP/1.1 103 Early Hints\r\nX-A: a\r\n\r\n", many/36) + "HTTP/1.1 200 OK\r\n\r\n"},
+		{"the status line", "HTTP/1.1 200 " + strings.Repeat("a", many) + "\r\n\r\n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			app := testkit.StartApp(t, func(conn net.Conn) {
+				testkit.ReadHead(conn)
+				io.WriteString(conn, tt.text)
+			})
+			wantReach(t, Run(t.Context(), Options{URL: "http://" + app.Addr().String(), Secret: secret}), check.Fault, "does not end within 1048576 bytes")
+		})
+	}
+}
+
 // serveClock answers challenges as a proxy.cgi does whose clock is ahead.
 func serveClock(t *testing.T, key string, ahead time.Duration) (address string) {
 	t.Helper()

@@ -12,6 +12,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/url"
@@ -189,18 +190,24 @@ func (s *site) credentials() string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(s.url.User.Username()+":"+password))
 }
 
-// maxRead bounds a response, in bytes: a page of somebody else's may be any.
+// maxRead bounds a response's header and its body, each in bytes: a page of
+// somebody else's may be any.
 const maxRead = 1 << 20
 
 func read(conn net.Conn, q question) (*response, error) {
-	in := bufio.NewReader(conn)
+	header := &io.LimitedReader{R: conn, N: maxRead} // with those of interim responses (1xx)
+	in := bufio.NewReader(header)
 	var resp *http.Response
 	for resp == nil || resp.StatusCode < 200 && resp.StatusCode != http.StatusSwitchingProtocols {
 		var err error
 		if resp, err = http.ReadResponse(in, &http.Request{Method: q.method}); err != nil {
+			if header.N == 0 {
+				err = fmt.Errorf("the header of the response does not end within %d bytes", maxRead)
+			}
 			return nil, err
 		}
 	}
+	header.N = math.MaxInt64 // the body has its own bound
 	defer resp.Body.Close()
 	r := &response{Response: resp}
 	r.readBody(io.LimitReader(resp.Body, maxRead))
