@@ -75,7 +75,6 @@ func plainName(name string) string {
 }
 
 func endsHere(name string) bool {
-	return strings.HasPrefix(name, "X-Forwarded-") || name == "Forwarded" || name == "X-Real-Ip" ||
-		isProxyField(name) || replacesTarget(name) ||
+	return tellsOfProxy(name) || replacesTarget(name) ||
 		slices.Contains(hopByHop[:], name) || slices.Contains(forGateway[:], name)
 }
