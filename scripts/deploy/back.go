@@ -39,10 +39,19 @@ func (d *deploy) undo(ctx context.Context, why string) error {
 		}
 		err = errors.Join(err, d.app.restart(d.places.restart))
 	}
+	var how string
+	if err == nil {
+		how = d.howItIsBack(d.firstPage(ctx), failed)
+		if d.appWork != nil && d.app.now.Former != nil {
+			var kept []string
+			kept, err = d.app.settleBack()
+			how = strings.Join(append([]string{how}, kept...), "\n")
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("%s\nnor could all be put back: %w: run this again when the host can be reached, with a version that works", why, err)
 	}
-	return fmt.Errorf("%s\n%s", why, d.howItIsBack(d.firstPage(ctx), failed))
+	return fmt.Errorf("%s\n%s", why, how)
 }
 
 // howItIsBack says how the site does with what was put back. failed is the app
@@ -146,17 +155,24 @@ func (d *deploy) rollBack(ctx context.Context) error {
 		d.showWork()
 		return nil
 	}
-	if repaired, err := d.app.repair(d.say); err != nil {
-		return err
-	} else if !repaired {
-		if err := d.app.rollBack(); err != nil {
-			return err
-		}
+	repaired, err := d.app.repair(d.say)
+	if err == nil && !repaired {
+		err = d.app.rollBack()
 	}
-	if err := d.app.restart(d.places.restart); err != nil {
+	if err == nil {
+		err = d.app.restart(d.places.restart)
+	}
+	if err != nil {
 		return err
 	}
 	problems := d.verify(ctx)
+	if !repaired {
+		kept, err := d.app.settleBack()
+		d.note(kept...)
+		if err != nil {
+			return err
+		}
+	}
 	if ctx.Err() != nil {
 		return fmt.Errorf("%w: the app is as it was before the last deploy, and whether the site works was not asked", errInterrupted)
 	}

@@ -7,7 +7,7 @@
 //	             seen half
 //	app.go       the app's files here; manifest.go: those on the host; plan.go:
 //	             which to replace
-//	swap.go      their way into place, and back
+//	swap.go      their way into place; swapback.go: and back
 //	places.go    where the settings say that the app is
 //	check.go     whether the site works; page.go: its first page; logs.go: what it
 //	             has said

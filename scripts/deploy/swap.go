@@ -17,7 +17,6 @@ func (a *app) stage(ctx context.Context, dir string, changes []replaced, m meter
 	if err := a.mkdir(stateFolder); err != nil {
 		return err
 	}
-	number := a.now.Number + 1
 	for i, c := range changes {
 		if c.New == nil {
 			continue
@@ -36,16 +35,19 @@ func (a *app) stage(ctx context.Context, dir string, changes []replaced, m meter
 			return err
 		}
 		m.name(c.Path)
-		if err := put(a.host, a.state(newName(number, i)), content, c.New.Mode, m); err != nil {
+		if err := put(a.host, a.state(newName(a.run, i)), content, c.New.Mode, m); err != nil {
 			return fmt.Errorf("%s cannot be uploaded: %w", a.path(c.Path), err)
 		}
-		a.have[newName(number, i)] = true
+		a.have[newName(a.run, i)] = true
 	}
 	return nil
 }
 
-func newName(number, i int) string { return fmt.Sprintf("new-%d-%d", number, i) }
-func oldName(number, i int) string { return fmt.Sprintf("old-%d-%d", number, i) }
+// Names in stateFolder, of the i-th file of a run. Each run has its own: of what an
+// earlier one has left there nothing is overwritten.
+func newName(run string, i int) string   { return fmt.Sprintf("new-%s-%d", run, i) }
+func oldName(run string, i int) string   { return fmt.Sprintf("old-%s-%d", run, i) }
+func asideName(run string, i int) string { return fmt.Sprintf("aside-%s-%d", run, i) }
 
 // mkdir makes a folder below the app's, with those on its way.
 func (a *app) mkdir(name string) error {
@@ -73,23 +75,23 @@ func (a *app) swap(changes []replaced) error {
 			delete(files, c.Path)
 		}
 	}
-	m := &manifest{Number: a.now.Number + 1, Files: files, Last: changes, Former: a.now}
+	m := &manifest{Number: a.now.Number + 1, Run: a.run, Files: files, Last: changes, Former: a.now}
 	m.Former.Former = nil
 	if err := a.write(m); err != nil {
 		return err
 	}
 	for i, c := range changes {
 		if c.Old != nil {
-			if err := a.move(a.path(c.Path), a.state(oldName(m.Number, i))); err != nil {
+			if err := a.move(a.path(c.Path), a.state(oldName(m.Run, i))); err != nil {
 				return err
 			}
-			a.have[oldName(m.Number, i)] = true
+			a.have[oldName(m.Run, i)] = true
 		}
 		if c.New != nil {
-			if err := a.move(a.state(newName(m.Number, i)), a.path(c.Path)); err != nil {
+			if err := a.move(a.state(newName(m.Run, i)), a.path(c.Path)); err != nil {
 				return err
 			}
-			delete(a.have, newName(m.Number, i))
+			delete(a.have, newName(m.Run, i))
 		}
 	}
 	return nil
@@ -104,50 +106,6 @@ func (a *app) settle() error {
 	}
 	a.clean()
 	return nil
-}
-
-// back puts the old files back, however far swap has got.
-func (a *app) back() error {
-	m := a.now
-	for i, c := range m.Last {
-		newFile, oldFile := newName(m.Number, i), oldName(m.Number, i)
-		if c.New != nil && !a.have[newFile] && (c.Old == nil || a.have[oldFile]) {
-			if err := a.move(a.path(c.Path), a.state(newFile)); err != nil {
-				return err
-			}
-			a.have[newFile] = true
-		}
-		if a.have[oldFile] {
-			if err := a.move(a.state(oldFile), a.path(c.Path)); err != nil {
-				return err
-			}
-			delete(a.have, oldFile)
-		}
-	}
-	if err := a.write(m.Former); err != nil {
-		return err
-	}
-	a.clean()
-	return nil
-}
-
-// rollBack undoes the last deploy. Should it break off, the next run goes on
-// with it, as with a deploy that broke off.
-func (a *app) rollBack() error {
-	former := &manifest{Number: a.now.Number, Files: maps.Clone(a.now.Files)}
-	for _, c := range a.now.Last {
-		if c.Old != nil && c.Old.SHA256 != "" {
-			former.Files[c.Path] = *c.Old
-		} else {
-			delete(former.Files, c.Path)
-		}
-	}
-	m := *a.now
-	m.Former = former
-	if err := a.write(&m); err != nil {
-		return err
-	}
-	return a.back()
 }
 
 // restart has the next request restart the app.
