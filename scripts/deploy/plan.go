@@ -35,9 +35,11 @@ func (a *app) plan(files map[string]file) (changes []replaced, notes []string, e
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.now.Files)) {
-		if _, ok := files[name]; !ok {
-			old := a.now.Files[name]
-			p.changes = append(p.changes, replaced{Path: name, Old: &old})
+		if _, ok := files[name]; ok {
+			continue
+		}
+		if err := p.addGone(name, a.now.Files[name]); err != nil {
+			return nil, nil, err
 		}
 	}
 	return p.changes, p.notes, nil
@@ -52,6 +54,9 @@ func (p *plan) addNew(name string, f file) error {
 	}
 	if e, ok := list[path.Base(name)]; ok { // somebody else's
 		c.Old = &file{Size: e.Size}
+		if e.Size != f.Size {
+			p.note(name, "was there, and no deploy has put it there: yours replaces it, and --rollback brings it back")
+		}
 	} else if list != nil {
 		if err := absent(p.host, p.path(name)); err != nil {
 			return err
@@ -83,6 +88,23 @@ func (p *plan) addKnown(name string, old, f file) error {
 	if c.Old == nil || *c.Old != f {
 		p.changes = append(p.changes, c)
 	}
+	return nil
+}
+
+// addGone adds a file of an earlier deploy that is here no more, unless it has
+// changed there.
+func (p *plan) addGone(name string, old file) error {
+	if p.now.Former == nil { // else a dry run, with files still on their way
+		size, err := p.size(name)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if err == nil && size != old.Size {
+			p.note(name, "is no more here, but has been changed on the host since the last deploy, and stays: delete it there if nobody needs it")
+			return nil
+		}
+	}
+	p.changes = append(p.changes, replaced{Path: name, Old: &old})
 	return nil
 }
 
