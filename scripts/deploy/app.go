@@ -79,7 +79,7 @@ func scan(dir string, include []string) (files map[string]file, out []string, er
 		if err != nil {
 			return err
 		}
-		files[rel] = describe(content, info.Mode())
+		files[rel] = describe(rel, content, info.Mode())
 		return nil
 	})
 	if err == nil && len(files) == 0 {
@@ -98,12 +98,12 @@ func isLeftOut(name string, e fs.DirEntry) bool {
 }
 
 // describe tells a program by its content, too: Windows has no x permission.
-func describe(content []byte, mode fs.FileMode) file {
-	f := file{Size: int64(len(content)), Mode: 0o644}
-	if mode&0o100 != 0 || bytes.HasPrefix(content, []byte("\x7fELF")) || bytes.HasPrefix(content, []byte("#!")) {
-		f.Mode = 0o755
-	}
+func describe(name string, content []byte, mode fs.FileMode) file {
+	isProgram := mode&0o100 != 0 || bytes.HasPrefix(content, []byte("\x7fELF")) || bytes.HasPrefix(content, []byte("#!"))
+	return file{Size: int64(len(content)), SHA256: sum(content), Mode: fileMode(name, mode, isProgram)}
+}
+
+func sum(content []byte) string {
 	sum := sha256.Sum256(content)
-	f.SHA256 = hex.EncodeToString(sum[:])
-	return f
+	return hex.EncodeToString(sum[:])
 }

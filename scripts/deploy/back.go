@@ -146,6 +146,7 @@ func (d *deploy) rollBack(ctx context.Context) error {
 	}
 	d.places = d.findPlaces()
 	d.logs, d.before = d.findLogs(), d.appState()
+	defer d.served.clean()
 	d.appWork = d.app.now.Last
 	if d.dryRun {
 		d.appWork = nil

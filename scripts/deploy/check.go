@@ -87,7 +87,7 @@ func (d *deploy) live(ctx context.Context) []finding.Finding {
 	}
 	file := d.served.path(challenge.KeyFile)
 	o.Secret = rand.Text() + rand.Text()
-	if err := put(d.host, file, []byte(o.Secret), 0o600, meter{}); err != nil {
+	if err := d.served.putKey(o.Secret); err != nil {
 		return []finding.Finding{{Check: "reach", Level: finding.Fault, Text: err.Error()}}
 	}
 	defer d.host.Remove(file)
@@ -127,6 +127,7 @@ func (d *deploy) status(ctx context.Context) error {
 		}
 	}
 	d.places = d.findPlaces()
+	defer d.served.clean()
 	for _, f := range d.live(ctx) {
 		d.say("%-8s %s: %s\n", f.Level, f.Check, printable(f.Text))
 		if f.Level == finding.Fault && f.Check == "reach" {

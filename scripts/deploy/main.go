@@ -6,7 +6,7 @@
 //	site.go      the files of the served folder, in the order in which none is
 //	             seen half
 //	app.go       the app's files here; manifest.go: those on the host; plan.go:
-//	             which to replace
+//	             which to replace; modes.go: who may read them
 //	swap.go      their way into place; swapback.go: and back
 //	places.go    where the settings say that the app is
 //	check.go     whether the site works; page.go: its first page; logs.go: what it

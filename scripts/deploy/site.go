@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,9 +19,12 @@ import (
 	"proxy.cgi/scripts/deploy/remote"
 )
 
-// tempPrefix begins the names under which files are uploaded: servers that read
-// .htaccess serve none that begins with .ht.
-const tempPrefix = ".htproxycgi-new-"
+// tempPrefix begins the name of the folder to which a run uploads, tempFile those
+// of the files in it: servers that read .htaccess serve none that begins with .ht.
+const (
+	tempPrefix = ".htproxycgi-new-"
+	tempFile   = ".ht"
+)
 
 // A step puts one file in its place, or takes it away.
 type step struct {
@@ -102,13 +106,14 @@ type served struct {
 	host   remote.Host
 	folder string
 	list   []remote.Entry // what is in it
+	temp   string         // the folder to which this run uploads, "" for none yet
 }
 
 // openServed lists the served folder, and makes none: nobody would serve it.
 func openServed(host remote.Host, folder string) (*served, error) {
 	list, err := host.List(folder)
 	if !errors.Is(err, fs.ErrNotExist) {
-		return &served{host, folder, list}, err
+		return &served{host: host, folder: folder, list: list}, err
 	}
 	for above := path.Dir(folder); ; above = path.Dir(above) {
 		list, err := host.List(above)
@@ -207,13 +212,30 @@ func absent(host remote.Host, name string) error {
 
 func (s *served) path(name string) string { return path.Join(s.folder, name) }
 
-// stage uploads what steps need, under names that nobody is shown.
+// makeTemp makes the folder to which this run uploads. Its name is new: nobody else
+// uses it, and there is no link in its place.
+func (s *served) makeTemp() error {
+	if s.temp != "" {
+		return nil
+	}
+	temp := s.path(tempPrefix + rand.Text()[:10])
+	if err := makePrivate(s.host, temp); err != nil {
+		return fmt.Errorf("in %s nothing can be written: %w", s.folder, err)
+	}
+	s.temp = temp
+	return nil
+}
+
+// stage uploads what steps need, where nobody is shown it.
 func (s *served) stage(ctx context.Context, steps []step, m meter) error {
 	for i := range steps {
 		if steps[i].content == nil {
 			continue
 		}
-		steps[i].temp = s.path(fmt.Sprintf("%s%d", tempPrefix, i))
+		if err := s.makeTemp(); err != nil {
+			return err
+		}
+		steps[i].temp = path.Join(s.temp, fmt.Sprint(tempFile, i))
 		if ctx.Err() != nil {
 			return errInterrupted
 		}
@@ -244,14 +266,39 @@ func (s *served) place(steps []step) error {
 	return nil
 }
 
+// putKey puts a secret beside proxy.cgi, for the live check.
+func (s *served) putKey(secret string) error {
+	if err := s.makeTemp(); err != nil {
+		return err
+	}
+	temp := path.Join(s.temp, tempFile+"key")
+	if err := put(s.host, temp, []byte(secret), 0o600, meter{}); err != nil {
+		return err
+	}
+	return s.host.Rename(temp, s.path(challenge.KeyFile))
+}
+
 // clean removes what a run has left that broke off: this one, or one before.
 func (s *served) clean() {
 	list, _ := s.host.List(s.folder)
 	for _, e := range list {
-		if strings.HasPrefix(e.Name, tempPrefix) || e.Name == challenge.KeyFile {
+		switch {
+		case strings.HasPrefix(e.Name, tempPrefix) && e.Mode.IsDir():
+			s.removeTemp(s.path(e.Name))
+		case strings.HasPrefix(e.Name, tempPrefix), e.Name == challenge.KeyFile:
 			s.host.Remove(s.path(e.Name)) // it does no harm
 		}
 	}
+	s.temp = ""
+}
+
+// removeTemp removes the folder of a run. What stays does no harm.
+func (s *served) removeTemp(temp string) {
+	list, _ := s.host.List(temp)
+	for _, e := range list {
+		s.host.Remove(path.Join(temp, e.Name))
+	}
+	s.host.Rmdir(temp)
 }
 
 // put uploads a file and reads it back: a server that changes the ends of lines,

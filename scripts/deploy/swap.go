@@ -14,7 +14,10 @@ import (
 
 // stage uploads the new files beside the app's.
 func (a *app) stage(ctx context.Context, dir string, changes []replaced, m meter) error {
-	if err := a.mkdir(stateFolder); err != nil {
+	if err := a.mkdir(dir, "."); err != nil {
+		return err
+	}
+	if err := makePrivate(a.host, a.state("")); err != nil {
 		return err
 	}
 	for i, c := range changes {
@@ -28,10 +31,10 @@ func (a *app) stage(ctx context.Context, dir string, changes []replaced, m meter
 		if err != nil {
 			return err
 		}
-		if describe(content, c.New.Mode) != *c.New {
+		if describe(c.Path, content, c.New.Mode) != *c.New {
 			return fmt.Errorf("%s has changed just now: run this again", c.Path)
 		}
-		if err := a.mkdir(path.Dir(c.Path)); err != nil {
+		if err := a.mkdir(dir, path.Dir(c.Path)); err != nil {
 			return err
 		}
 		m.name(c.Path)
@@ -49,18 +52,22 @@ func newName(run string, i int) string   { return fmt.Sprintf("new-%s-%d", run, 
 func oldName(run string, i int) string   { return fmt.Sprintf("old-%s-%d", run, i) }
 func asideName(run string, i int) string { return fmt.Sprintf("aside-%s-%d", run, i) }
 
-// mkdir makes a folder below the app's, with those on its way.
-func (a *app) mkdir(name string) error {
+// mkdir makes a folder below the app's, with those on its way, as they are in dir.
+func (a *app) mkdir(dir, name string) error {
 	if a.made[name] {
 		return nil
 	}
 	if name != "." {
-		if err := a.mkdir(path.Dir(name)); err != nil {
+		if err := a.mkdir(dir, path.Dir(name)); err != nil {
 			return err
 		}
 	}
+	info, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name)))
+	if err != nil {
+		return err
+	}
 	a.made[name] = true
-	return a.host.Mkdir(a.path(name))
+	return a.host.Mkdir(a.path(name), folderMode(info.Mode()))
 }
 
 // swap puts the new files in their places. All that is needed to go back is on
@@ -111,7 +118,7 @@ func (a *app) settle() error {
 // restart has the next request restart the app.
 func (a *app) restart(file string) error {
 	text := []byte(time.Now().UTC().Format(time.RFC3339Nano) + "\n")
-	if err := a.host.Mkdir(path.Dir(file)); err != nil {
+	if err := a.host.Mkdir(path.Dir(file), 0o755); err != nil {
 		return err
 	}
 	return put(a.host, file, text, 0o644, meter{})

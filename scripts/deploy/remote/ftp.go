@@ -234,14 +234,19 @@ func (h *ftpHost) Remove(name string) error {
 	return err
 }
 
-func (h *ftpHost) Mkdir(name string) error {
+func (h *ftpHost) Rmdir(name string) error {
+	_, err := h.ask(name, 2, "RMD "+h.path(name))
+	return err
+}
+
+func (h *ftpHost) Mkdir(name string, mode fs.FileMode) error {
 	if _, err := h.ask(name, 250, "CWD "+h.path(name)); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	if _, err := h.ask("make the folder "+name, 257, "MKD "+h.path(name)); err != nil {
 		return err
 	}
-	return h.Chmod(name, 0o755)
+	return h.Chmod(name, mode)
 }
 
 func (h *ftpHost) Close() error {

@@ -178,12 +178,6 @@ func (h *ftpHost) Read(name string, offset, most int64) ([]byte, error) {
 }
 
 func (h *ftpHost) Write(name string, content []byte, mode fs.FileMode, tell func(int)) error {
-	if mode.Perm()&0o077 == 0 && len(content) > 0 {
-		// The umask is the server's, so first comes an empty one.
-		if err := h.Write(name, nil, mode, tell); err != nil {
-			return err
-		}
-	}
 	err := h.transfer(name, "STOR "+h.path(name), func(conn net.Conn) error {
 		for piece := range pieces(content) {
 			if _, err := conn.Write(piece); err != nil {

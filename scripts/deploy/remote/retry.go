@@ -88,8 +88,8 @@ func (r *retrying) Chmod(name string, mode fs.FileMode) error {
 	return r.do(func(h Host) error { return h.Chmod(name, mode) })
 }
 
-func (r *retrying) Mkdir(name string) error {
-	return r.do(func(h Host) error { return h.Mkdir(name) })
+func (r *retrying) Mkdir(name string, mode fs.FileMode) error {
+	return r.do(func(h Host) error { return h.Mkdir(name, mode) })
 }
 
 // Rename counts as done where a second attempt finds nothing to move: the first
@@ -111,9 +111,17 @@ func (r *retrying) Rename(from, to string) error {
 
 // Remove counts as done in the same way.
 func (r *retrying) Remove(name string) error {
+	return r.remove(func(h Host) error { return h.Remove(name) })
+}
+
+func (r *retrying) Rmdir(name string) error {
+	return r.remove(func(h Host) error { return h.Rmdir(name) })
+}
+
+func (r *retrying) remove(what func(Host) error) error {
 	again := false
 	return r.do(func(h Host) error {
-		err := h.Remove(name)
+		err := what(h)
 		if again && errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
