@@ -53,9 +53,18 @@ func (p *plan) addNew(name string, f file) error {
 		return err
 	}
 	if e, ok := list[path.Base(name)]; ok { // somebody else's
-		c.Old = &file{Size: e.Size}
-		if e.Size != f.Size {
-			p.note(name, "was there, and no deploy has put it there: yours replaces it, and --rollback brings it back")
+		is, err := p.isAlready(name, e, f)
+		switch {
+		case err != nil:
+			return err
+		case is:
+			c.Old = &f
+		case len(p.now.Files) > 0: // the app has made it, most likely
+			p.note(name, "is there, though no deploy has put it there, and stays: to have yours, delete it there, and deploy again")
+			return nil
+		default: // what was there before the first deploy
+			c.Old = &file{Size: e.Size}
+			p.note(name, "was there, and no deploy has put it there: yours replaces it, --rollback brings it back, and it is kept in "+p.state(""))
 		}
 	} else if list != nil {
 		if err := absent(p.host, p.path(name)); err != nil {
@@ -64,6 +73,14 @@ func (p *plan) addNew(name string, f file) error {
 	}
 	p.changes = append(p.changes, c)
 	return nil
+}
+
+// isAlready reports whether somebody else has put a file of ours there.
+func (p *plan) isAlready(name string, e remote.Entry, f file) (bool, error) {
+	if !e.Mode.IsRegular() || e.Size != f.Size {
+		return false, nil
+	}
+	return isAs(p.host, p.path(name), &f)
 }
 
 // addKnown adds a file of an earlier deploy, if it has changed here or there.
@@ -83,7 +100,7 @@ func (p *plan) addKnown(name string, old, f file) error {
 		p.note(name, "has been changed on the host since the last deploy, and stays so: to have yours, delete it there, and deploy again")
 	case size != old.Size:
 		c.Old = &file{Size: size} // somebody else's by now
-		p.note(name, "has been changed on the host since the last deploy: yours replaces it, and --rollback brings it back")
+		p.note(name, "has been changed on the host since the last deploy: yours replaces it, --rollback brings it back, and it is kept in "+p.state(""))
 	}
 	if c.Old == nil || *c.Old != f {
 		p.changes = append(p.changes, c)

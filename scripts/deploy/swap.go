@@ -49,8 +49,16 @@ func (a *app) stage(ctx context.Context, dir string, changes []replaced, m meter
 // Names in stateFolder, of the i-th file of a run. Each run has its own: of what an
 // earlier one has left there nothing is overwritten.
 func newName(run string, i int) string   { return fmt.Sprintf("new-%s-%d", run, i) }
-func oldName(run string, i int) string   { return fmt.Sprintf("old-%s-%d", run, i) }
 func asideName(run string, i int) string { return fmt.Sprintf("aside-%s-%d", run, i) }
+
+// oldName is of a file that is replaced. What somebody else has written is kept for
+// good: nobody else may have it.
+func oldName(run string, i int, c replaced) string {
+	if c.Old != nil && c.Old.SHA256 == "" {
+		return fmt.Sprintf("kept-%s-%d-%s", run, i, path.Base(c.Path))
+	}
+	return fmt.Sprintf("old-%s-%d", run, i)
+}
 
 // mkdir makes a folder below the app's, with those on its way, as they are in dir.
 func (a *app) mkdir(dir, name string) error {
@@ -89,10 +97,10 @@ func (a *app) swap(changes []replaced) error {
 	}
 	for i, c := range changes {
 		if c.Old != nil {
-			if err := a.move(a.path(c.Path), a.state(oldName(m.Run, i))); err != nil {
+			if err := a.move(a.path(c.Path), a.state(oldName(m.Run, i, c))); err != nil {
 				return err
 			}
-			a.have[oldName(m.Run, i)] = true
+			a.have[oldName(m.Run, i, c)] = true
 		}
 		if c.New != nil {
 			if err := a.move(a.state(newName(m.Run, i)), a.path(c.Path)); err != nil {

@@ -17,7 +17,7 @@ import (
 func (a *app) back() error {
 	m := a.now
 	for i, c := range m.Last {
-		oldFile, aside := oldName(m.Run, i), asideName(m.Run, i)
+		oldFile, aside := oldName(m.Run, i, c), asideName(m.Run, i)
 		isPlaced := a.have[oldFile]
 		if c.Old == nil {
 			isPlaced = !a.have[newName(m.Run, i)] && !a.have[aside]
@@ -54,7 +54,7 @@ func (a *app) settleBack() (kept []string, err error) {
 	m := a.now
 	for i, c := range m.Last {
 		for aside := asideName(m.Run, i); a.have[aside]; aside += "+" {
-			is, err := a.isAs(aside, c.New)
+			is, err := a.wasDeployed(aside, c.New)
 			if err != nil {
 				return kept, err
 			}
@@ -76,24 +76,27 @@ func (a *app) settleBack() (kept []string, err error) {
 	return kept, nil
 }
 
-// isAs reports whether a file in stateFolder is as a deploy has uploaded it, nil
-// for none, or is not there: it is read, for what databases write into a file
-// often leaves its size.
-func (a *app) isAs(name string, deployed *file) (bool, error) {
-	var most int64
-	if deployed != nil {
-		most = deployed.Size
+// wasDeployed reports whether a file in stateFolder is as a deploy has uploaded
+// it, nil for none, or is not there.
+func (a *app) wasDeployed(name string, deployed *file) (bool, error) {
+	if deployed == nil {
+		deployed = &file{}
 	}
-	text, err := a.host.Read(a.state(name), 0, most)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	is, err := isAs(a.host, a.state(name), deployed)
+	if errors.Is(err, fs.ErrNotExist) {
 		return true, nil
-	case errors.Is(err, remote.ErrTooLong):
-		return false, nil
-	case err != nil:
-		return false, err
 	}
-	return deployed != nil && sum(text) == deployed.SHA256, nil
+	return is, err
+}
+
+// isAs reports whether a file has the content of another. It is read, for what
+// databases write into a file often leaves its size.
+func isAs(host remote.Host, name string, f *file) (bool, error) {
+	text, err := host.Read(name, 0, f.Size)
+	if errors.Is(err, remote.ErrTooLong) {
+		return false, nil
+	}
+	return err == nil && sum(text) == f.SHA256, err
 }
 
 // rollBack undoes the last deploy. Should it break off, the next run goes on
