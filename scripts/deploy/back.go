@@ -134,7 +134,7 @@ func (d *deploy) rollBack(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if d.app, err = openApp(d.host, folder); err != nil {
+	if err := d.openApp(folder); err != nil {
 		return err
 	}
 	switch now := d.app.now; {

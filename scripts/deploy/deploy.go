@@ -182,7 +182,7 @@ func (d *deploy) planApp() (leftOut []string, err error) {
 		}
 		d.settings = append(d.settings, install.Assignment{Name: "START_DIR", Value: filepath.ToSlash(rel)})
 	}
-	if d.app, err = openApp(d.host, folder); err != nil {
+	if err := d.openApp(folder); err != nil {
 		return nil, err
 	}
 	if !d.dryRun {

@@ -26,6 +26,7 @@ import (
 	"os"
 	"os/signal"
 	"path"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -213,6 +214,9 @@ func guessSite(t *remote.Target) string {
 	return path.Join(host, below)
 }
 
+// rootNames are of document roots, of which an account has one.
+var rootNames = []string{"public_html", "htdocs", "httpdocs", "html", "www", "web"}
+
 // servedRoot parts a folder into the document root and what is below it.
 func servedRoot(t *remote.Target) (root, below string) {
 	parts := strings.Split(t.Folder, "/")
@@ -221,8 +225,7 @@ func servedRoot(t *remote.Target) (root, below string) {
 		at = len(parts) - 1
 	}
 	for i, part := range parts {
-		switch part {
-		case "public_html", "htdocs", "httpdocs", "html", "www", "web":
+		if slices.Contains(rootNames, part) {
 			at = i
 		}
 	}

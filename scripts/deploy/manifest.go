@@ -23,6 +23,7 @@ const stateFolder = ".proxycgi-deploy"
 type manifest struct {
 	Number int             `json:"number"` // of the deploy
 	Run    string          `json:"run"`    // in the names of its files here
+	Site   string          `json:"site"`   // the served folder, as seen from the app's; "" is not known
 	Files  map[string]file `json:"files"`
 	Last   []replaced      `json:"last"` // what that deploy has replaced
 
@@ -43,6 +44,7 @@ type app struct {
 	host   remote.Host
 	folder string
 	run    string // the name of this one
+	site   string // as in a manifest
 	now    *manifest
 	have   map[string]bool // names in stateFolder
 	made   map[string]bool // folders that are there

@@ -90,7 +90,7 @@ func (a *app) swap(changes []replaced) error {
 			delete(files, c.Path)
 		}
 	}
-	m := &manifest{Number: a.now.Number + 1, Run: a.run, Files: files, Last: changes, Former: a.now}
+	m := &manifest{Number: a.now.Number + 1, Run: a.run, Site: a.site, Files: files, Last: changes, Former: a.now}
 	m.Former.Former = nil
 	if err := a.write(m); err != nil {
 		return err

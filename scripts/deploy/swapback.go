@@ -102,7 +102,7 @@ func isAs(host remote.Host, name string, f *file) (bool, error) {
 // rollBack undoes the last deploy. Should it break off, the next run goes on
 // with it, as with a deploy that broke off.
 func (a *app) rollBack() error {
-	former := &manifest{Number: a.now.Number, Files: maps.Clone(a.now.Files)}
+	former := &manifest{Number: a.now.Number, Site: a.now.Site, Files: maps.Clone(a.now.Files)}
 	for _, c := range a.now.Last {
 		if c.Old != nil && c.Old.SHA256 != "" {
 			former.Files[c.Path] = *c.Old

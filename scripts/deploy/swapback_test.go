@@ -55,8 +55,14 @@ func placeApp(t *testing.T, host remote.Host, folder, dir string) (a *app, notes
 	if err != nil {
 		t.Fatal(err)
 	}
+	a.putChanges(t, dir, changes)
+	return a, notes
+}
+
+func (a *app) putChanges(t *testing.T, dir string, changes []replaced) {
+	t.Helper()
 	if changes == nil {
-		return a, notes
+		return
 	}
 	if err := a.stage(t.Context(), dir, changes, meter{}); err != nil {
 		t.Fatal(err)
@@ -64,7 +70,6 @@ func placeApp(t *testing.T, host remote.Host, folder, dir string) (a *app, notes
 	if err := a.swap(changes); err != nil {
 		t.Fatal(err)
 	}
-	return a, notes
 }
 
 func deployApp(t *testing.T, host remote.Host, folder, dir string) (notes []string) {
