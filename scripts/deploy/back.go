@@ -25,6 +25,9 @@ func (d *deploy) failsHow() string {
 
 // undo puts back what was there before, and returns what has made it necessary.
 func (d *deploy) undo(ctx context.Context, why string) error {
+	if d.isLost() {
+		return fmt.Errorf("%s\n%w", why, errLost)
+	}
 	ctx = context.WithoutCancel(ctx)
 	failed := d.appState()
 	todo, err := steps(inverse(d.siteWork))
@@ -117,7 +120,6 @@ func (d *deploy) uninstall(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer d.served.clean()
 	if err = d.served.stage(context.WithoutCancel(ctx), todo, meter{}); err == nil {
 		err = d.served.place(todo)
 	}
@@ -146,7 +148,6 @@ func (d *deploy) rollBack(ctx context.Context) error {
 	}
 	d.places = d.findPlaces()
 	d.logs, d.before = d.findLogs(), d.appState()
-	defer d.served.clean()
 	d.appWork = d.app.now.Last
 	if d.dryRun {
 		d.appWork = nil

@@ -126,6 +126,10 @@ func (d *deploy) status(ctx context.Context) error {
 			d.say("%s, deploy %s, %d files\n", folder, number, len(d.app.now.Files))
 		}
 	}
+	if len(d.served.others()) > 0 {
+		d.say("a deploy is under way, or broke off: whether the site works is not asked now\n") // for its own check would fail
+		return nil
+	}
 	d.places = d.findPlaces()
 	defer d.served.clean()
 	for _, f := range d.live(ctx) {

@@ -70,11 +70,19 @@ func (o *options) do(ctx context.Context, out, errOut io.Writer) (err error) {
 		meant.Folder = name
 		return fmt.Errorf("the login's folder has no page itself, and there is a %s in it: did you mean %s? If not, put an empty %s there first", name, &meant, install.HtaccessFile)
 	}
-	file, err := d.served.read(settings.File)
-	if err != nil {
+	if err := d.readSettings(); err != nil {
 		return err
 	}
-	d.lines = file.Old
+	if !o.dryRun && o.mode != "status" && o.mode != "logs" {
+		var end func()
+		if ctx, end, err = d.takeTurn(ctx); err != nil {
+			return err
+		}
+		defer end()
+		if err := d.readSettings(); err != nil {
+			return err
+		}
+	}
 	switch o.mode {
 	case "status":
 		return d.status(ctx)
@@ -86,6 +94,12 @@ func (o *options) do(ctx context.Context, out, errOut io.Writer) (err error) {
 		return d.uninstall(ctx)
 	}
 	return d.deploy(ctx)
+}
+
+func (d *deploy) readSettings() error {
+	file, err := d.served.read(settings.File)
+	d.lines = file.Old
+	return err
 }
 
 // site is what install has to know.
@@ -114,12 +128,14 @@ func (d *deploy) deploy(ctx context.Context) error {
 		d.say("nothing to upload\n")
 	}
 	todo, err := d.stage(ctx)
-	defer d.served.clean()
 	if err != nil {
 		if d.app != nil {
 			d.app.clean()
 		}
 		return fmt.Errorf("%w; the site is as it was", err)
+	}
+	if d.isLost() {
+		return errLost
 	}
 	if err := d.place(todo); err != nil {
 		return d.undo(ctx, err.Error())
@@ -131,6 +147,9 @@ func (d *deploy) deploy(ctx context.Context) error {
 	if problems != nil {
 		d.showWarnings()
 		return d.undo(ctx, d.failsHow()+":\n  "+strings.Join(problems, "\n  ")+d.newLines())
+	}
+	if d.isLost() {
+		return errLost
 	}
 	if d.appWork != nil {
 		if err := d.app.settle(); err != nil {

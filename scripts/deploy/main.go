@@ -3,6 +3,7 @@
 //
 //	main.go      the command line
 //	deploy.go    a deploy; back.go: what takes one back; show.go: what is said
+//	turn.go      one deploy at a time
 //	site.go      the files of the served folder, in the order in which none is
 //	             seen half
 //	app.go       the app's files here; manifest.go: those on the host; plan.go:

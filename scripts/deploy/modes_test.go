@@ -121,7 +121,7 @@ func TestHidden(t *testing.T) {
 	wantSecret(".htcgiproxy")
 	wantSecret(".htproxycgi-check")
 	s.clean()
-	if left, _ := filepath.Glob(filepath.Join(folder, ".htproxycgi*")); left != nil {
+	if left, _ := filepath.Glob(filepath.Join(folder, tempPrefix+"*")); left != nil {
 		t.Errorf("%q is left", left)
 	}
 

@@ -237,7 +237,7 @@ func (s *served) stage(ctx context.Context, steps []step, m meter) error {
 		}
 		steps[i].temp = path.Join(s.temp, fmt.Sprint(tempFile, i))
 		if ctx.Err() != nil {
-			return errInterrupted
+			return cutShort(ctx)
 		}
 		m.name(steps[i].name)
 		if err := put(s.host, steps[i].temp, steps[i].content, steps[i].mode, m); err != nil {
@@ -278,18 +278,12 @@ func (s *served) putKey(secret string) error {
 	return s.host.Rename(temp, s.path(challenge.KeyFile))
 }
 
-// clean removes what a run has left that broke off: this one, or one before.
+// clean removes the folder of this run.
 func (s *served) clean() {
-	list, _ := s.host.List(s.folder)
-	for _, e := range list {
-		switch {
-		case strings.HasPrefix(e.Name, tempPrefix) && e.Mode.IsDir():
-			s.removeTemp(s.path(e.Name))
-		case strings.HasPrefix(e.Name, tempPrefix), e.Name == challenge.KeyFile:
-			s.host.Remove(s.path(e.Name)) // it does no harm
-		}
+	if s.temp != "" {
+		s.removeTemp(s.temp)
+		s.temp = ""
 	}
-	s.temp = ""
 }
 
 // removeTemp removes the folder of a run. What stays does no harm.

@@ -25,7 +25,7 @@ func (a *app) stage(ctx context.Context, dir string, changes []replaced, m meter
 			continue
 		}
 		if ctx.Err() != nil {
-			return errInterrupted
+			return cutShort(ctx)
 		}
 		content, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(c.Path)))
 		if err != nil {

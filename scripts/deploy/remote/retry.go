@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"sync"
 	"time"
 )
 
@@ -30,11 +31,14 @@ func SetRetryPause(t interface{ Cleanup(func()) }, pause time.Duration) {
 type retrying struct {
 	dial func() (Host, error)
 	tell func(format string, args ...any)
+	mu   sync.Mutex // one thing at a time, though several ask
 	host Host
 }
 
 // do does something on a connection, which it makes anew where it broke off.
 func (r *retrying) do(what func(Host) error) (err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for i := range attempts {
 		if i > 0 {
 			r.tell("%v; trying again\n", err)
