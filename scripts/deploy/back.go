@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 
+	"proxy.cgi/cgiproxy/command/install"
 	"proxy.cgi/cgiproxy/settings"
 )
 
@@ -30,7 +31,8 @@ func (d *deploy) undo(ctx context.Context, why string) error {
 	}
 	ctx = context.WithoutCancel(ctx)
 	failed := d.appState()
-	todo, err := steps(inverse(d.siteWork))
+	back, notes := d.ours(inverse(d.siteWork))
+	todo, err := steps(back)
 	if err == nil && todo != nil {
 		if err = d.served.stage(ctx, todo, meter{}); err == nil {
 			err = d.served.place(todo)
@@ -44,7 +46,7 @@ func (d *deploy) undo(ctx context.Context, why string) error {
 	}
 	var how string
 	if err == nil {
-		how = d.howItIsBack(d.firstPage(ctx), failed)
+		how = strings.Join(append([]string{d.howItIsBack(d.firstPage(ctx), failed)}, notes...), "\n")
 		if d.appWork != nil && d.app.now.Former != nil {
 			var kept []string
 			kept, err = d.app.settleBack()
@@ -55,6 +57,18 @@ func (d *deploy) undo(ctx context.Context, why string) error {
 		return fmt.Errorf("%s\nnor could all be put back: %w: run this again when the host can be reached, with a version that works", why, err)
 	}
 	return fmt.Errorf("%s\n%s", why, how)
+}
+
+// ours leaves out what somebody else has changed meanwhile, which is noted.
+func (d *deploy) ours(changes []install.Change) (ours []install.Change, notes []string) {
+	for _, c := range changes {
+		if err := d.served.isOurs(c.Name); errors.Is(err, errChanged) {
+			notes = append(notes, fmt.Sprintf("but %s %v", d.served.path(c.Name), errChanged))
+			continue
+		}
+		ours = append(ours, c)
+	}
+	return ours, notes
 }
 
 // howItIsBack says how the site does with what was put back. failed is the app

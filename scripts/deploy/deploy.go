@@ -128,6 +128,11 @@ func (d *deploy) deploy(ctx context.Context) error {
 		d.say("nothing to upload\n")
 	}
 	todo, err := d.stage(ctx)
+	for _, c := range d.siteWork {
+		if err == nil {
+			err = d.served.isOurs(c.Name) // before the app is replaced, which takes longer
+		}
+	}
 	if err != nil {
 		if d.app != nil {
 			d.app.clean()

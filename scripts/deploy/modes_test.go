@@ -111,6 +111,9 @@ func TestHidden(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, err := s.read(".htcgiproxy"); err != nil {
+		t.Fatal(err)
+	}
 	todo, err := steps([]install.Change{{Name: ".htcgiproxy", New: []byte("TOPSECRET"), Mode: 0o600}})
 	if err != nil {
 		t.Fatal(err)

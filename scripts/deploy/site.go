@@ -107,6 +107,13 @@ type served struct {
 	folder string
 	list   []remote.Entry // what is in it
 	temp   string         // the folder to which this run uploads, "" for none yet
+	seen   []seen
+}
+
+// A seen is a file as this run has read it, or uploaded it; nil content is none.
+type seen struct {
+	name    string
+	content []byte
 }
 
 // openServed lists the served folder, and makes none: nobody would serve it.
@@ -175,6 +182,7 @@ func (s *served) read(name string) (install.Change, error) {
 	c := install.Change{Name: name}
 	at := s.find(name)
 	if at < 0 {
+		s.seen = append(s.seen, seen{name, nil})
 		return c, absent(s.host, s.path(name))
 	}
 	switch mode := s.list[at].Mode; {
@@ -190,6 +198,7 @@ func (s *served) read(name string) (install.Change, error) {
 		return c, fmt.Errorf("%s cannot be read: %w", s.path(name), err)
 	}
 	c.Old = append([]byte{}, text...)
+	s.seen = append(s.seen, seen{name, c.Old})
 	return c, nil
 }
 
@@ -243,6 +252,7 @@ func (s *served) stage(ctx context.Context, steps []step, m meter) error {
 		if err := put(s.host, steps[i].temp, steps[i].content, steps[i].mode, m); err != nil {
 			return fmt.Errorf("%s cannot be uploaded: %w", s.path(steps[i].name), err)
 		}
+		s.seen = append(s.seen, seen{steps[i].name, steps[i].content})
 	}
 	return nil
 }
@@ -252,6 +262,9 @@ func (s *served) place(steps []step) error {
 	for _, step := range steps {
 		if step.wait {
 			time.Sleep(waitTime)
+		}
+		if err := s.isOurs(step.name); err != nil {
+			return err
 		}
 		var err error
 		if step.content != nil {
@@ -276,6 +289,28 @@ func (s *served) putKey(secret string) error {
 		return err
 	}
 	return s.host.Rename(temp, s.path(challenge.KeyFile))
+}
+
+// errChanged is wrapped by errors of a file that somebody else has changed while
+// this run was at it: an app may be minutes on its way.
+var errChanged = errors.New("has been changed on the host just now, and stays so")
+
+// isOurs demands that a file is as this run has read it, or made it: it is about to
+// be replaced. Programs are not read again, for nobody edits them.
+func (s *served) isOurs(name string) error {
+	if slices.Contains(htaccess.Both.Names(), name) {
+		return nil
+	}
+	there, err := s.host.Read(s.path(name), 0, maxText)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, known := range s.seen {
+		if known.name == name && (err != nil) == (known.content == nil) && bytes.Equal(known.content, there) {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s %w: run this again", s.path(name), errChanged)
 }
 
 // clean removes the folder of this run.
