@@ -90,13 +90,13 @@ func (a *app) wasDeployed(name string, deployed *file) (bool, error) {
 }
 
 // isAs reports whether a file has the content of another. It is read, for what
-// databases write into a file often leaves its size.
+// databases write into a file often leaves its size; what cannot be read has not.
 func isAs(host remote.Host, name string, f *file) (bool, error) {
 	text, err := host.Read(name, 0, f.Size)
-	if errors.Is(err, remote.ErrTooLong) {
-		return false, nil
+	if errors.Is(err, fs.ErrNotExist) || remote.IsBroken(err) {
+		return false, err
 	}
-	return err == nil && sum(text) == f.SHA256, err
+	return err == nil && sum(text) == f.SHA256, nil
 }
 
 // rollBack undoes the last deploy. Should it break off, the next run goes on

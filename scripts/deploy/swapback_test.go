@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -180,5 +181,28 @@ func wantKept(t *testing.T, folder string, kept []string, text string) {
 	}
 	if got, err := os.ReadFile(files[0]); string(got) != text {
 		t.Errorf("kept is %q, %v, want %q", got, err, text)
+	}
+}
+
+// unreadable is a host that lets nobody read a file.
+type unreadable struct{ remote.Host }
+
+func (unreadable) Read(string, int64, int64) ([]byte, error) { return nil, fs.ErrPermission }
+
+// TestUnreadable has files that the login may not read, or that are folders by now:
+// they are not as deployed, and kept.
+func TestUnreadable(t *testing.T) {
+	host, folder := thisHost(t)
+	writeFiles(t, folder, map[string]string{"a": "seed", "folder/b": "x"})
+	f := describe("a", []byte("seed"), 0o644)
+	for _, c := range []struct {
+		name string
+		host remote.Host
+		file string
+		want bool
+	}{{"readable", host, "a", true}, {"not readable", unreadable{host}, "a", false}, {"a folder", host, "folder", false}} {
+		if is, err := isAs(c.host, filepath.Join(folder, c.file), &f); is != c.want || err != nil {
+			t.Errorf("%s: %v, %v, want %v", c.name, is, err, c.want)
+		}
 	}
 }

@@ -171,6 +171,7 @@ func (h *ftpHost) Read(name string, offset, most int64) ([]byte, error) {
 		text, err = readMost(conn, most)
 		return err
 	})
+	err = h.unlessThere(name, err)
 	if err == nil && int64(len(text)) < size-offset { // some servers send no close_notify: the size tells
 		err = broken(fmt.Errorf("%s: %d bytes of %d", name, len(text), size-offset))
 	}

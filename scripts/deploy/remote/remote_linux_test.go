@@ -40,9 +40,37 @@ func TestHosts(t *testing.T) {
 			h := open(t, hosting.Start(t, k, a), a)
 			a.Mkdir(t, "public_html")
 			testHost(t, h, "public_html/"+string(k))
+			testRefused(t, h, a)
 		})
 	}
 	t.Run("folder", func(t *testing.T) { testHost(t, folder{}, filepath.Join(t.TempDir(), "a")) })
+}
+
+// testRefused asks for what a login may not do with files that are there: none of
+// them is not there.
+func testRefused(t *testing.T, h Host, a *hosting.Account) {
+	t.Helper()
+	const dir = "public_html/root's"
+	a.Mkdir(t, dir)
+	at := filepath.Join(a.Home, dir)
+	if err := errors.Join(os.WriteFile(filepath.Join(at, "secret"), []byte("x"), 0o600), os.Chown(at, 0, 0)); err != nil {
+		t.Fatal(err)
+	}
+	for name, do := range map[string]func(name string) error{
+		"read":   func(name string) error { _, err := h.Read(name, 0, 100); return err },
+		"rename": func(name string) error { return h.Rename(name, name+"2") },
+		"remove": func(name string) error { return h.Remove(name) },
+	} {
+		if err := do(dir + "/secret"); err == nil || errors.Is(err, fs.ErrNotExist) || IsBroken(err) {
+			t.Errorf("%s what is root's: %v", name, err)
+		}
+		if err := do(dir + "/none"); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s what is not there: %v", name, err)
+		}
+	}
+	if err := os.RemoveAll(at); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func testHost(t *testing.T, h Host, dir string) {

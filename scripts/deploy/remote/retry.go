@@ -12,6 +12,9 @@ import (
 // been done or not.
 var errBroken = errors.New("the connection broke off")
 
+// IsBroken reports whether an error is one of the connection.
+func IsBroken(err error) bool { return errors.Is(err, errBroken) }
+
 func broken(err error) error { return fmt.Errorf("%w: %w", errBroken, err) }
 
 // attempts is how often one thing is tried, retryPause the time before the
