@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // leftOut are names of files and folders that do not belong on the host: they
@@ -67,6 +69,8 @@ func scan(dir string, include []string) (files map[string]file, out []string, er
 			return nil
 		case e.IsDir():
 			return nil
+		case !utf8.ValidString(rel) || strings.ContainsFunc(rel, unicode.IsControl):
+			return fmt.Errorf("%q has a name that is no UTF-8, or has a control character, which not every host keeps as it is: rename it", rel)
 		case !e.Type().IsRegular():
 			out = append(out, rel+" (no regular file)")
 			return nil

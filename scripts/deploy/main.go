@@ -114,11 +114,7 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	if err == nil {
 		return 0
 	}
-	lines := strings.Split(err.Error(), "\n") // with what hosts and apps have said in them
-	for i := range lines {
-		lines[i] = printable(lines[i])
-	}
-	fmt.Fprintf(errOut, "proxycgi-deploy: %s\n", strings.Join(lines, "\n"))
+	fmt.Fprintf(errOut, "proxycgi-deploy: %s\n", printableLines(err.Error())) // with what hosts and apps have said in it
 	if _, ok := errors.AsType[usageError](err); ok {
 		fmt.Fprintln(errOut, "see proxycgi-deploy --help")
 		return 2
