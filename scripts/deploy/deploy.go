@@ -200,6 +200,9 @@ func (d *deploy) planApp() (leftOut []string, err error) {
 		return nil, err
 	}
 	if start := d.setting("START"); start != "" && !known {
+		if link := d.linkAbove(folder); link != "" {
+			return nil, fmt.Errorf("%s is a link on the host, and beside what it leads to the app would be looked for: name the folder that it leads to, as in domains/example.com/public_html, or say with --start-dir how the host calls the folder %s", link, folder)
+		}
 		rel, err := filepath.Rel(filepath.FromSlash(d.target.Folder), filepath.FromSlash(folder))
 		if err != nil {
 			return nil, err

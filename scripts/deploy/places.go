@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"path/filepath"
 	"slices"
@@ -59,6 +60,21 @@ func (d *deploy) openApp(folder string) (err error) {
 			folder, path.Join(folder, other), d.target.Folder, folder, d.app.state("manifest.json"))
 	}
 	return nil
+}
+
+// linkAbove returns the first link on the way from the served folder up to where
+// the app's is below, too, "" for none: what is beside the link is not beside what
+// it leads to.
+func (d *deploy) linkAbove(app string) string {
+	for name := d.target.Folder; name != path.Dir(name) && !strings.HasPrefix(app+"/", name+"/"); name = path.Dir(name) {
+		list, _ := d.host.List(path.Dir(name)) // it has been found by its name
+		for _, e := range list {
+			if e.Name == path.Base(name) && e.Mode&fs.ModeSymlink != 0 {
+				return name
+			}
+		}
+	}
+	return ""
 }
 
 // onHost returns how FTP calls a folder of the settings: a login sees the whole

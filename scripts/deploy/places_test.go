@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"os"
 	"path"
 	"strings"
 	"testing"
@@ -61,5 +62,33 @@ func TestAnotherSite(t *testing.T) {
 				t.Fatal(err)
 			}
 		})
+	}
+}
+
+// TestLinkToServed has a served folder that is a link, as DirectAdmin's public_html:
+// the folder beside it is not the one that a relative START_DIR leads to.
+func TestLinkToServed(t *testing.T) {
+	host, home := thisHost(t)
+	dir := t.TempDir()
+	writeFiles(t, dir, map[string]string{"app.py": "x"})
+	writeFiles(t, home, map[string]string{"domains/example.com/public_html/index.html": "x"})
+	if err := os.Symlink("domains/example.com/public_html", path.Join(home, "public_html")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(home, path.Join(home, "home2")); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ folder, settings, want string }{
+		{"home2/domains/example.com/public_html", "CGIPROXY_START=x\n", ""},
+		{"public_html", "CGIPROXY_START=x\n", "/public_html is a link on the host"},
+		{"domains/example.com/public_html", "CGIPROXY_START=x\n", ""},
+		{"public_html", "CGIPROXY_START=x\nCGIPROXY_START_DIR=" + home + "/domains\n", ""},
+		{"public_html", "", ""}, // who starts the app knows where it is
+	} {
+		o := &options{target: &remote.Target{Folder: path.Join(home, c.folder)}, app: dir}
+		d := &deploy{options: o, out: io.Discard, host: host, lines: []byte(c.settings)}
+		if _, err := d.planApp(); (err != nil) != (c.want != "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s, %q: %v, want %q", c.folder, c.settings, err, c.want)
+		}
 	}
 }
