@@ -5,7 +5,7 @@
 //	deploy.go    a deploy; back.go: what takes one back; show.go: what is said
 //	turn.go      one deploy at a time
 //	site.go      the files of the served folder, in the order in which none is
-//	             seen half
+//	             seen half; upload.go: their way there
 //	app.go       the app's files here; manifest.go: those on the host; plan.go:
 //	             which to replace; modes.go: who may read them
 //	swap.go      their way into place; swapback.go: and back
