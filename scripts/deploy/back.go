@@ -182,6 +182,9 @@ func (d *deploy) rollBack(ctx context.Context) error {
 		return err
 	}
 	problems := d.verify(ctx)
+	if d.isLost() {
+		return errLost
+	}
 	if !repaired {
 		kept, err := d.app.settleBack()
 		d.note(kept...)
