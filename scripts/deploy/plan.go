@@ -84,11 +84,15 @@ func (p *plan) isAlready(name string, e remote.Entry, f file) (bool, error) {
 }
 
 // addKnown adds a file of an earlier deploy, if it has changed here or there.
-// That it has there, its size alone tells: to read all would take as long as to
-// upload all.
+// That it has there, the size alone tells where it is not to be replaced: to read
+// all would take as long as to upload all.
 func (p *plan) addKnown(name string, old, f file) error {
 	c := replaced{Path: name, Old: &old, New: &f}
 	size, err := p.size(name)
+	isSame := size == old.Size
+	if err == nil && isSame && old != f && p.now.Former == nil {
+		isSame, err = isAs(p.host, p.path(name), &old)
+	}
 	switch {
 	case p.now.Former != nil: // a dry run, with files still on their way
 	case errors.Is(err, fs.ErrNotExist):
@@ -96,9 +100,9 @@ func (p *plan) addKnown(name string, old, f file) error {
 		p.note(name, "is no more on the host: it is uploaded again")
 	case err != nil:
 		return err
-	case size != old.Size && old == f: // what visitors have entered may be in it
+	case !isSame && old == f: // what visitors have entered may be in it
 		p.note(name, "has been changed on the host since the last deploy, and stays so: to have yours, delete it there, and deploy again")
-	case size != old.Size:
+	case !isSame:
 		c.Old = &file{Size: size} // somebody else's by now
 		p.note(name, "has been changed on the host since the last deploy: yours replaces it, --rollback brings it back, and it is kept in "+p.state(""))
 	}
@@ -113,10 +117,14 @@ func (p *plan) addKnown(name string, old, f file) error {
 func (p *plan) addGone(name string, old file) error {
 	if p.now.Former == nil { // else a dry run, with files still on their way
 		size, err := p.size(name)
+		isSame := size == old.Size
+		if err == nil && isSame {
+			isSame, err = isAs(p.host, p.path(name), &old)
+		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		if err == nil && size != old.Size {
+		if err == nil && !isSame {
 			p.note(name, "is no more here, but has been changed on the host since the last deploy, and stays: delete it there if nobody needs it")
 			return nil
 		}

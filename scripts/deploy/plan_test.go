@@ -23,6 +23,8 @@ func TestOthersContent(t *testing.T) {
 	}{
 		{"gone here", absent, "seed", absent, absent, absent, [3]string{}, absent},
 		{"gone here, changed there", absent, "seed", "orders", absent, "orders", [3]string{"", "is no more here, but has been changed on the host", "is no more here, but has been changed on the host"}, absent},
+		{"gone here, changed there within its size", absent, "seed", "SEED", absent, "SEED", [3]string{"", "is no more here, but has been changed on the host", "is no more here, but has been changed on the host"}, absent},
+		{"changed here, and there within its size", absent, "seed", "SEED", "more seed", "more seed", [3]string{"", "yours replaces it, --rollback brings it back, and it is kept in "}, "SEED"},
 		{"gone here and there", absent, "seed", gone, absent, absent, [3]string{}, absent},
 		{"changed here and there", absent, "seed", "orders", "more seed", "more seed", [3]string{"", "yours replaces it, --rollback brings it back, and it is kept in "}, "orders"},
 		{"made there, and then here", absent, absent, "orders", "seed", "orders", [3]string{"", "though no deploy has put it there, and stays", "though no deploy has put it there, and stays"}, absent},

@@ -91,7 +91,7 @@ func (d *deploy) watch(ctx context.Context, temp string) error {
 		}
 		return fmt.Sprint(there, app)
 	}
-	d.say("another deploy is under way, or broke off: that shows within %v\n", patience)
+	d.say("another deploy is under way, or broke off: that shows within %.0f seconds\n", patience.Seconds())
 	before := look()
 	for end := time.Now().Add(patience); time.Now().Before(end); {
 		select {
