@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // leftOut are names of files and folders that do not belong on the host: they
@@ -67,6 +69,8 @@ func scan(dir string, include []string) (files map[string]file, out []string, er
 			return nil
 		case e.IsDir():
 			return nil
+		case !utf8.ValidString(rel) || strings.ContainsFunc(rel, unicode.IsControl):
+			return fmt.Errorf("%q has a name that is no UTF-8, or has a control character, which not every host keeps as it is: rename it", rel)
 		case !e.Type().IsRegular():
 			out = append(out, rel+" (no regular file)")
 			return nil
@@ -79,7 +83,7 @@ func scan(dir string, include []string) (files map[string]file, out []string, er
 		if err != nil {
 			return err
 		}
-		files[rel] = describe(content, info.Mode())
+		files[rel] = describe(rel, content, info.Mode())
 		return nil
 	})
 	if err == nil && len(files) == 0 {
@@ -98,12 +102,12 @@ func isLeftOut(name string, e fs.DirEntry) bool {
 }
 
 // describe tells a program by its content, too: Windows has no x permission.
-func describe(content []byte, mode fs.FileMode) file {
-	f := file{Size: int64(len(content)), Mode: 0o644}
-	if mode&0o100 != 0 || bytes.HasPrefix(content, []byte("\x7fELF")) || bytes.HasPrefix(content, []byte("#!")) {
-		f.Mode = 0o755
-	}
+func describe(name string, content []byte, mode fs.FileMode) file {
+	isProgram := mode&0o100 != 0 || bytes.HasPrefix(content, []byte("\x7fELF")) || bytes.HasPrefix(content, []byte("#!"))
+	return file{Size: int64(len(content)), SHA256: sum(content), Mode: fileMode(name, mode, isProgram)}
+}
+
+func sum(content []byte) string {
 	sum := sha256.Sum256(content)
-	f.SHA256 = hex.EncodeToString(sum[:])
-	return f
+	return hex.EncodeToString(sum[:])
 }

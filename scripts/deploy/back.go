@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 
+	"proxy.cgi/cgiproxy/command/install"
 	"proxy.cgi/cgiproxy/settings"
 )
 
@@ -25,9 +26,13 @@ func (d *deploy) failsHow() string {
 
 // undo puts back what was there before, and returns what has made it necessary.
 func (d *deploy) undo(ctx context.Context, why string) error {
+	if d.isLost() {
+		return fmt.Errorf("%s\n%w", why, errLost)
+	}
 	ctx = context.WithoutCancel(ctx)
 	failed := d.appState()
-	todo, err := steps(inverse(d.siteWork))
+	back, notes := d.ours(inverse(d.siteWork))
+	todo, err := steps(back)
 	if err == nil && todo != nil {
 		if err = d.served.stage(ctx, todo, meter{}); err == nil {
 			err = d.served.place(todo)
@@ -39,10 +44,31 @@ func (d *deploy) undo(ctx context.Context, why string) error {
 		}
 		err = errors.Join(err, d.app.restart(d.places.restart))
 	}
+	var how string
+	if err == nil {
+		how = strings.Join(append([]string{d.howItIsBack(d.firstPage(ctx), failed)}, notes...), "\n")
+		if d.appWork != nil && d.app.now.Former != nil {
+			var kept []string
+			kept, err = d.app.settleBack()
+			how = strings.Join(append([]string{how}, kept...), "\n")
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("%s\nnor could all be put back: %w: run this again when the host can be reached, with a version that works", why, err)
 	}
-	return fmt.Errorf("%s\n%s", why, d.howItIsBack(d.firstPage(ctx), failed))
+	return fmt.Errorf("%s\n%s", why, how)
+}
+
+// ours leaves out what somebody else has changed meanwhile, which is noted.
+func (d *deploy) ours(changes []install.Change) (ours []install.Change, notes []string) {
+	for _, c := range changes {
+		if err := d.served.isOurs(c.Name); errors.Is(err, errChanged) {
+			notes = append(notes, fmt.Sprintf("but %s %v", d.served.path(c.Name), errChanged))
+			continue
+		}
+		ours = append(ours, c)
+	}
+	return ours, notes
 }
 
 // howItIsBack says how the site does with what was put back. failed is the app
@@ -108,7 +134,6 @@ func (d *deploy) uninstall(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer d.served.clean()
 	if err = d.served.stage(context.WithoutCancel(ctx), todo, meter{}); err == nil {
 		err = d.served.place(todo)
 	}
@@ -125,7 +150,7 @@ func (d *deploy) rollBack(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if d.app, err = openApp(d.host, folder); err != nil {
+	if err := d.openApp(folder); err != nil {
 		return err
 	}
 	switch now := d.app.now; {
@@ -146,17 +171,27 @@ func (d *deploy) rollBack(ctx context.Context) error {
 		d.showWork()
 		return nil
 	}
-	if repaired, err := d.app.repair(d.say); err != nil {
-		return err
-	} else if !repaired {
-		if err := d.app.rollBack(); err != nil {
-			return err
-		}
+	repaired, err := d.app.repair(d.say)
+	if err == nil && !repaired {
+		err = d.app.rollBack()
 	}
-	if err := d.app.restart(d.places.restart); err != nil {
+	if err == nil {
+		err = d.app.restart(d.places.restart)
+	}
+	if err != nil {
 		return err
 	}
 	problems := d.verify(ctx)
+	if d.isLost() {
+		return errLost
+	}
+	if !repaired {
+		kept, err := d.app.settleBack()
+		d.note(kept...)
+		if err != nil {
+			return err
+		}
+	}
 	if ctx.Err() != nil {
 		return fmt.Errorf("%w: the app is as it was before the last deploy, and whether the site works was not asked", errInterrupted)
 	}

@@ -70,11 +70,19 @@ func (o *options) do(ctx context.Context, out, errOut io.Writer) (err error) {
 		meant.Folder = name
 		return fmt.Errorf("the login's folder has no page itself, and there is a %s in it: did you mean %s? If not, put an empty %s there first", name, &meant, install.HtaccessFile)
 	}
-	file, err := d.served.read(settings.File)
-	if err != nil {
+	if err := d.readSettings(); err != nil {
 		return err
 	}
-	d.lines = file.Old
+	if !o.dryRun && o.mode != "status" && o.mode != "logs" {
+		var end func()
+		if ctx, end, err = d.takeTurn(ctx); err != nil {
+			return err
+		}
+		defer end()
+		if err := d.readSettings(); err != nil {
+			return err
+		}
+	}
 	switch o.mode {
 	case "status":
 		return d.status(ctx)
@@ -86,6 +94,12 @@ func (o *options) do(ctx context.Context, out, errOut io.Writer) (err error) {
 		return d.uninstall(ctx)
 	}
 	return d.deploy(ctx)
+}
+
+func (d *deploy) readSettings() error {
+	file, err := d.served.read(settings.File)
+	d.lines = file.Old
+	return err
 }
 
 // site is what install has to know.
@@ -114,12 +128,19 @@ func (d *deploy) deploy(ctx context.Context) error {
 		d.say("nothing to upload\n")
 	}
 	todo, err := d.stage(ctx)
-	defer d.served.clean()
+	for _, c := range d.siteWork {
+		if err == nil {
+			err = d.served.isOurs(c.Name) // before the app is replaced, which takes longer
+		}
+	}
 	if err != nil {
 		if d.app != nil {
 			d.app.clean()
 		}
 		return fmt.Errorf("%w; the site is as it was", err)
+	}
+	if d.isLost() {
+		return errLost
 	}
 	if err := d.place(todo); err != nil {
 		return d.undo(ctx, err.Error())
@@ -131,6 +152,9 @@ func (d *deploy) deploy(ctx context.Context) error {
 	if problems != nil {
 		d.showWarnings()
 		return d.undo(ctx, d.failsHow()+":\n  "+strings.Join(problems, "\n  ")+d.newLines())
+	}
+	if d.isLost() {
+		return errLost
 	}
 	if d.appWork != nil {
 		if err := d.app.settle(); err != nil {
@@ -176,13 +200,16 @@ func (d *deploy) planApp() (leftOut []string, err error) {
 		return nil, err
 	}
 	if start := d.setting("START"); start != "" && !known {
+		if link := d.linkAbove(folder); link != "" {
+			return nil, fmt.Errorf("%s is a link on the host, and the app would be looked for beside what it leads to: name that folder as the target, as in domains/example.com/public_html, or say with --start-dir how the host calls the folder %s", link, folder)
+		}
 		rel, err := filepath.Rel(filepath.FromSlash(d.target.Folder), filepath.FromSlash(folder))
 		if err != nil {
 			return nil, err
 		}
 		d.settings = append(d.settings, install.Assignment{Name: "START_DIR", Value: filepath.ToSlash(rel)})
 	}
-	if d.app, err = openApp(d.host, folder); err != nil {
+	if err := d.openApp(folder); err != nil {
 		return nil, err
 	}
 	if !d.dryRun {

@@ -89,7 +89,7 @@ func (e *exampleSite) uploadSettings(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ftp.Close()
-	if err := ftp.Mkdir(e.folder()); err != nil {
+	if err := ftp.Mkdir(e.folder(), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	if err := ftp.Write(e.folder()+"/.htcgiproxy", e.settings(t), 0o600, func(int) {}); err != nil {

@@ -183,13 +183,17 @@ func (h *host) watch(t *testing.T, pages ...string) (stop func()) {
 	t.Helper()
 	done := make(chan struct{})
 	var wait sync.WaitGroup
-	for _, path := range []string{"/", "/proxy.cgi", "/.htcgiproxy", "/.htproxycgi-new-0", "/.htproxycgi-new-2", "/.htproxycgi-new-4"} {
+	for _, pattern := range []string{"/", "/proxy.cgi", "/.htcgiproxy", "/" + tempPrefix + "*/" + tempFile + "[0-4]"} {
 		wait.Go(func() {
 			for {
 				select {
 				case <-done:
 					return
 				case <-time.After(2 * time.Millisecond):
+				}
+				path := pattern
+				if files, _ := filepath.Glob(filepath.Join(h.Home, "public_html", pattern)); strings.Contains(pattern, "*") && files != nil {
+					path = strings.TrimPrefix(files[len(files)-1], filepath.Join(h.Home, "public_html"))
 				}
 				resp, err := http.Get(h.web.URL + path)
 				if err != nil {

@@ -39,7 +39,7 @@ func TestHotFix(t *testing.T) {
 		{"what the app writes, in a folder", func() { change("lib/data.db", "what visitors wrote") }, "lib/data.db", "note: app/lib/data.db has been changed on the host", "what visitors wrote", ""},
 		{"the same size", func() { change("app.py", "OURS") }, "app.py", "", "OURS", ""},
 		{"taken away", func() { os.Remove(filepath.Join(h.Home, "app/app.py")) }, "app.py", "note: app/app.py is no more on the host", "ours", "gone"},
-		{"changed here, too", func() { change("app.py", "hot fix"); write("app.py", "our next") }, "app.py", "note: app/app.py has been changed on the host since the last deploy: yours replaces it", "our next", "hot fix"},
+		{"changed here, too", func() { change("app.py", "hot fix"); write("app.py", "our next") }, "app.py", "note: app/app.py has been changed on the host since the last deploy: yours replaces it, --rollback brings it back, and it is kept in app/.proxycgi-deploy", "our next", "hot fix"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			content := func() string {

@@ -53,8 +53,8 @@ func TestInterrupted(t *testing.T) {
 			if status != 1 || !strings.Contains(out, c.want) || strings.Contains(out, "path %25") {
 				t.Errorf("exit status %d, want %q:\n%s", status, c.want, out)
 			}
-			if err := h.isWhole(t, old); err != nil {
-				t.Error(err)
+			if err := h.isWhole(t, old); err != nil || h.left() != nil {
+				t.Errorf("%v, left are %q", err, h.left())
 			}
 		})
 	}

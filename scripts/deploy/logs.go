@@ -117,3 +117,12 @@ func printable(text string) string {
 		return r
 	}, text)
 }
+
+// printableLines is printable for each line.
+func printableLines(text string) string {
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = printable(lines[i])
+	}
+	return strings.Join(lines, "\n")
+}

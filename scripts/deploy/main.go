@@ -3,11 +3,12 @@
 //
 //	main.go      the command line
 //	deploy.go    a deploy; back.go: what takes one back; show.go: what is said
+//	turn.go      one deploy at a time
 //	site.go      the files of the served folder, in the order in which none is
-//	             seen half
+//	             seen half; upload.go: their way there
 //	app.go       the app's files here; manifest.go: those on the host; plan.go:
-//	             which to replace
-//	swap.go      their way into place, and back
+//	             which to replace; modes.go: who may read them
+//	swap.go      their way into place; swapback.go: and back
 //	places.go    where the settings say that the app is
 //	check.go     whether the site works; page.go: its first page; logs.go: what it
 //	             has said
@@ -26,6 +27,7 @@ import (
 	"os"
 	"os/signal"
 	"path"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -112,11 +114,7 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	if err == nil {
 		return 0
 	}
-	lines := strings.Split(err.Error(), "\n") // with what hosts and apps have said in them
-	for i := range lines {
-		lines[i] = printable(lines[i])
-	}
-	fmt.Fprintf(errOut, "proxycgi-deploy: %s\n", strings.Join(lines, "\n"))
+	fmt.Fprintf(errOut, "proxycgi-deploy: %s\n", printableLines(err.Error())) // with what hosts and apps have said in it
 	if _, ok := errors.AsType[usageError](err); ok {
 		fmt.Fprintln(errOut, "see proxycgi-deploy --help")
 		return 2
@@ -213,6 +211,9 @@ func guessSite(t *remote.Target) string {
 	return path.Join(host, below)
 }
 
+// rootNames are of document roots, of which an account has one.
+var rootNames = []string{"public_html", "htdocs", "httpdocs", "html", "www", "web"}
+
 // servedRoot parts a folder into the document root and what is below it.
 func servedRoot(t *remote.Target) (root, below string) {
 	parts := strings.Split(t.Folder, "/")
@@ -221,8 +222,7 @@ func servedRoot(t *remote.Target) (root, below string) {
 		at = len(parts) - 1
 	}
 	for i, part := range parts {
-		switch part {
-		case "public_html", "htdocs", "httpdocs", "html", "www", "web":
+		if slices.Contains(rootNames, part) {
 			at = i
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,6 +22,8 @@ const stateFolder = ".proxycgi-deploy"
 // the app's data most of all, are not in it, and not touched.
 type manifest struct {
 	Number int             `json:"number"` // of the deploy
+	Run    string          `json:"run"`    // in the names of its files here
+	Site   string          `json:"site"`   // the served folder, as seen from the app's; "" is not known
 	Files  map[string]file `json:"files"`
 	Last   []replaced      `json:"last"` // what that deploy has replaced
 
@@ -40,6 +43,8 @@ type replaced struct {
 type app struct {
 	host   remote.Host
 	folder string
+	run    string // the name of this one
+	site   string // as in a manifest
 	now    *manifest
 	have   map[string]bool // names in stateFolder
 	made   map[string]bool // folders that are there
@@ -50,7 +55,7 @@ func (a *app) state(name string) string { return path.Join(a.folder, stateFolder
 
 // openApp reads the manifest.
 func openApp(host remote.Host, folder string) (*app, error) {
-	a := &app{host, folder, &manifest{Files: map[string]file{}}, map[string]bool{}, map[string]bool{}}
+	a := &app{host: host, folder: folder, run: rand.Text()[:10], now: &manifest{Files: map[string]file{}}, have: map[string]bool{}, made: map[string]bool{}}
 	list, err := host.List(a.state(""))
 	if errors.Is(err, fs.ErrNotExist) {
 		return a, nil
@@ -114,7 +119,14 @@ func (a *app) repair(tell func(format string, args ...any)) (bool, error) {
 		return false, nil
 	}
 	tell("an earlier run broke off: the app's files are put back first\n")
-	return true, a.back()
+	if err := a.back(); err != nil {
+		return true, err
+	}
+	kept, err := a.settleBack()
+	for _, text := range kept {
+		tell("note: %s\n", text)
+	}
+	return true, err
 }
 
 // write puts a new manifest in the place of the old one.
@@ -136,7 +148,7 @@ func (a *app) write(m *manifest) error {
 // clean removes the files of other deploys than the last.
 func (a *app) clean() {
 	for name := range a.have {
-		old := strings.HasPrefix(name, fmt.Sprintf("old-%d-", a.now.Number))
+		old := strings.HasPrefix(name, "old-"+a.now.Run+"-")
 		if strings.HasPrefix(name, "new-") || strings.HasPrefix(name, "old-") && !(old && a.now.Last != nil) {
 			a.host.Remove(a.state(name)) // it does no harm
 		}

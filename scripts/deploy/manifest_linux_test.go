@@ -58,7 +58,7 @@ func opensManifest(t *testing.T, text, want string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := host.Mkdir(target.Folder + "/" + stateFolder); err != nil {
+	if err := host.Mkdir(target.Folder+"/"+stateFolder, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	if err := put(host, target.Folder+"/"+stateFolder+"/manifest.json", []byte(text), 0o600, meter{}); err != nil {

@@ -4,7 +4,10 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -32,10 +35,46 @@ func (d *deploy) appFolder() (folder string, known bool, err error) {
 		return "", false, errors.New("this login sees nothing but the served folder, where visitors could download the app: name a folder that begins with a dot, as in --app-to .app")
 	}
 	name := "app"
+	if base := path.Base(root); !slices.Contains(rootNames, base) { // an account has several, side by side
+		name += "-" + base
+	}
 	if below != "" {
 		name += "-" + strings.ReplaceAll(below, "/", "-")
 	}
 	return path.Join(path.Dir(root), name), false, nil
+}
+
+// openApp opens the app's folder, unless it is another site's.
+func (d *deploy) openApp(folder string) (err error) {
+	if d.app, err = openApp(d.host, folder); err != nil {
+		return err
+	}
+	// From there it is the same, wherever a login begins.
+	site, err := filepath.Rel(filepath.FromSlash(folder), filepath.FromSlash(d.target.Folder))
+	if err != nil {
+		return nil // one is absolute, the other is not
+	}
+	d.app.site = filepath.ToSlash(site)
+	if other := d.app.now.Site; other != "" && other != d.app.site {
+		return fmt.Errorf("the app in %s is that of the site in %s, and not of %s: name another folder for this one, as in --app-to %s-2. If that site is no more, delete %s",
+			folder, path.Join(folder, other), d.target.Folder, folder, d.app.state("manifest.json"))
+	}
+	return nil
+}
+
+// linkAbove returns the first link on the way from the served folder up to where
+// the app's is below, too, "" for none: what is beside the link is not beside what
+// it leads to.
+func (d *deploy) linkAbove(app string) string {
+	for name := d.target.Folder; name != path.Dir(name) && !strings.HasPrefix(app+"/", name+"/"); name = path.Dir(name) {
+		list, _ := d.host.List(path.Dir(name)) // it has been found by its name
+		for _, e := range list {
+			if e.Name == path.Base(name) && e.Mode&fs.ModeSymlink != 0 {
+				return name
+			}
+		}
+	}
+	return ""
 }
 
 // onHost returns how FTP calls a folder of the settings: a login sees the whole

@@ -35,9 +35,11 @@ func (a *app) plan(files map[string]file) (changes []replaced, notes []string, e
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.now.Files)) {
-		if _, ok := files[name]; !ok {
-			old := a.now.Files[name]
-			p.changes = append(p.changes, replaced{Path: name, Old: &old})
+		if _, ok := files[name]; ok {
+			continue
+		}
+		if err := p.addGone(name, a.now.Files[name]); err != nil {
+			return nil, nil, err
 		}
 	}
 	return p.changes, p.notes, nil
@@ -51,7 +53,19 @@ func (p *plan) addNew(name string, f file) error {
 		return err
 	}
 	if e, ok := list[path.Base(name)]; ok { // somebody else's
-		c.Old = &file{Size: e.Size}
+		is, err := p.isAlready(name, e, f)
+		switch {
+		case err != nil:
+			return err
+		case is:
+			c.Old = &f
+		case len(p.now.Files) > 0: // the app has made it, most likely
+			p.note(name, "is there, though no deploy has put it there, and stays: to have yours, delete it there, and deploy again")
+			return nil
+		default: // what was there before the first deploy
+			c.Old = &file{Size: e.Size}
+			p.note(name, "was there, and no deploy has put it there: yours replaces it, --rollback brings it back, and it is kept in "+p.state(""))
+		}
 	} else if list != nil {
 		if err := absent(p.host, p.path(name)); err != nil {
 			return err
@@ -61,12 +75,24 @@ func (p *plan) addNew(name string, f file) error {
 	return nil
 }
 
+// isAlready reports whether somebody else has put a file of ours there.
+func (p *plan) isAlready(name string, e remote.Entry, f file) (bool, error) {
+	if !e.Mode.IsRegular() || e.Size != f.Size {
+		return false, nil
+	}
+	return isAs(p.host, p.path(name), &f)
+}
+
 // addKnown adds a file of an earlier deploy, if it has changed here or there.
-// That it has there, its size alone tells: to read all would take as long as to
-// upload all.
+// That it has there, the size alone tells where it is not to be replaced: to read
+// all would take as long as to upload all.
 func (p *plan) addKnown(name string, old, f file) error {
 	c := replaced{Path: name, Old: &old, New: &f}
 	size, err := p.size(name)
+	isSame := size == old.Size
+	if err == nil && isSame && old != f && p.now.Former == nil {
+		isSame, err = isAs(p.host, p.path(name), &old)
+	}
 	switch {
 	case p.now.Former != nil: // a dry run, with files still on their way
 	case errors.Is(err, fs.ErrNotExist):
@@ -74,15 +100,36 @@ func (p *plan) addKnown(name string, old, f file) error {
 		p.note(name, "is no more on the host: it is uploaded again")
 	case err != nil:
 		return err
-	case size != old.Size && old == f: // what visitors have entered may be in it
+	case !isSame && old == f: // what visitors have entered may be in it
 		p.note(name, "has been changed on the host since the last deploy, and stays so: to have yours, delete it there, and deploy again")
-	case size != old.Size:
+	case !isSame:
 		c.Old = &file{Size: size} // somebody else's by now
-		p.note(name, "has been changed on the host since the last deploy: yours replaces it, and --rollback brings it back")
+		p.note(name, "has been changed on the host since the last deploy: yours replaces it, --rollback brings it back, and it is kept in "+p.state(""))
 	}
 	if c.Old == nil || *c.Old != f {
 		p.changes = append(p.changes, c)
 	}
+	return nil
+}
+
+// addGone adds a file of an earlier deploy that is here no more, unless it has
+// changed there.
+func (p *plan) addGone(name string, old file) error {
+	if p.now.Former == nil { // else a dry run, with files still on their way
+		size, err := p.size(name)
+		isSame := size == old.Size
+		if err == nil && isSame {
+			isSame, err = isAs(p.host, p.path(name), &old)
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if err == nil && !isSame {
+			p.note(name, "is no more here, but has been changed on the host since the last deploy, and stays: delete it there if nobody needs it")
+			return nil
+		}
+	}
+	p.changes = append(p.changes, replaced{Path: name, Old: &old})
 	return nil
 }
 

@@ -29,7 +29,7 @@ func newMeter(bytes int64) meter {
 // name shows which file is on its way.
 func (m meter) name(file string) {
 	if m.bar != nil {
-		m.bar.Describe(file)
+		m.bar.Describe(printable(file))
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"proxy.cgi/cgiproxy/challenge"
 	"proxy.cgi/cgiproxy/e2e/webserver"
 	"proxy.cgi/scripts/deploy/internal/hosting"
 )
@@ -46,6 +47,14 @@ func TestSaid(t *testing.T) {
 	}
 	if out := h.mustDeploy(t, "--status"); !strings.Contains(out, host) {
 		t.Errorf("status:\n%s", out)
+	}
+	h.Mkdir(t, "public_html/"+tempPrefix+"OFANOTHER")
+	h.WriteFile(t, "public_html/"+challenge.KeyFile, "the key of another", 0o600)
+	if out := h.mustDeploy(t, "--status"); !strings.Contains(out, "a deploy is under way, or broke off") || strings.Contains(out, host) {
+		t.Errorf("status beside a deploy:\n%s", out)
+	}
+	if got := h.files(t, "public_html")[challenge.KeyFile]; got != "the key of another" {
+		t.Errorf("its key is now %q", got)
 	}
 }
 

@@ -8,7 +8,10 @@ import (
 	"path"
 )
 
-func (d *deploy) say(format string, args ...any) { fmt.Fprintf(d.out, format, args...) }
+// say prints lines. Names and files of the host are in them, which others write.
+func (d *deploy) say(format string, args ...any) {
+	fmt.Fprint(d.out, printableLines(fmt.Sprintf(format, args...)))
+}
 
 // note says what the owner should know, where that is not "".
 func (d *deploy) note(texts ...string) {

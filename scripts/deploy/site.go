@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,16 +9,11 @@ import (
 	"strings"
 	"time"
 
-	"proxy.cgi/cgiproxy/challenge"
 	"proxy.cgi/cgiproxy/command/install"
 	"proxy.cgi/cgiproxy/htaccess"
 	"proxy.cgi/cgiproxy/settings"
 	"proxy.cgi/scripts/deploy/remote"
 )
-
-// tempPrefix begins the names under which files are uploaded: servers that read
-// .htaccess serve none that begins with .ht.
-const tempPrefix = ".htproxycgi-new-"
 
 // A step puts one file in its place, or takes it away.
 type step struct {
@@ -102,13 +95,15 @@ type served struct {
 	host   remote.Host
 	folder string
 	list   []remote.Entry // what is in it
+	temp   string         // the folder to which this run uploads, "" for none yet
+	seen   []seen
 }
 
 // openServed lists the served folder, and makes none: nobody would serve it.
 func openServed(host remote.Host, folder string) (*served, error) {
 	list, err := host.List(folder)
 	if !errors.Is(err, fs.ErrNotExist) {
-		return &served{host, folder, list}, err
+		return &served{host: host, folder: folder, list: list}, err
 	}
 	for above := path.Dir(folder); ; above = path.Dir(above) {
 		list, err := host.List(above)
@@ -170,6 +165,7 @@ func (s *served) read(name string) (install.Change, error) {
 	c := install.Change{Name: name}
 	at := s.find(name)
 	if at < 0 {
+		s.seen = append(s.seen, seen{name, nil})
 		return c, absent(s.host, s.path(name))
 	}
 	switch mode := s.list[at].Mode; {
@@ -185,6 +181,7 @@ func (s *served) read(name string) (install.Change, error) {
 		return c, fmt.Errorf("%s cannot be read: %w", s.path(name), err)
 	}
 	c.Old = append([]byte{}, text...)
+	s.seen = append(s.seen, seen{name, c.Old})
 	return c, nil
 }
 
@@ -206,66 +203,3 @@ func absent(host remote.Host, name string) error {
 }
 
 func (s *served) path(name string) string { return path.Join(s.folder, name) }
-
-// stage uploads what steps need, under names that nobody is shown.
-func (s *served) stage(ctx context.Context, steps []step, m meter) error {
-	for i := range steps {
-		if steps[i].content == nil {
-			continue
-		}
-		steps[i].temp = s.path(fmt.Sprintf("%s%d", tempPrefix, i))
-		if ctx.Err() != nil {
-			return errInterrupted
-		}
-		m.name(steps[i].name)
-		if err := put(s.host, steps[i].temp, steps[i].content, steps[i].mode, m); err != nil {
-			return fmt.Errorf("%s cannot be uploaded: %w", s.path(steps[i].name), err)
-		}
-	}
-	return nil
-}
-
-// place does the steps.
-func (s *served) place(steps []step) error {
-	for _, step := range steps {
-		if step.wait {
-			time.Sleep(waitTime)
-		}
-		var err error
-		if step.content != nil {
-			err = s.host.Rename(step.temp, s.path(step.name))
-		} else if err = s.host.Remove(s.path(step.name)); errors.Is(err, fs.ErrNotExist) {
-			err = nil
-		}
-		if err != nil {
-			return fmt.Errorf("%s cannot be put in its place: %w", s.path(step.name), err)
-		}
-	}
-	return nil
-}
-
-// clean removes what a run has left that broke off: this one, or one before.
-func (s *served) clean() {
-	list, _ := s.host.List(s.folder)
-	for _, e := range list {
-		if strings.HasPrefix(e.Name, tempPrefix) || e.Name == challenge.KeyFile {
-			s.host.Remove(s.path(e.Name)) // it does no harm
-		}
-	}
-}
-
-// put uploads a file and reads it back: a server that changes the ends of lines,
-// or has no space left, does not always say so.
-func put(host remote.Host, name string, content []byte, mode fs.FileMode, m meter) error {
-	if err := host.Write(name, content, mode, m.add); err != nil {
-		return err
-	}
-	there, err := host.Read(name, 0, int64(len(content)))
-	if errors.Is(err, remote.ErrTooLong) || err == nil && !bytes.Equal(there, content) {
-		return fmt.Errorf("%d bytes were sent, and others are there: is the disk full, or does the server change files?", len(content))
-	}
-	if err != nil {
-		return fmt.Errorf("reading it back: %w", err)
-	}
-	return nil
-}

@@ -14,51 +14,68 @@ import (
 
 // stage uploads the new files beside the app's.
 func (a *app) stage(ctx context.Context, dir string, changes []replaced, m meter) error {
-	if err := a.mkdir(stateFolder); err != nil {
+	if err := a.mkdir(dir, "."); err != nil {
 		return err
 	}
-	number := a.now.Number + 1
+	if err := makePrivate(a.host, a.state("")); err != nil {
+		return err
+	}
 	for i, c := range changes {
 		if c.New == nil {
 			continue
 		}
 		if ctx.Err() != nil {
-			return errInterrupted
+			return cutShort(ctx)
 		}
 		content, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(c.Path)))
 		if err != nil {
 			return err
 		}
-		if describe(content, c.New.Mode) != *c.New {
+		if describe(c.Path, content, c.New.Mode) != *c.New {
 			return fmt.Errorf("%s has changed just now: run this again", c.Path)
 		}
-		if err := a.mkdir(path.Dir(c.Path)); err != nil {
+		if err := a.mkdir(dir, path.Dir(c.Path)); err != nil {
 			return err
 		}
 		m.name(c.Path)
-		if err := put(a.host, a.state(newName(number, i)), content, c.New.Mode, m); err != nil {
+		if err := put(a.host, a.state(newName(a.run, i)), content, c.New.Mode, m); err != nil {
 			return fmt.Errorf("%s cannot be uploaded: %w", a.path(c.Path), err)
 		}
-		a.have[newName(number, i)] = true
+		a.have[newName(a.run, i)] = true
 	}
 	return nil
 }
 
-func newName(number, i int) string { return fmt.Sprintf("new-%d-%d", number, i) }
-func oldName(number, i int) string { return fmt.Sprintf("old-%d-%d", number, i) }
+// Names in stateFolder, of the i-th file of a run. Each run has its own: of what an
+// earlier one has left there nothing is overwritten.
+func newName(run string, i int) string   { return fmt.Sprintf("new-%s-%d", run, i) }
+func asideName(run string, i int) string { return fmt.Sprintf("aside-%s-%d", run, i) }
 
-// mkdir makes a folder below the app's, with those on its way.
-func (a *app) mkdir(name string) error {
+// oldName is of a file that is replaced. What somebody else has written is kept for
+// good: nobody else may have it.
+func oldName(run string, i int, c replaced) string {
+	if c.Old != nil && c.Old.SHA256 == "" {
+		return fmt.Sprintf("kept-%s-%d-%s", run, i, path.Base(c.Path))
+	}
+	return fmt.Sprintf("old-%s-%d", run, i)
+}
+
+// mkdir makes a folder below the app's, with those on its way, as they are in dir.
+func (a *app) mkdir(dir, name string) error {
 	if a.made[name] {
 		return nil
 	}
 	if name != "." {
-		if err := a.mkdir(path.Dir(name)); err != nil {
+		if err := a.mkdir(dir, path.Dir(name)); err != nil {
 			return err
 		}
 	}
+	info, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name)))
+	if err != nil {
+		return err
+	}
 	a.made[name] = true
-	return a.host.Mkdir(a.path(name))
+	return a.host.Mkdir(a.path(name), folderMode(info.Mode()))
 }
 
 // swap puts the new files in their places. All that is needed to go back is on
@@ -73,23 +90,23 @@ func (a *app) swap(changes []replaced) error {
 			delete(files, c.Path)
 		}
 	}
-	m := &manifest{Number: a.now.Number + 1, Files: files, Last: changes, Former: a.now}
+	m := &manifest{Number: a.now.Number + 1, Run: a.run, Site: a.site, Files: files, Last: changes, Former: a.now}
 	m.Former.Former = nil
 	if err := a.write(m); err != nil {
 		return err
 	}
 	for i, c := range changes {
 		if c.Old != nil {
-			if err := a.move(a.path(c.Path), a.state(oldName(m.Number, i))); err != nil {
+			if err := a.move(a.path(c.Path), a.state(oldName(m.Run, i, c))); err != nil {
 				return err
 			}
-			a.have[oldName(m.Number, i)] = true
+			a.have[oldName(m.Run, i, c)] = true
 		}
 		if c.New != nil {
-			if err := a.move(a.state(newName(m.Number, i)), a.path(c.Path)); err != nil {
+			if err := a.move(a.state(newName(m.Run, i)), a.path(c.Path)); err != nil {
 				return err
 			}
-			delete(a.have, newName(m.Number, i))
+			delete(a.have, newName(m.Run, i))
 		}
 	}
 	return nil
@@ -106,54 +123,10 @@ func (a *app) settle() error {
 	return nil
 }
 
-// back puts the old files back, however far swap has got.
-func (a *app) back() error {
-	m := a.now
-	for i, c := range m.Last {
-		newFile, oldFile := newName(m.Number, i), oldName(m.Number, i)
-		if c.New != nil && !a.have[newFile] && (c.Old == nil || a.have[oldFile]) {
-			if err := a.move(a.path(c.Path), a.state(newFile)); err != nil {
-				return err
-			}
-			a.have[newFile] = true
-		}
-		if a.have[oldFile] {
-			if err := a.move(a.state(oldFile), a.path(c.Path)); err != nil {
-				return err
-			}
-			delete(a.have, oldFile)
-		}
-	}
-	if err := a.write(m.Former); err != nil {
-		return err
-	}
-	a.clean()
-	return nil
-}
-
-// rollBack undoes the last deploy. Should it break off, the next run goes on
-// with it, as with a deploy that broke off.
-func (a *app) rollBack() error {
-	former := &manifest{Number: a.now.Number, Files: maps.Clone(a.now.Files)}
-	for _, c := range a.now.Last {
-		if c.Old != nil && c.Old.SHA256 != "" {
-			former.Files[c.Path] = *c.Old
-		} else {
-			delete(former.Files, c.Path)
-		}
-	}
-	m := *a.now
-	m.Former = former
-	if err := a.write(&m); err != nil {
-		return err
-	}
-	return a.back()
-}
-
 // restart has the next request restart the app.
 func (a *app) restart(file string) error {
 	text := []byte(time.Now().UTC().Format(time.RFC3339Nano) + "\n")
-	if err := a.host.Mkdir(path.Dir(file)); err != nil {
+	if err := a.host.Mkdir(path.Dir(file), 0o755); err != nil {
 		return err
 	}
 	return put(a.host, file, text, 0o644, meter{})

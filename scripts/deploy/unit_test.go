@@ -121,6 +121,8 @@ func TestTargets(t *testing.T) {
 		{"sftp://me@example.com:2222//home/me/www/shop", "https://example.com/shop/", "/home/me/app-shop"},
 		{"ftps://me@example.com/domains/example.com/public_html", "https://example.com/", "domains/example.com/app"},
 		{"ftps://me@example.com/html", "https://example.com/", "app"},
+		{"ftps://me@example.com/shop.example", "https://example.com/", "app-shop.example"},
+		{"ftps://me@example.com/shop.example/blog", "https://example.com/blog/", "app-shop.example-blog"},
 		{"ftps://me@example.com/", "https://example.com/", ""},
 	} {
 		t.Run(c.target, func(t *testing.T) {

@@ -74,7 +74,7 @@ func TestTooLong(t *testing.T) {
 			if n := c.server.count(c.command); !errors.Is(err, ErrTooLong) || errors.Is(err, errBroken) || n != 1 {
 				t.Errorf("got %.200v, want %v; %s is sent %d times", err, ErrTooLong, c.command, n)
 			}
-			if err := h.Mkdir("a folder"); err != nil {
+			if err := h.Mkdir("a folder", 0o755); err != nil {
 				t.Errorf("the next command: %v", err)
 			}
 		})

@@ -76,12 +76,14 @@ func (folder) Rename(from, to string) error              { return os.Rename(from
 func (folder) Remove(name string) error                  { return os.Remove(name) }
 func (folder) Close() error                              { return nil }
 
-func (folder) Mkdir(name string) error {
+func (folder) Rmdir(name string) error { return os.Remove(name) }
+
+func (folder) Mkdir(name string, mode fs.FileMode) error {
 	if info, err := os.Stat(name); err == nil && info.IsDir() {
 		return nil
 	}
-	if err := os.Mkdir(name, 0o755); err != nil {
+	if err := os.Mkdir(name, mode); err != nil {
 		return err
 	}
-	return os.Chmod(name, 0o755)
+	return os.Chmod(name, mode)
 }

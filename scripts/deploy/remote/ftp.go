@@ -189,7 +189,7 @@ func ftpError(what string, err error) error {
 	case !ok:
 		return fmt.Errorf("%s: %w", what, broken(err))
 	case refusal.Code == 550:
-		return fmt.Errorf("%s: %w (the server says: %v)", what, fs.ErrNotExist, refusal)
+		return fmt.Errorf("%s: %w (the server says: %w)", what, fs.ErrNotExist, refusal)
 	case refusal.Code == 452 || refusal.Code == 552:
 		return fmt.Errorf("%s: %v: free some space or quota, and run this again", what, refusal)
 	}
@@ -220,7 +220,7 @@ func (h *ftpHost) Chmod(name string, mode fs.FileMode) error {
 
 func (h *ftpHost) Rename(from, to string) error {
 	if _, err := h.ask(from, 350, "RNFR "+h.path(from)); err != nil {
-		return err
+		return h.unlessThere(from, err)
 	}
 	_, err := h.ask(from+" to "+to, 250, "RNTO "+h.path(to))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -231,17 +231,37 @@ func (h *ftpHost) Rename(from, to string) error {
 
 func (h *ftpHost) Remove(name string) error {
 	_, err := h.ask(name, 2, "DELE "+h.path(name))
+	return h.unlessThere(name, err)
+}
+
+// unlessThere is the error of a command about a file: of 550, which servers say to
+// what is not there and to what is not allowed, SIZE tells which it is.
+func (h *ftpHost) unlessThere(name string, err error) error {
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if _, sizeErr := h.Size(name); errors.Is(sizeErr, fs.ErrNotExist) {
+		return err
+	} else if sizeErr != nil {
+		return sizeErr
+	}
+	refusal, _ := errors.AsType[*textproto.Error](err)
+	return fmt.Errorf("%s: the server says: %w: may this login do that?", name, refusal)
+}
+
+func (h *ftpHost) Rmdir(name string) error {
+	_, err := h.ask(name, 2, "RMD "+h.path(name))
 	return err
 }
 
-func (h *ftpHost) Mkdir(name string) error {
+func (h *ftpHost) Mkdir(name string, mode fs.FileMode) error {
 	if _, err := h.ask(name, 250, "CWD "+h.path(name)); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	if _, err := h.ask("make the folder "+name, 257, "MKD "+h.path(name)); err != nil {
 		return err
 	}
-	return h.Chmod(name, 0o755)
+	return h.Chmod(name, mode)
 }
 
 func (h *ftpHost) Close() error {

@@ -171,6 +171,7 @@ func (h *ftpHost) Read(name string, offset, most int64) ([]byte, error) {
 		text, err = readMost(conn, most)
 		return err
 	})
+	err = h.unlessThere(name, err)
 	if err == nil && int64(len(text)) < size-offset { // some servers send no close_notify: the size tells
 		err = broken(fmt.Errorf("%s: %d bytes of %d", name, len(text), size-offset))
 	}
@@ -178,12 +179,6 @@ func (h *ftpHost) Read(name string, offset, most int64) ([]byte, error) {
 }
 
 func (h *ftpHost) Write(name string, content []byte, mode fs.FileMode, tell func(int)) error {
-	if mode.Perm()&0o077 == 0 && len(content) > 0 {
-		// The umask is the server's, so first comes an empty one.
-		if err := h.Write(name, nil, mode, tell); err != nil {
-			return err
-		}
-	}
 	err := h.transfer(name, "STOR "+h.path(name), func(conn net.Conn) error {
 		for piece := range pieces(content) {
 			if _, err := conn.Write(piece); err != nil {

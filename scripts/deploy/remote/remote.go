@@ -37,8 +37,10 @@ type Host interface {
 	// longer is ErrTooLong.
 	Read(name string, offset, most int64) ([]byte, error)
 
-	// Write makes a file, or replaces what is in it. Where mode is for the owner
-	// alone, nobody else can read it at any time. tell is told of each piece.
+	// Write makes a file, or replaces what is in it; tell is told of each piece. On
+	// the way others may read it, whatever mode says: FTP has a mode only for what
+	// is there, and some servers upload under another name (HiddenStores of ProFTPD).
+	// What they may not read goes to a folder that they may not enter.
 	Write(name string, content []byte, mode fs.FileMode, tell func(bytes int)) error
 
 	// Chmod changes the permissions of a file.
@@ -49,8 +51,11 @@ type Host interface {
 
 	Remove(name string) error
 
-	// Mkdir makes a folder, with permissions 755, unless it is there.
-	Mkdir(name string) error
+	// Mkdir makes a folder, with these permissions, unless it is there.
+	Mkdir(name string, mode fs.FileMode) error
+
+	// Rmdir removes a folder that is empty.
+	Rmdir(name string) error
 
 	Close() error
 }

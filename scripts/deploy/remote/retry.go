@@ -4,12 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"sync"
 	"time"
 )
 
 // errBroken is wrapped by errors of the connection: what was asked for may have
 // been done or not.
 var errBroken = errors.New("the connection broke off")
+
+// IsBroken reports whether an error is one of the connection.
+func IsBroken(err error) bool { return errors.Is(err, errBroken) }
 
 func broken(err error) error { return fmt.Errorf("%w: %w", errBroken, err) }
 
@@ -30,11 +34,14 @@ func SetRetryPause(t interface{ Cleanup(func()) }, pause time.Duration) {
 type retrying struct {
 	dial func() (Host, error)
 	tell func(format string, args ...any)
+	mu   sync.Mutex // one thing at a time, though several ask
 	host Host
 }
 
 // do does something on a connection, which it makes anew where it broke off.
 func (r *retrying) do(what func(Host) error) (err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for i := range attempts {
 		if i > 0 {
 			r.tell("%v; trying again\n", err)
@@ -88,8 +95,8 @@ func (r *retrying) Chmod(name string, mode fs.FileMode) error {
 	return r.do(func(h Host) error { return h.Chmod(name, mode) })
 }
 
-func (r *retrying) Mkdir(name string) error {
-	return r.do(func(h Host) error { return h.Mkdir(name) })
+func (r *retrying) Mkdir(name string, mode fs.FileMode) error {
+	return r.do(func(h Host) error { return h.Mkdir(name, mode) })
 }
 
 // Rename counts as done where a second attempt finds nothing to move: the first
@@ -111,9 +118,17 @@ func (r *retrying) Rename(from, to string) error {
 
 // Remove counts as done in the same way.
 func (r *retrying) Remove(name string) error {
+	return r.remove(func(h Host) error { return h.Remove(name) })
+}
+
+func (r *retrying) Rmdir(name string) error {
+	return r.remove(func(h Host) error { return h.Rmdir(name) })
+}
+
+func (r *retrying) remove(what func(Host) error) error {
 	again := false
 	return r.do(func(h Host) error {
-		err := h.Remove(name)
+		err := what(h)
 		if again && errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}

@@ -199,14 +199,16 @@ func (h *sftpHost) Rename(from, to string) error {
 
 func (h *sftpHost) Remove(name string) error { return sftpError(name, h.Client.Remove(name)) }
 
-func (h *sftpHost) Mkdir(name string) error {
+func (h *sftpHost) Rmdir(name string) error { return sftpError(name, h.Client.RemoveDirectory(name)) }
+
+func (h *sftpHost) Mkdir(name string, mode fs.FileMode) error {
 	if info, err := h.Client.Stat(name); err == nil && info.IsDir() {
 		return nil
 	}
 	if err := h.Client.Mkdir(name); err != nil {
 		return sftpError("make the folder "+name, err)
 	}
-	return h.Chmod(name, 0o755)
+	return h.Chmod(name, mode)
 }
 
 func (h *sftpHost) Close() error {

@@ -142,7 +142,7 @@ func ftpRoot(t testing.TB, file, pkg string) string {
 	return ""
 }
 
-// proftpdConfig leaves out TLSOptions: that a data connection resumes the session
+// proftpdConfig has uploads come under another name, as many hosts do, and leaves out TLSOptions: that a data connection resumes the session
 // is its default.
 func proftpdConfig(root, dir, port, ca string) string {
 	return "ModulePath " + root + `/usr/lib/proftpd
@@ -159,6 +159,7 @@ Umask 022
 DefaultRoot ~
 AllowOverwrite on
 AllowStoreRestart on
+HiddenStores on
 RequireValidShell off
 AuthPAM off
 WtmpLog off

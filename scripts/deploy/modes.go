@@ -1,0 +1,49 @@
+package main
+
+import (
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"proxy.cgi/scripts/deploy/remote"
+)
+
+// secrets are names of files that hold keys, passwords or tokens, whatever their
+// permissions here are.
+var secrets = []string{
+	".env*", "*.key", "*.pem", "*.p12", "*.pfx", "id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*",
+	".npmrc", ".pypirc", ".netrc", "_netrc", ".pgpass", ".my.cnf", ".git-credentials", ".htcgiproxy",
+}
+
+func isSecret(name string) bool {
+	return slices.ContainsFunc(secrets, func(pattern string) bool {
+		is, _ := path.Match(pattern, strings.ToLower(path.Base(name)))
+		return is
+	})
+}
+
+// fileMode is the permissions of a file on the host: who may not read it here may
+// not there. Others than the owner never write: suEXEC runs no such program.
+func fileMode(name string, here fs.FileMode, isProgram bool) fs.FileMode {
+	if isSecret(name) {
+		return 0o600
+	}
+	mode := 0o600 | here.Perm()&0o044
+	if isProgram {
+		mode |= 0o100 | (mode&0o044)>>2 // for who may read it
+	}
+	return mode
+}
+
+// folderMode is the same for a folder.
+func folderMode(here fs.FileMode) fs.FileMode { return 0o700 | here.Perm()&0o055 }
+
+// makePrivate makes a folder that others cannot enter: the FTP server's umask, or
+// an upload under another name, shows nobody what comes there.
+func makePrivate(host remote.Host, name string) error {
+	if err := host.Mkdir(name, 0o700); err != nil {
+		return err
+	}
+	return host.Chmod(name, 0o700) // it may have been there
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"io"
+	"os"
+	"path"
+	"strings"
+	"testing"
+
+	"proxy.cgi/scripts/deploy/remote"
+)
+
+// TestAnotherSite has several sites of an account, and which app's folder each
+// may have: never that of another.
+func TestAnotherSite(t *testing.T) {
+	host, home := thisHost(t)
+	dir := t.TempDir()
+	writeFiles(t, dir, map[string]string{"app.py": "x"})
+	for _, c := range []struct {
+		name, folder, appTo string
+		settings            string // what .htcgiproxy there says
+		app                 string
+		want                string // of an error
+	}{
+		{"the first", "public_html", "", "", "app", ""},
+		{"the first again", "public_html", "", "CGIPROXY_START_DIR=../app\n", "app", ""},
+		{"beside it", "shop.example", "", "", "app-shop.example", ""},
+		{"below it, of the same name", "public_html/shop.example", "", "", "app-shop.example",
+			"is that of the site in HOME/shop.example, and not of HOME/public_html/shop.example: name another folder"},
+		{"by its settings", "blog.example", "", "CGIPROXY_START_DIR=../app\n", "app", "is that of the site in HOME/public_html"},
+		{"with --app-to", "blog.example", "app", "", "app", "is that of the site in HOME/public_html"},
+		{"another by --app-to", "blog.example", "myapp", "", "myapp", ""},
+		{"the same, by its settings", "blog.example", "", "CGIPROXY_START_DIR=../myapp\n", "myapp", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := &options{target: &remote.Target{Folder: path.Join(home, c.folder)}, app: dir}
+			if c.appTo != "" {
+				o.appTo = path.Join(home, c.appTo)
+			}
+			d := &deploy{options: o, out: io.Discard, host: host, lines: []byte(c.settings)}
+			folder, _, err := d.appFolder()
+			if err != nil || folder != path.Join(home, c.app) {
+				t.Fatalf("the app is in %s, %v, want %s", folder, err, c.app)
+			}
+			for _, open := range []func() error{
+				func() error { _, err := d.planApp(); return err },
+				func() error { return d.openApp(folder) }, // as --rollback does
+			} {
+				err = open()
+				if want := strings.ReplaceAll(c.want, "HOME", home); (err != nil) != (want != "") || err != nil && !strings.Contains(err.Error(), want) {
+					t.Fatalf("%v, want %q", err, want)
+				}
+			}
+			if err != nil {
+				return
+			}
+			if _, err := d.planApp(); err != nil {
+				t.Fatal(err)
+			}
+			d.app.putChanges(t, dir, d.appWork)
+			if err := d.app.settle(); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+// TestLinkToServed has a served folder that is a link, as DirectAdmin's public_html:
+// the folder beside it is not the one that a relative START_DIR leads to.
+func TestLinkToServed(t *testing.T) {
+	host, home := thisHost(t)
+	dir := t.TempDir()
+	writeFiles(t, dir, map[string]string{"app.py": "x"})
+	writeFiles(t, home, map[string]string{"domains/example.com/public_html/index.html": "x"})
+	if err := os.Symlink("domains/example.com/public_html", path.Join(home, "public_html")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(home, path.Join(home, "home2")); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ folder, settings, want string }{
+		{"home2/domains/example.com/public_html", "CGIPROXY_START=x\n", ""},
+		{"public_html", "CGIPROXY_START=x\n", "/public_html is a link on the host"},
+		{"domains/example.com/public_html", "CGIPROXY_START=x\n", ""},
+		{"public_html", "CGIPROXY_START=x\nCGIPROXY_START_DIR=" + home + "/domains\n", ""},
+		{"public_html", "", ""}, // who starts the app knows where it is
+	} {
+		o := &options{target: &remote.Target{Folder: path.Join(home, c.folder)}, app: dir}
+		d := &deploy{options: o, out: io.Discard, host: host, lines: []byte(c.settings)}
+		if _, err := d.planApp(); (err != nil) != (c.want != "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s, %q: %v, want %q", c.folder, c.settings, err, c.want)
+		}
+	}
+}

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestOthersContent has what somebody else has written on the host where a deploy
+// would remove or replace it: it stays, or is kept for good, and that is said.
+func TestOthersContent(t *testing.T) {
+	const gone, absent = "gone", ""
+	for _, c := range []struct {
+		name   string
+		before string // shop.db on the host before the first deploy
+		first  string // here then
+		there  string // on the host afterwards, absent for as it was
+		second string // here at the next two deploys
+		want   string // there in the end
+		notes  [3]string
+		kept   string // absent for nothing
+	}{
+		{"gone here", absent, "seed", absent, absent, absent, [3]string{}, absent},
+		{"gone here, changed there", absent, "seed", "orders", absent, "orders", [3]string{"", "is no more here, but has been changed on the host", "is no more here, but has been changed on the host"}, absent},
+		{"gone here, changed there within its size", absent, "seed", "SEED", absent, "SEED", [3]string{"", "is no more here, but has been changed on the host", "is no more here, but has been changed on the host"}, absent},
+		{"changed here, and there within its size", absent, "seed", "SEED", "more seed", "more seed", [3]string{"", "yours replaces it, --rollback brings it back, and it is kept in "}, "SEED"},
+		{"gone here and there", absent, "seed", gone, absent, absent, [3]string{}, absent},
+		{"changed here and there", absent, "seed", "orders", "more seed", "more seed", [3]string{"", "yours replaces it, --rollback brings it back, and it is kept in "}, "orders"},
+		{"made there, and then here", absent, absent, "orders", "seed", "orders", [3]string{"", "though no deploy has put it there, and stays", "though no deploy has put it there, and stays"}, absent},
+		{"made there, and then here, of one size", absent, absent, "SEED", "seed", "SEED", [3]string{"", "though no deploy has put it there, and stays", "though no deploy has put it there, and stays"}, absent},
+		{"the same, made there, and then here", absent, absent, "seed", "seed", "seed", [3]string{}, absent},
+		{"there before the first", "orders", "seed", absent, "seed", "seed", [3]string{"yours replaces it, --rollback brings it back, and it is kept in "}, "orders"},
+		{"the same before the first", "seed", "seed", absent, "seed", "seed", [3]string{}, absent},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			host, folder := thisHost(t)
+			dir := t.TempDir()
+			writeFiles(t, folder, map[string]string{"shop.db": c.before})
+			for i, here := range []string{c.first, c.second, c.second} {
+				app := strings.Repeat("x", i)
+				writeFiles(t, dir, map[string]string{"app.py": "app" + app, "shop.db": here})
+				notes := strings.Join(deployApp(t, host, folder, dir), "\n")
+				if !strings.Contains(notes, c.notes[i]) || c.notes[i] == "" && notes != "" {
+					t.Errorf("deploy %d says %q, want %q", i+1, notes, c.notes[i])
+				}
+				wantFiles(t, folder, map[string]string{"app.py": "app" + app})
+				if i == 0 && c.there != absent {
+					writeFiles(t, folder, map[string]string{"shop.db": strings.TrimPrefix(c.there, gone)})
+				}
+			}
+			wantFiles(t, folder, map[string]string{"shop.db": c.want})
+			var kept string
+			files, _ := filepath.Glob(filepath.Join(folder, stateFolder, "kept-*-shop.db"))
+			for _, name := range files {
+				text, _ := os.ReadFile(name)
+				kept += string(text)
+			}
+			if kept != c.kept {
+				t.Errorf("kept is %q, want %q", kept, c.kept)
+			}
+		})
+	}
+}

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+	"sync"
+	"time"
+
+	"proxy.cgi/cgiproxy/challenge"
+	"proxy.cgi/scripts/deploy/remote"
+)
+
+// A run that changes something is alone: its folder (served.temp) is there for as
+// long as it lasts, and a file in that folder has another name every beatTime. Each
+// run makes its own and then looks for others': of two, one at least sees the other.
+// What is left by a run that broke off stays the same, which a next run watches for
+// patience: in that time one that goes on shows it by its beat, or where a large
+// file is on its way by that file. No clock is compared with another's.
+var (
+	beatTime = 5 * time.Second
+	patience = time.Minute
+)
+
+// beats are the two names of that file.
+var beats = [...]string{".htbeat-1", ".htbeat-2"}
+
+var (
+	errUnderWay = errors.New("another deploy of this site is under way, or has just ended: nothing has been changed; run this again when it is over")
+	errLost     = errors.New("this run was without a connection for so long that another deploy has begun, which the site is left to: run this again when that is over")
+)
+
+// takeTurn waits for no other run: it fails where there is one. The context it
+// returns ends where another takes this one for dead.
+func (d *deploy) takeTurn(ctx context.Context) (_ context.Context, end func(), err error) {
+	for _, e := range d.served.others() {
+		if err := d.watch(ctx, d.served.path(e.Name)); err != nil {
+			return nil, nil, err
+		}
+		d.served.removeTemp(d.served.path(e.Name))
+	}
+	d.served.removeLeft()
+	if err := d.served.makeTemp(); err != nil {
+		return nil, nil, err
+	}
+	if err := put(d.host, path.Join(d.served.temp, beats[0]), nil, 0o600, meter{}); err != nil {
+		d.served.clean()
+		return nil, nil, err
+	}
+	if d.served.list, err = d.host.List(d.served.folder); err == nil && len(d.served.others()) > 0 {
+		err = errUnderWay
+	}
+	if err != nil {
+		d.served.clean()
+		return nil, nil, err
+	}
+	ctx, lose := context.WithCancelCause(ctx)
+	stop := d.beat(ctx, lose)
+	return ctx, func() { stop(); lose(nil); d.served.clean() }, nil
+}
+
+// others are the folders of other runs.
+func (s *served) others() (list []remote.Entry) {
+	for _, e := range s.list {
+		if strings.HasPrefix(e.Name, tempPrefix) && e.Mode.IsDir() && s.path(e.Name) != s.temp {
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
+// removeLeft removes files that a run has left that broke off.
+func (s *served) removeLeft() {
+	for _, e := range s.list {
+		if e.Mode.IsRegular() && (e.Name == challenge.KeyFile || strings.HasPrefix(e.Name, tempPrefix)) {
+			s.host.Remove(s.path(e.Name)) // it does no harm
+		}
+	}
+}
+
+// watch returns errUnderWay if something happens in the folder of another run, or
+// in the one to which it uploads an app.
+func (d *deploy) watch(ctx context.Context, temp string) error {
+	look := func() string {
+		there, _ := d.host.List(temp)
+		var app []remote.Entry
+		if folder, _, err := d.appFolder(); err == nil {
+			app, _ = d.host.List(path.Join(folder, stateFolder))
+		}
+		return fmt.Sprint(there, app)
+	}
+	d.say("another deploy is under way, or broke off: that shows within %.0f seconds\n", patience.Seconds())
+	before := look()
+	for end := time.Now().Add(patience); time.Now().Before(end); {
+		select {
+		case <-ctx.Done():
+			return errInterrupted
+		case <-time.After(beatTime / 2):
+		}
+		if look() != before {
+			return errUnderWay
+		}
+	}
+	return nil
+}
+
+// cutShort returns why a run has to end.
+func cutShort(ctx context.Context) error {
+	if err := context.Cause(ctx); errors.Is(err, errLost) {
+		return err
+	}
+	return errInterrupted
+}
+
+// beat shows others that this run goes on.
+func (d *deploy) beat(ctx context.Context, lose func(error)) (stop func()) {
+	done := make(chan struct{})
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		for i := 0; ; i = 1 - i {
+			select {
+			case <-done:
+				return
+			case <-time.After(beatTime):
+			}
+			from, to := path.Join(d.served.temp, beats[i]), path.Join(d.served.temp, beats[1-i])
+			if err := d.host.Rename(from, to); err != nil && d.isLost() {
+				lose(errLost)
+				return
+			}
+		}
+	})
+	return func() { close(done); wait.Wait() }
+}
+
+// isLost reports whether another run has taken this one for dead: then its folder
+// is there no more.
+func (d *deploy) isLost() bool {
+	list, err := d.host.List(d.served.folder)
+	if err != nil {
+		return false
+	}
+	for _, e := range list {
+		if d.served.path(e.Name) == d.served.temp {
+			return false
+		}
+	}
+	return true
+}
