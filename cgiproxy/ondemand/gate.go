@@ -13,8 +13,8 @@ import (
 )
 
 // A request holds a shared lock (flock) on one file while it lasts, and the name
-// of this file says which app it wants: use-HASH, of the settings and of the
-// stamps of the restart files. A request that finds it has read nothing, and
+// of this file says which app it wants: use-HASH, of the folder, the settings and
+// the stamps of the restart files. A request that finds it has read nothing, and
 // knows that the app is as it shall be. A stop renames it, so that no request
 // finds it and they wait, and then takes the lock exclusively, so that it
 // waits for those under way: it is the same file under both names, and a request
@@ -54,13 +54,14 @@ func (f folder) use(name string, touch bool) (fd int, err error) {
 
 // A look is what the settings and the restart files are like at one moment.
 type look struct {
+	folder   string // whose gate this is: it may have been copied
 	settings string
 	stamps   []stamp
 	always   bool
 }
 
 func (a *App) look() look {
-	l := look{settings: a.settings()}
+	l := look{folder: a.folder().id(), settings: a.settings()}
 	if len(a.RestartFiles) > 0 {
 		l.stamps = make([]stamp, len(a.RestartFiles))
 		for i, file := range a.RestartFiles {
@@ -73,6 +74,7 @@ func (a *App) look() look {
 
 func (l *look) name() string {
 	h := newHash()
+	h.text(l.folder)
 	h.text(l.settings)
 	for _, s := range l.stamps {
 		h.number(s.inode)

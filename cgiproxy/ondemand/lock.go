@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -26,6 +27,16 @@ type folder string
 func (a *App) folder() folder { return folder(a.Dir + "/.cgiproxy") }
 
 func (f folder) file(name string) string { return string(f) + "/" + name }
+
+// id tells the app's folder from others, also from a copy of it, and where a link
+// leads to another now. It is the same under each path that leads there.
+func (f folder) id() string {
+	var st unix.Stat_t
+	if unix.Stat(filepath.Dir(string(f)), &st) != nil {
+		return ""
+	}
+	return strconv.FormatUint(uint64(st.Dev), 10) + ":" + strconv.FormatUint(uint64(st.Ino), 10)
+}
 
 // errBusy is a lock that another process has.
 var errBusy error = unix.EWOULDBLOCK

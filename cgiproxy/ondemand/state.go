@@ -13,10 +13,11 @@ import (
 
 // A state is what is known of an app. It is written under the lock only.
 type state struct {
-	boot  string // which boot of the machine this is about
-	phase string // one of those below
-	run   run    // the app
-	old   run    // the one that it replaces (Auto)
+	boot   string // which boot of the machine this is about
+	folder string // which folder of the machine (folder.id)
+	phase  string // one of those below
+	run    run    // the app
+	old    run    // the one that it replaces (Auto)
 
 	settings string  // hash of what the app was started with
 	stamps   []stamp // of the restart files, at the start
@@ -60,7 +61,7 @@ func (s *state) serving() *run {
 // fields is how a state looks in its file: a name, a space, a value.
 func (s *state) fields() []field {
 	return []field{
-		{"boot", &s.boot}, {"phase", &s.phase},
+		{"boot", &s.boot}, {"folder", &s.folder}, {"phase", &s.phase},
 		{"pid", &s.run.pid}, {"start", &s.run.start}, {"began", &s.run.began},
 		{"token", &s.run.token}, {"app", &s.run.app}, {"app.start", &s.run.appStart},
 		{"network", &s.run.network}, {"address", &s.run.addresses},
@@ -143,8 +144,9 @@ func (f folder) read() (*state, error) {
 	return s, err
 }
 
-// readAnyBoot is read for three system calls. One that cannot be understood, as
-// a machine that lost power may leave it, is as good as none.
+// readAnyBoot is read for four system calls. One that cannot be understood, as
+// a machine that lost power may leave it, is as good as none, and so is one that
+// was copied with the folder: its app is another site's.
 func (f folder) readAnyBoot() (*state, error) {
 	s := new(state)
 	text, err := readFile(f.file("state"))
@@ -166,6 +168,9 @@ func (f folder) readAnyBoot() (*state, error) {
 		if err != nil {
 			return new(state), nil
 		}
+	}
+	if s.folder != "" && s.folder != f.id() {
+		return new(state), nil
 	}
 	return s, nil
 }
@@ -205,7 +210,7 @@ func readFile(path string) ([]byte, error) {
 // write replaces the state as a whole: whoever reads it gets the old or the new
 // one.
 func (f folder) write(s *state) error {
-	s.boot = bootID()
+	s.boot, s.folder = bootID(), f.id()
 	var text strings.Builder
 	for _, field := range s.fields() {
 		text.WriteString(field.line())

@@ -150,6 +150,10 @@ func TestStateIsGone(t *testing.T) {
 		{"another folder under its name", linked, func(s *site) error {
 			return errors.Join(os.Remove(s.Dir), os.Symlink(s.t.TempDir(), s.Dir))
 		}},
+		{"a copy under its name", linked, func(s *site) error {
+			copied := s.copyOf(s.Dir)
+			return errors.Join(os.Remove(s.Dir), os.Symlink(copied, s.Dir))
+		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
