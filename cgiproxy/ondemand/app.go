@@ -15,8 +15,9 @@ import (
 // own: that is in the folder .cgiproxy in Dir, for all processes and users of
 // the methods. They may be called at once.
 type App struct {
-	Command string // what /bin/sh -c runs; must not be empty
-	Dir     string // its working directory, absolute
+	Command  string // what /bin/sh -c runs; must not be empty
+	Dir      string // its working directory, absolute
+	Settings string // the file that says so, by which a site is known from others; "" is none
 
 	// Network is "tcp" or "unix", "" is tcp. The app listens at one of
 	// Addresses: host:port, or the absolute path of a socket. With Auto there
@@ -67,7 +68,7 @@ func (a *App) Enter(ctx context.Context) (leave func(), err error) {
 		err := a.settle(ctx, now, arrived)
 		if err == errBusy {
 			err = patience.wait(ctx)
-		} else if err != nil && ctx.Err() == nil {
+		} else if err != nil && !isKind(err, Shared) && ctx.Err() == nil {
 			// A disk that is full must not take a site down whose app runs. If
 			// it does not, Dial says so.
 			return func() {}, nil

@@ -4,9 +4,11 @@ package ondemand
 
 import (
 	"context"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -54,6 +56,93 @@ func TestCopiedSite(t *testing.T) {
 			}
 			if apps := s.apps(); len(apps) != 1 || strconv.Itoa(apps[0]) != theirs {
 				t.Errorf("apps %v, want %s", apps, theirs)
+			}
+		})
+	}
+}
+
+// settledBy gives a site a file of settings, which tells it from others.
+func (s *site) settledBy(t *testing.T) *site {
+	t.Helper()
+	s.Settings = filepath.Join(t.TempDir(), ".htcgiproxy")
+	if err := os.WriteFile(s.Settings, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// second is another site with the same app.
+func (s *site) second(t *testing.T) *site {
+	t.Helper()
+	app := *s.App
+	return (&site{App: &app, t: t, warn: s.warn}).settledBy(t)
+}
+
+// Of two sites with one folder and other settings the second gets an error, and
+// never what the first has started; nor does it end that.
+func TestTwoSites(t *testing.T) {
+	t.Parallel()
+	for name, set := range map[string]func(*site){"a port": func(*site) {}, "auto": auto} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			first := newSite(t, "").settledBy(t)
+			set(first)
+			ctx := context.Background()
+			pid := first.answered("/")
+			second := first.second(t)
+			if shared, err := second.get(ctx, "/"); err != nil || shared != pid {
+				t.Errorf("with the same settings: process %s, want %s, %v", shared, pid, err)
+			}
+			second.Env = []string{"DATABASE=staging"}
+			refused := func(when, what string, err error) {
+				t.Helper()
+				if !isKind(err, Shared) || !strings.Contains(err.Error(), filepath.Dir(first.Settings)) {
+					t.Errorf("%s, %s: %v, want an error that names the first site", when, what, err)
+				}
+			}
+			for _, when := range []string{"the app runs", "it was killed"} {
+				_, err := second.get(ctx, "/")
+				refused(when, "a request", err)
+				refused(when, "start", second.Start(ctx))
+				refused(when, "restart", second.Restart(ctx))
+				refused(when, "stop", second.Stop(ctx))
+				_, err = second.Status()
+				refused(when, "status", err)
+				if when == "the app runs" {
+					if again, err := first.get(ctx, "/"); err != nil || again != pid {
+						t.Errorf("the first site's process was %s, is %s, %v", pid, again, err)
+					}
+					first.kill()
+				}
+			}
+			pid = first.answered("/")
+			if err := os.Remove(first.Settings); err != nil {
+				t.Fatal(err)
+			}
+			if taken := second.answered("/"); taken == pid {
+				t.Errorf("the first site is gone, and its process %s answers", taken)
+			}
+			second.oneApp()
+		})
+	}
+}
+
+// A site that was moved, or is found by another path, is the same.
+func TestMovedSite(t *testing.T) {
+	t.Parallel()
+	for name, move := range map[string]func(from, to string) error{"moved": os.Rename, "linked": os.Symlink} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, "").settledBy(t)
+			auto(s)
+			before := s.answered("/")
+			to := filepath.Join(t.TempDir(), "moved")
+			if err := move(filepath.Dir(s.Settings), to); err != nil {
+				t.Fatal(err)
+			}
+			s.Settings, s.Env = filepath.Join(to, ".htcgiproxy"), []string{"A=1"}
+			if after := s.oneApp(); after == before {
+				t.Errorf("process %s goes on with the settings of before", after)
 			}
 		})
 	}

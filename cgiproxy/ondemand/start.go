@@ -19,7 +19,7 @@ import (
 // bring returns a connection to the app, for which it starts it where need be.
 // The lock is held. In a hurry, it does not keep the pause after a failed start.
 func (a *App) bring(ctx context.Context, lock *os.File, hurry bool) (net.Conn, error) {
-	s, err := a.folder().read()
+	s, err := a.known(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -19,6 +19,7 @@ type state struct {
 	run    run    // the app
 	old    run    // the one that it replaces (Auto)
 
+	site     string  // the settings file of the site that the folder is of
 	settings string  // hash of what the app was started with
 	stamps   []stamp // of the restart files, at the start
 
@@ -68,7 +69,7 @@ func (s *state) fields() []field {
 		{"old.pid", &s.old.pid}, {"old.start", &s.old.start}, {"old.began", &s.old.began},
 		{"old.token", &s.old.token}, {"old.app", &s.old.app}, {"old.app.start", &s.old.appStart},
 		{"old.network", &s.old.network}, {"old.address", &s.old.addresses},
-		{"settings", &s.settings}, {"stamp", &s.stamps},
+		{"site", &s.site}, {"settings", &s.settings}, {"stamp", &s.stamps},
 		{"failures", &s.failures}, {"next", &s.next}, {"exit", &s.exit},
 		{"unreplaced", &s.unreplaced},
 	}

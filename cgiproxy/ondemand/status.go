@@ -59,6 +59,9 @@ func (st *Status) Rows(now time.Time) (rows [][2]string) {
 // Status looks without changing anything.
 func (a *App) Status() (Status, error) {
 	s, err := a.folder().read()
+	if err == nil {
+		err = a.claim(s)
+	}
 	if err != nil {
 		return Status{}, err
 	}

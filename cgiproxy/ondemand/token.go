@@ -102,6 +102,9 @@ func (r *run) appSession() int {
 // else ever would. The lock is held.
 func (a *App) known(ctx context.Context) (*state, error) {
 	s, err := a.folder().read()
+	if err == nil {
+		err = a.claim(s)
+	}
 	for err == nil && s.boot == "" {
 		earlier := a.earlier()
 		if earlier.pid == 0 {

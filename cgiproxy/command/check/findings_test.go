@@ -143,9 +143,14 @@ func socketApp(s *testSite, folder string, mode os.FileMode) {
 
 // failedRestart has noted what a restart leaves that failed.
 func failedRestart(s *testSite, upstream string) {
+	s.noted("phase \"running\"\nunreplaced \"status 3\"\n", upstream)
+}
+
+// noted has the state of an app in its START_DIR.
+func (s *testSite) noted(state, upstream string) {
 	dir := s.t.TempDir()
 	s.do(os.Mkdir(filepath.Join(dir, ".cgiproxy"), 0o700))
-	s.do(os.WriteFile(filepath.Join(dir, ".cgiproxy/state"), []byte("phase \"running\"\nunreplaced \"status 3\"\n"), 0o600))
+	s.do(os.WriteFile(filepath.Join(dir, ".cgiproxy/state"), []byte(state), 0o600))
 	s.write(settings.File, upstream+"\nSTART=true\nSTART_DIR="+dir+"\n", 0o600)
 }
 
@@ -218,6 +223,10 @@ func appTests() []findingTest {
 				s.t.Skip("only root is refused there")
 			}
 		}, "has permissions 757: others may write to it"},
+		{"start", "START_DIR of another site", Fault, "setting", func(s *testSite) {
+			s.write("../"+settings.File, "", 0o600)
+			s.noted(fmt.Sprintf("site %q\nsettings \"other\"\n", s.path("../"+settings.File)), "UPSTREAM=auto")
+		}, "is the START_DIR of another site"},
 		{"start", "no program", Fault, "503", func(s *testSite) {
 			s.settings("START='PORT=1 exec venv/bin/gunicorn app:app'\nSTART_DIR=" + s.t.TempDir() + "\n")
 		}, "venv/bin/gunicorn"},

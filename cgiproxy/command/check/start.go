@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"proxy.cgi/cgiproxy/ondemand"
 	"proxy.cgi/cgiproxy/settings"
 	"proxy.cgi/cgiproxy/upstream"
 )
@@ -28,6 +29,11 @@ func checkStart(s *site) (all []Finding) {
 	}
 	if !may(info, s.uid, s.gid, 3) {
 		return s.startFault("START_DIR", "user %d may not write to %s: the app's log and state are kept there", s.uid, cfg.StartDir)
+	}
+	if _, err := upstream.NewApp(cfg).Status(); err != nil {
+		if e, ok := errors.AsType[*ondemand.Error](err); ok && e.Kind == ondemand.Shared {
+			return cause{"setting", e.Remedy}.fault("%v", e)
+		}
 	}
 	if program := firstProgram(cfg.Start); strings.Contains(program, "/") && !strings.Contains(program, "$") {
 		path := program
