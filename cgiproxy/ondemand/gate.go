@@ -19,7 +19,7 @@ import (
 // finds it and they wait, and then takes the lock exclusively, so that it
 // waits for those under way: it is the same file under both names, and a request
 // that opened it under the one before counts. With one lock and one name, a
-// stop would never get it under load.
+// stop would never get it under load. The next request renames it again.
 const (
 	usePrefix    = "use-"
 	stoppingName = "stopping"

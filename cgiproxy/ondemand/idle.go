@@ -283,8 +283,13 @@ func (w *watcher) stop() bool {
 	if err != nil {
 		return false
 	}
-	defer w.folder.openGate(name)
-	defer gate.Close()
+	stopped := false
+	defer func() {
+		gate.Close()
+		if !stopped {
+			_ = w.folder.openGate(name)
+		}
+	}()
 	empty, err := gate.empty()
 	if info, statErr := gate.Stat(); err != nil || statErr != nil || !empty || info.ModTime().UnixNano() != w.lastOpen {
 		return false
@@ -296,5 +301,6 @@ func (w *watcher) stop() bool {
 		return false
 	}
 	fmt.Fprintf(os.Stderr, "proxy.cgi: %s\n", why)
+	stopped = true // the gate stays closed: see App.stop
 	return true
 }

@@ -43,7 +43,7 @@ func (a *App) Stop(ctx context.Context) error {
 		return err
 	}
 	addresses := a.addresses(&s.run)
-	if err := a.reopen(a.stop(ctx, s)); err != nil {
+	if err := a.stop(ctx, s); err != nil {
 		return err
 	}
 	return a.nobodyAt(ctx, addresses)
@@ -63,13 +63,13 @@ func (a *App) Restart(ctx context.Context) error {
 	}
 	switch known := s.run.alive(); {
 	case known && a.replaceable(s):
-		return a.reopen(a.replace(ctx, lock, s))
+		return a.replace(ctx, lock, s)
 	case known:
 		err = a.stop(ctx, s)
 	default:
 		err = a.nobodyAt(ctx, a.addresses(&s.run))
 	}
-	if err := a.reopen(err); err != nil {
+	if err != nil {
 		return err
 	}
 	return a.bringUp(ctx, lock)
@@ -80,15 +80,6 @@ func (a *App) bringUp(ctx context.Context, lock *os.File) error {
 	conn, err := a.bring(ctx, lock, true)
 	if err == nil {
 		conn.Close()
-	}
-	return err
-}
-
-// reopen lets requests in after a stop or restart, whatever came of it, which is
-// err.
-func (a *App) reopen(err error) error {
-	if gateErr := a.folder().openGate(a.nameNow()); err == nil {
-		return gateErr
 	}
 	return err
 }
@@ -151,8 +142,8 @@ func (a *App) settle(ctx context.Context, now look, arrived time.Time) error {
 	return a.folder().openGate(now.name())
 }
 
-// stop holds requests back and ends the app. The lock is held; the caller opens
-// the gate again.
+// stop holds requests back and ends the app. The lock is held. The next request
+// opens the gate, and looks first whether the site has an app elsewhere by then.
 func (a *App) stop(ctx context.Context, s *state) error {
 	gate, err := a.folder().closeGate()
 	if err != nil {

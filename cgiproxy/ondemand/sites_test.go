@@ -7,9 +7,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // copyOf copies a folder with all that is in it.
@@ -146,4 +148,67 @@ func TestMovedSite(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Another START_DIR ends the app of the former folder, as it does where that
+// becomes START_DIR again; requests under way are answered.
+func TestOtherStartDir(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		set  func(*site)
+		end  func(*site) error // before the folder changes for the first time
+	}{
+		{"a port", func(*site) {}, nil},
+		{"auto", auto, nil},
+		{"watched", watched, nil},
+		{"stopped by hand", func(*site) {}, func(s *site) error { return s.Stop(context.Background()) }},
+		{"stopped, idle", func(s *site) { s.IdleStop = time.Millisecond }, func(s *site) error {
+			eventually(s.t, "the app is stopped", func() bool { return len(s.apps()) == 0 })
+			return nil
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			first := newSite(t, "").settledBy(t)
+			tt.set(first)
+			second := &site{App: new(*first.App), t: t, warn: first.warn}
+			second.Dir, second.RestartFiles = t.TempDir(), nil
+			t.Cleanup(second.end)
+			for _, s := range []*site{first, second} {
+				s.write("watch-period", "50ms")
+			}
+			for i, s := range []*site{first, second, first, second} {
+				other := []*site{second, first}[i%2]
+				slow := make(chan error, 1)
+				if i > 0 && tt.end == nil {
+					go func() {
+						_, err := other.get(context.Background(), "/slow?300ms")
+						slow <- err
+					}()
+					eventually(t, "a request is under way", other.inUse)
+				} else {
+					slow <- nil
+				}
+				pid := s.answered("/")
+				if apps := other.apps(); len(apps) > 0 || !slices.Contains(s.starts(), number(pid)) {
+					t.Fatalf("change %d: process %s answers, %v ran in this folder, %v goes on in the other", i, pid, s.starts(), apps)
+				}
+				if err := <-slow; err != nil {
+					t.Errorf("change %d: a request under way: %v", i, err)
+				}
+				if i == 0 && tt.end != nil {
+					if err := tt.end(s); err != nil {
+						t.Fatal(err)
+					}
+					second.IdleStop = 0
+				}
+			}
+		})
+	}
+}
+
+func number(pid string) int {
+	n, _ := strconv.Atoi(pid)
+	return n
 }
