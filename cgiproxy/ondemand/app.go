@@ -99,9 +99,12 @@ func (a *App) Dial(ctx context.Context) (net.Conn, error) {
 		}
 		lock, err := a.folder().lock()
 		if err == nil {
-			conn, err := a.bring(ctx, lock, false)
+			var conn net.Conn
+			conn, err = a.bring(ctx, lock, false)
 			lock.Close()
-			return conn, err
+			if err != errBusy {
+				return conn, err
+			}
 		}
 		if err != errBusy {
 			return nil, err

@@ -61,6 +61,7 @@ func (f folder) take(name string) (*os.File, error) {
 	if err != nil {
 		return nil, noState(err)
 	}
+	at("lock opened")
 	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		file.Close()
 		if err == errBusy {
@@ -68,7 +69,18 @@ func (f folder) take(name string) (*os.File, error) {
 		}
 		return nil, noState(&fs.PathError{Op: "flock", Path: file.Name(), Err: err})
 	}
+	if !f.has(name, int(file.Fd())) {
+		file.Close()
+		return nil, errBusy // by who deletes the folder
+	}
 	return file, nil
+}
+
+// has reports whether a file that is open is still the folder's of that name: an
+// upload that mirrors a folder deletes it, and then the lock on it is none.
+func (f folder) has(name string, fd int) bool {
+	var open, now unix.Stat_t
+	return unix.Fstat(fd, &open) == nil && unix.Stat(f.file(name), &now) == nil && open.Dev == now.Dev && open.Ino == now.Ino
 }
 
 // make makes the folder, and looks that nobody else writes to it.

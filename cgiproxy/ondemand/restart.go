@@ -127,6 +127,9 @@ func (a *App) settle(ctx context.Context, now look, arrived time.Time) error {
 		if ctx.Err() != nil {
 			return ctx.Err() // the next request goes on from here
 		}
+		if err == errBusy {
+			return err
+		}
 		if err != nil {
 			a.warn("the app is not restarted, the old one goes on: " + explain(err))
 		}

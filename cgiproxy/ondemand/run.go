@@ -61,7 +61,7 @@ func becomeShell(command string) error {
 	if err != nil {
 		return err
 	}
-	if s.phase != starting {
+	if s.phase != starting || !f.has("lock", lockFD) {
 		return cannotRun(errors.New("it was not asked for"))
 	}
 	s.run.pid, s.run.start = self.pid, self.start

@@ -118,7 +118,12 @@ func (a *App) start(ctx context.Context, lock *os.File, s *state) (net.Conn, err
 		return nil, a.failed(s, err)
 	}
 	at("spawned")
-	if err := child.wasRun(); err != nil {
+	err = child.wasRun()
+	if !f.has("lock", int(lock.Fd())) {
+		child.end(ctx, s.run.token) // .cgiproxy was deleted: another may have a lock there, too
+		return nil, errBusy
+	}
+	if err != nil {
 		return nil, a.failed(s, err)
 	}
 	at("run")
@@ -164,6 +169,7 @@ type child struct {
 	exited chan exit
 	told   *os.File
 	log    int64 // how long the log was before
+	pid    int
 }
 
 // spawn starts "app run COMMAND", which writes down its pid and then becomes the
@@ -206,6 +212,7 @@ func (a *App) spawn(lock *os.File, s *state) (*child, error) {
 		told.Close()
 		return nil, cannotRun(err)
 	}
+	c.pid = process.Pid
 	// In FastCGI we may outlive it, and it must not stay a zombie.
 	go func() {
 		if state, err := process.Wait(); err == nil {
@@ -234,6 +241,13 @@ func (c *child) wasRun() error {
 		return decodeError(said)
 	}
 	return nil
+}
+
+// end ends what was started where nobody can know it by the state.
+func (c *child) end(ctx context.Context, token string) {
+	if p, err := readProcess(c.pid); err == nil {
+		_ = (&run{pid: c.pid, start: p.start, token: token}).end(ctx, comeBack)
+	}
 }
 
 const maxPause = time.Minute // after starts that have failed
