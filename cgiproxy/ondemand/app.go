@@ -27,7 +27,7 @@ type App struct {
 	Auto      bool
 
 	Timeout time.Duration // from its start until it listens; 0 is 30 s
-	Log     string        // gets its output, at most about 1 MiB; "" is Dir/app.log
+	Log     string        // gets its output, and is cut to 512 KiB where a request finds more than 1 MiB; "" is Dir/app.log
 	Env     []string      // NAME=value, besides PATH, HOME, USER, LOGNAME, SHELL, LANG, TZ and PORT or SOCKET
 	Passing []string      // as Env, but no other value restarts the app: each process that brings a request may have another
 
@@ -62,7 +62,7 @@ func (a *App) Enter(ctx context.Context) (leave func(), err error) {
 		now := a.look()
 		if !now.always || settled {
 			if fd, err := a.folder().use(now.name(), a.IdleStop > 0); err == nil {
-				return func() { unix.Close(fd) }, nil
+				return func() { unix.Close(fd); a.folder().trimLog(a.log()) }, nil
 			}
 		}
 		err := a.settle(ctx, now, arrived)

@@ -70,10 +70,6 @@ func watch(arguments []string) int {
 	return w.loop()
 }
 
-// oneThread is for the runtime of a watcher, and not for its app: the first in
-// its environment, where a.environment has PATH.
-const oneThread = "GOMAXPROCS=1"
-
 // run starts the command as a.spawn would without a watcher.
 func (w *watcher) run() error {
 	at("watcher")
@@ -265,7 +261,7 @@ func (w *watcher) wasUsed() (bool, error) {
 
 // stop ends the app if no request is under way or comes meanwhile. It reports
 // whether it has.
-func (w *watcher) stop() bool {
+func (w *watcher) stop() (stopped bool) {
 	lock, err := w.folder.lock()
 	if err != nil {
 		return false
@@ -283,10 +279,8 @@ func (w *watcher) stop() bool {
 	if err != nil {
 		return false
 	}
-	stopped := false
 	defer func() {
-		gate.Close()
-		if !stopped {
+		if gate.Close(); !stopped { // where it was, it stays closed: see App.stop
 			_ = w.folder.openGate(name)
 		}
 	}()
@@ -301,6 +295,5 @@ func (w *watcher) stop() bool {
 		return false
 	}
 	fmt.Fprintf(os.Stderr, "proxy.cgi: %s\n", why)
-	stopped = true // the gate stays closed: see App.stop
 	return true
 }

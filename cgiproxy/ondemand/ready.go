@@ -58,6 +58,7 @@ func (a *App) ready(ctx context.Context, s *state, c *child) (net.Conn, error) {
 			}
 			return nil, a.failed(s, e)
 		}
+		a.folder().trimLog(a.log())
 		if waitErr := patience.wait(ctx); waitErr != nil && ctx.Err() == nil {
 			return nil, a.timedOut(ctx, s, logBefore)
 		}

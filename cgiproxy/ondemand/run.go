@@ -29,6 +29,10 @@ func RunStarter(arguments []string) int {
 	return 2
 }
 
+// oneThread is for the runtime of a watcher, and not for its app: the first in
+// its environment, where a.environment has PATH.
+const oneThread = "GOMAXPROCS=1"
+
 // Hidden reports whether arguments of the command "app" are for RunStarter.
 func Hidden(arguments []string) bool {
 	return len(arguments) > 0 && (arguments[0] == "run" || arguments[0] == "watch" || arguments[0] == "retire")
