@@ -138,12 +138,12 @@ func (a *App) serving() (s *state, network string, addresses []string, err error
 }
 
 // addresses returns where a run is to be reached. With Auto that is nowhere once
-// its processes are gone: the port of then may be another site's by now.
+// nothing of it can listen: the port of then may be another site's by now.
 func (a *App) addresses(r *run) []string {
 	switch {
 	case !a.Auto:
 		return a.Addresses
-	case r.alive() || !findsStrays:
+	case a.mayListen(r) || !findsStrays:
 		return r.addresses
 	}
 	return nil

@@ -82,6 +82,10 @@ func (a *App) comesBack(ctx context.Context, s *state) (net.Conn, error) {
 	patience := patience{until: time.Now().Add(comeBack)}
 	for {
 		conn, err := a.connect(ctx, s.run.network, s.run.addresses)
+		if err == nil && a.Auto && !a.mayListen(&s.run) {
+			conn.Close() // another program has its port
+			err = unix.ECONNREFUSED
+		}
 		if err == nil || !nobodyListens(err) {
 			return conn, err
 		}

@@ -71,6 +71,38 @@ func (r *run) meet(log string) {
 	r.app, r.appStart = first.pid, first.start
 }
 
+// mayListen reports whether it is a run that listens at its address, if anybody
+// does. Where who listened first has ended, others of the run may go on for long,
+// and none of them need listen: it is looked for once, and met again.
+func (a *App) mayListen(r *run) bool {
+	if r.app == 0 || lives(r.app, r.appStart) {
+		return r.alive()
+	}
+	if !r.listens() {
+		return false
+	}
+	a.meetAgain(r)
+	return true
+}
+
+// meetAgain notes who listens now, unless another process is about to change what
+// runs.
+func (a *App) meetAgain(r *run) {
+	lock, err := a.folder().lock()
+	if err != nil {
+		return
+	}
+	defer lock.Close()
+	s, err := a.folder().read()
+	if err != nil || s.run.token != r.token {
+		return
+	}
+	s.run.meet(a.log())
+	if s.run.app != 0 {
+		_ = a.folder().write(s)
+	}
+}
+
 // overwritten reports whether a process shows no environment any more: what one
 // starts by hand has a PATH.
 func overwritten(pid int) bool {
