@@ -138,7 +138,7 @@ func (a *App) settle(ctx context.Context, now look, arrived time.Time) error {
 		s.settings, s.stamps = now.settings, now.stamps
 		s.failures, s.next = 0, time.Time{}
 		if err := a.folder().write(s); err != nil {
-			a.warn(err.Error())
+			return err // and the gate keeps its name, or the restart would be forgotten
 		}
 	}
 	at("settled")
