@@ -80,6 +80,7 @@ func (l *look) name() string {
 		h.number(s.inode)
 		h.number(uint64(s.size))
 		h.number(uint64(s.time))
+		h.number(uint64(s.changed))
 	}
 	return usePrefix + h.String()
 }
@@ -103,10 +104,13 @@ func (a *App) settings() string {
 }
 
 // A stamp tells two states of a file apart. Files are uploaded with times of
-// another machine, so which is newer says nothing. Zero is no file.
+// another machine, so which is newer says nothing, and in place with the time they
+// had before (scp -p): only the kernel's own tells of that, and of chmod, too.
+// Zero is no file.
 type stamp struct {
-	inode      uint64
-	size, time int64 // bytes; nanoseconds
+	inode         uint64
+	size          int64 // bytes
+	time, changed int64 // nanoseconds: mtime, ctime
 }
 
 func stampOf(file string) stamp {
@@ -114,13 +118,15 @@ func stampOf(file string) stamp {
 	if unix.Stat(file, &st) != nil {
 		return stamp{}
 	}
-	return stamp{uint64(st.Ino), st.Size, st.Mtim.Nano()}
+	return stamp{uint64(st.Ino), st.Size, st.Mtim.Nano(), st.Ctim.Nano()}
 }
 
-func (s stamp) String() string { return fmt.Sprintf("%d %d %d", s.inode, s.size, s.time) }
+func (s stamp) String() string {
+	return fmt.Sprintf("%d %d %d %d", s.inode, s.size, s.time, s.changed)
+}
 
 func parseStamp(text string) (s stamp, err error) {
-	_, err = fmt.Sscanf(text, "%d %d %d", &s.inode, &s.size, &s.time)
+	_, err = fmt.Sscanf(text, "%d %d %d %d", &s.inode, &s.size, &s.time, &s.changed)
 	return s, err
 }
 
