@@ -113,6 +113,11 @@ func loadApp(t *terminal, folder string, runs bool) (*cgiproxy.Site, error) {
 	if err := becomeOwner(folder); err != nil {
 		return nil, err
 	}
+	// A request's process finds itself without links (ExecutableFolder), and a
+	// relative START_DIR begins there: DirectAdmin's public_html is a link.
+	if folder, err = filepath.EvalSymlinks(folder); err != nil {
+		return nil, err
+	}
 	load := cgiproxy.LoadOwnSite
 	if err := checkRunner(folder); err != nil {
 		if runs {

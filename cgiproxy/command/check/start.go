@@ -47,7 +47,7 @@ func checkStart(s *site) (all []Finding) {
 		}
 	}
 	all = fine("START runs in %s: %s", cfg.StartDir, cfg.Start)
-	if within, err := filepath.Rel(s.folder, cfg.StartDir); err == nil && filepath.IsLocal(within) {
+	if dir, err := filepath.EvalSymlinks(cfg.StartDir); err == nil && (dir == s.real || strings.HasPrefix(dir, s.real+"/")) {
 		all = append(all, cause{"", "move the app's files out of what is served, and set " + settings.Prefix + "START_DIR to where they are"}.warning("START_DIR is in the folder that is served")...)
 	}
 	if s.uid == 0 { // root looks, at a folder of its own
