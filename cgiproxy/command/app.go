@@ -215,11 +215,14 @@ const followPause = 250 * time.Millisecond
 // showLog prints the app's log. Where it becomes shorter, its older half has been
 // taken away, and what is new is at its end.
 func showLog(t *terminal, path string, follow bool) error {
-	log, err := os.Open(path)
+	log, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe would hold it up
 	if err != nil {
 		return fmt.Errorf("%w: has the app been started?", err)
 	}
 	defer log.Close()
+	if info, err := log.Stat(); err != nil || !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is no regular file", path)
+	}
 	at, err := io.Copy(t.out, log)
 	for err == nil && follow {
 		time.Sleep(followPause)

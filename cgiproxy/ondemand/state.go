@@ -181,7 +181,7 @@ const maxSmall = 4 << 20 // bytes; the kernel takes 6 MiB of environment and arg
 // readFile is os.ReadFile for small files, of which the scheduler's poller, with
 // more system calls, would learn nothing.
 func readFile(path string) ([]byte, error) {
-	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0) // a pipe would hold it up
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"proxy.cgi/cgiproxy/ondemand"
 	"proxy.cgi/cgiproxy/settings"
@@ -102,7 +103,7 @@ func firstProgram(command string) string {
 
 // lastLines returns the last three lines of a log, "" where there is none.
 func lastLines(path string) string {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe would hold it up
 	if err != nil {
 		return ""
 	}
