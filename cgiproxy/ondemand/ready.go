@@ -8,9 +8,10 @@ import (
 	"time"
 )
 
-// ready waits until the app listens. The child is nil where another process
-// started it, and then nobody knows how the command ends.
-func (a *App) ready(ctx context.Context, s *state, c *child) (net.Conn, error) {
+// ready waits until the app listens, and leaves with errStillStarting at a time
+// that is not zero. The child is nil where another process started it, and then
+// nobody knows how the command ends.
+func (a *App) ready(ctx context.Context, s *state, c *child, leave time.Time) (net.Conn, error) {
 	limit := time.Now().Add(a.timeout())
 	if begun := s.run.began.Add(a.timeout()); begun.Before(limit) {
 		limit = begun
@@ -41,27 +42,41 @@ func (a *App) ready(ctx context.Context, s *state, c *child) (net.Conn, error) {
 		select {
 		case status = <-exited:
 			ended = true
+			if status == 0 { // or who goes on from here takes it for dead
+				s.run.background = true
+				a.note(s)
+			}
 		default:
 		}
 		// A command that ends with 0 may have put the app into the background,
 		// and while anything of its session is left, so may any.
-		if ended && status != 0 && !s.run.alive() {
-			e := &Error{
-				Kind:   Failed,
-				Cause:  fmt.Errorf("the app's command ended with %v before the app was up", status),
-				Remedy: status.remedy(),
-				Output: lastLines(a.log(), logBefore),
-			}
-			if s.run.pid == 0 {
-				e.Cause = fmt.Errorf("what was to run the app's command ended with %v", status)
-				e.Remedy = "is the limit of processes or memory reached (ulimit -u, RLimitNPROC)? see the app's log"
-			}
-			return nil, a.failed(s, e)
+		switch {
+		case c == nil && !s.run.background && !s.run.alive():
+			return nil, a.failed(s, a.endedUnseen())
+		case ended && status != 0 && !s.run.alive():
+			return nil, a.failed(s, a.ended(s, status, logBefore))
+		case !leave.IsZero() && time.Now().After(leave) && s.old.alive():
+			return nil, errStillStarting
 		}
 		if waitErr := patience.wait(ctx); waitErr != nil && ctx.Err() == nil {
 			return nil, a.timedOut(ctx, s, logBefore)
 		}
 	}
+}
+
+// ended is a start whose command has ended before the app listened.
+func (a *App) ended(s *state, status exit, logBefore int64) *Error {
+	e := &Error{
+		Kind:   Failed,
+		Cause:  fmt.Errorf("the app's command ended with %v before the app was up", status),
+		Remedy: status.remedy(),
+		Output: lastLines(a.log(), logBefore),
+	}
+	if s.run.pid == 0 {
+		e.Cause = fmt.Errorf("what was to run the app's command ended with %v", status)
+		e.Remedy = "is the limit of processes or memory reached (ulimit -u, RLimitNPROC)? see the app's log"
+	}
+	return e
 }
 
 // staysUp reports whether an app that accepts may take the place of the one that
@@ -82,7 +97,8 @@ func (s *state) staysUp(ctx context.Context) bool {
 // up writes down that the app listens.
 func (a *App) up(s *state) {
 	s.phase, s.failures, s.next = running, 0, time.Time{}
-	s.run.meet(a.log())
+	s.run.lost = time.Time{}
+	s.run.meet(a.log(), a.Auto)
 	a.folder().trimLog(a.log())
 	if err := a.folder().write(s); err != nil {
 		a.warn(err.Error())
