@@ -26,7 +26,7 @@ func (a *App) ready(ctx context.Context, s *state, c *child, leave time.Time) (n
 	for {
 		conn, err := a.connect(ctx, s.run.network, s.run.addresses)
 		switch {
-		case err == nil && s.staysUp(ctx):
+		case err == nil && a.staysUp(ctx, s, leave):
 			at("accepted")
 			a.up(s)
 			return conn, nil
@@ -35,9 +35,6 @@ func (a *App) ready(ctx context.Context, s *state, c *child, leave time.Time) (n
 		case isStranger(err):
 			_ = s.run.end(ctx, comeBack)
 			return nil, a.failed(s, err)
-		}
-		if ctx.Err() != nil {
-			return nil, ctx.Err() // the next one goes on from here
 		}
 		select {
 		case status = <-exited:
@@ -55,10 +52,12 @@ func (a *App) ready(ctx context.Context, s *state, c *child, leave time.Time) (n
 			return nil, a.failed(s, a.endedUnseen())
 		case ended && status != 0 && !s.run.alive():
 			return nil, a.failed(s, a.ended(s, status, logBefore))
-		case !leave.IsZero() && time.Now().After(leave) && s.old.alive():
+		case ctx.Err() != nil:
+			return nil, ctx.Err() // the next one goes on from here
+		case hasPassed(leave) && (err == nil || time.Now().Before(limit)) && s.old.alive():
 			return nil, errStillStarting
 		}
-		if waitErr := patience.wait(ctx); waitErr != nil && ctx.Err() == nil {
+		if waitErr := patience.wait(ctx); waitErr != nil && ctx.Err() == nil && err != nil {
 			return nil, a.timedOut(ctx, s, logBefore)
 		}
 	}
@@ -82,17 +81,24 @@ func (a *App) ended(s *state, status exit, logBefore int64) *Error {
 // staysUp reports whether an app that accepts may take the place of the one that
 // serves: gunicorn and others listen before they load the app, and end if they
 // cannot. Where there is no old app, requests wait for this one in any case.
-func (s *state) staysUp(ctx context.Context) bool {
+func (a *App) staysUp(ctx context.Context, s *state, leave time.Time) bool {
 	if !s.old.alive() {
 		return true
 	}
-	for until := time.Now().Add(probation); time.Now().Before(until); {
-		if !s.run.alive() || sleep(ctx, probation/20) != nil {
+	if s.run.found.IsZero() {
+		s.run.found = time.Now()
+		a.note(s)
+	}
+	for time.Since(since(s.run.found)) < probation {
+		if !s.run.alive() || hasPassed(leave) || sleep(ctx, probation/20) != nil {
 			return false
 		}
 	}
-	return true
+	return s.run.alive() || s.run.background
 }
+
+// hasPassed reports whether a time that is not zero has come.
+func hasPassed(leave time.Time) bool { return !leave.IsZero() && time.Now().After(leave) }
 
 // up writes down that the app listens.
 func (a *App) up(s *state) {

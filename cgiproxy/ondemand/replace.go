@@ -2,6 +2,7 @@ package ondemand
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -31,7 +32,7 @@ func (a *App) replace(ctx context.Context, lock *os.File, s *state, patience tim
 	if err == nil {
 		return conn.Close()
 	}
-	if ctx.Err() == nil && err != errStillStarting && s.old.alive() {
+	if _, failed := errors.AsType[*Error](err); failed && s.old.alive() {
 		s.phase, s.run, s.old = running, s.old, run{}
 		s.failures, s.next = 0, time.Time{}
 		s.exit, s.unreplaced = exit, err.Error()
