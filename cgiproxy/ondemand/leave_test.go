@@ -89,15 +89,15 @@ func TestBrowsersOnly(t *testing.T) {
 			t.Parallel()
 			s := newSite(t, tt.flags)
 			tt.set(s)
-			s.browses("")
-			now := s.browses("") // the first may be one that waited with who started the app
-			starts := 1
+			s.browse()
+			eventually(t, "the app listens while nobody waits for it", s.listens)
+			now, starts := s.browses(""), 1
 			if tt.then != nil {
 				tt.then(s, now)
 				now = s.browses(now)
 				starts = 2
 			}
-			if st, err := s.folder().read(); err != nil || st.phase != running || strconv.Itoa(st.run.pid) == "" {
+			if st, err := s.folder().read(); err != nil || st.phase != running || st.run.app == 0 {
 				t.Errorf("state %+v, %v", st, err)
 			}
 			if n := len(s.starts()); n != starts {
@@ -118,10 +118,9 @@ func TestReplaceAfterLeft(t *testing.T) {
 	s := newSite(t, "")
 	auto(s)
 	s.Command = "if test -e broken; then exit 3; fi; sleep 1; " + s.Command
-	eventually(t, "the app listens", func() bool {
-		_, _, _ = s.browse()
-		return s.listens()
-	})
+	s.browse()
+	eventually(t, "the app listens while nobody waits for it", s.listens)
+	s.browse()
 	before := strconv.Itoa(s.apps()[0])
 	s.write("broken", "")
 	s.restart()
