@@ -25,14 +25,14 @@ var errStarting = errors.New("the app is still being started")
 // connection to the app after startPatience; the next request goes on with what
 // this one does for the app. Where an old app serves while a new one is started,
 // Site.enter returns in time and there is no such page.
-func (c *call) enter(ctx context.Context) (_ context.Context, leave func(), err error) {
+func (c *call) enter(ctx context.Context) (_ context.Context, done func(), err error) {
 	if c.site.transport.App == nil || !c.cfg.StartPage || !takesStartingPage(c.in.Env) {
-		leave, err = c.site.enter(ctx)
-		return ctx, leave, err
+		done, err = c.site.enter(ctx)
+		return ctx, done, err
 	}
 	limit := time.Now().Add(startPatience)
 	entering, cancel := context.WithDeadlineCause(ctx, limit, errStarting)
-	leave, err = c.site.enter(entering)
+	leave, err := c.site.enter(entering)
 	cancel()
 	switch {
 	case err != nil:
