@@ -53,9 +53,11 @@ const (
 // Enter is called before a request's connection to the app is looked for. It
 // restarts the app where that was asked for, waits while it is being stopped,
 // and marks the request as under way until leave is called. An *Error or ctx's
-// is returned where the request must not go on.
+// is returned where the request must not go on. One with a deadline goes on to the
+// old app where a new one does not listen until then; after such a time nobody
+// waits for it who has a deadline.
 func (a *App) Enter(ctx context.Context) (leave func(), err error) {
-	arrived := time.Now()
+	arrived, hurry := time.Now(), patienceOf(ctx)
 	a.folder().trimLog(a.log())
 	patience := a.patience()
 	for settled := false; ; {
@@ -65,18 +67,32 @@ func (a *App) Enter(ctx context.Context) (leave func(), err error) {
 				return func() { unix.Close(fd); a.folder().trimLog(a.log()) }, nil
 			}
 		}
-		err := a.settle(ctx, now, arrived)
-		if err == errBusy {
+		err := a.settle(ctx, now, arrived, hurry)
+		busy := err == errBusy
+		if busy {
 			err = patience.wait(ctx)
-		} else if err != nil && !isKind(err, Shared) && ctx.Err() == nil {
+		}
+		if hurry > 0 && (busy || err != nil) {
+			atLeast := hurry
+			if err == errStillStarting || ctx.Err() != nil {
+				atLeast = 0
+			}
+			if fd, ok := a.useOld(atLeast); ok {
+				return func() { unix.Close(fd) }, nil
+			}
+		}
+		if err == errStillStarting {
+			busy, err = true, patience.wait(ctx) // the old app has ended just now
+		}
+		switch {
+		case err == nil:
+			settled = settled || !busy
+		case busy, isKind(err, Shared), ctx.Err() != nil:
+			return nil, err
+		default:
 			// A disk that is full must not take a site down whose app runs. If
 			// it does not, Dial says so.
 			return func() {}, nil
-		} else {
-			settled = true
-		}
-		if err != nil {
-			return nil, err
 		}
 	}
 }
@@ -94,6 +110,9 @@ func (a *App) Dial(ctx context.Context) (net.Conn, error) {
 	patience := a.patience()
 	for {
 		conn, err := a.connect(ctx, network, addresses)
+		if err == nil && s.unsettled() {
+			a.confirm()
+		}
 		if err == nil || !nobodyListens(err) && !(a.Auto && isStranger(err)) {
 			return conn, err
 		}
@@ -125,12 +144,16 @@ func (a *App) Address() (network string, addresses []string, err error) {
 	return network, addresses, err
 }
 
-// serving is Address with the state, where that was read.
+// serving is Address with the state. With Auto, that has to be known.
 func (a *App) serving() (s *state, network string, addresses []string, err error) {
+	s, err = a.folder().readAnyBoot()
 	if !a.Auto {
-		return nil, a.network(), a.Addresses, nil
+		if err != nil {
+			s = new(state)
+		}
+		return s, a.network(), a.Addresses, nil
 	}
-	if s, err = a.folder().readAnyBoot(); err != nil {
+	if err != nil {
 		return nil, "", nil, err
 	}
 	run := s.serving()

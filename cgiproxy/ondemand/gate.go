@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -21,8 +22,8 @@ import (
 // that opened it under the one before counts. With one lock and one name, a
 // stop would never get it under load. The next request renames it again.
 const (
-	usePrefix    = "use-"
-	stoppingName = "stopping"
+	usePrefix      = "use-"
+	stoppingPrefix = "stopping-" // and since when, for the limit of a drain
 )
 
 // use marks a request as under way and returns what to close at its end. Opening
@@ -179,7 +180,7 @@ func (f folder) findUse() (string, error) {
 	}
 	found := ""
 	for _, e := range entries {
-		if e.Name() == stoppingName || strings.HasPrefix(e.Name(), usePrefix) {
+		if strings.HasPrefix(e.Name(), stoppingPrefix) || strings.HasPrefix(e.Name(), usePrefix) {
 			found = e.Name()
 		}
 	}
@@ -206,18 +207,31 @@ func (f folder) openGate(name string) error {
 }
 
 // A closedGate is the file of the requests where none finds it.
-type closedGate struct{ *os.File }
+type closedGate struct {
+	*os.File
+	since time.Time
+}
 
+// closeGate keeps the name of one that is closed: who did that had to leave.
 func (f folder) closeGate() (*closedGate, error) {
-	if err := f.openGate(stoppingName); err != nil {
+	name, err := f.findUse()
+	if err != nil {
 		return nil, err
 	}
-	file, err := os.OpenFile(f.file(stoppingName), os.O_RDWR|syscall.O_NOFOLLOW, 0)
+	closed, isClosed := strings.CutPrefix(name, stoppingPrefix)
+	if !isClosed {
+		closed = strconv.FormatInt(time.Now().UnixNano(), 10)
+		if err := f.openGate(stoppingPrefix + closed); err != nil {
+			return nil, err
+		}
+	}
+	file, err := os.OpenFile(f.file(stoppingPrefix+closed), os.O_RDWR|syscall.O_NOFOLLOW, 0)
 	if err != nil {
 		return nil, noState(err)
 	}
 	at("gate closed")
-	return &closedGate{file}, nil
+	ns, _ := strconv.ParseInt(closed, 10, 64)
+	return &closedGate{file, since(time.Unix(0, ns))}, nil
 }
 
 // empty reports whether no request is under way, and lets none begin as long as
@@ -233,17 +247,15 @@ func (g *closedGate) empty() (bool, error) {
 	}
 }
 
-// drain waits for the requests under way, up to drainLimit. It reports whether
-// none is left.
+// drain waits for the requests under way, until the gate is closed for drainLimit.
+// It reports whether none is left.
 func (g *closedGate) drain(ctx context.Context) (bool, error) {
-	limit := time.Now().Add(drainLimit)
-	for time.Now().Before(limit) {
-		if empty, err := g.empty(); empty || err != nil {
+	for {
+		if empty, err := g.empty(); empty || err != nil || time.Since(g.since) > drainLimit {
 			return empty, err
 		}
 		if err := sleep(ctx, 10*time.Millisecond); err != nil {
 			return false, err
 		}
 	}
-	return false, nil
 }

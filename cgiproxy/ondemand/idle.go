@@ -231,7 +231,7 @@ func (w *watcher) helpStarter() {
 	s, err := w.folder.read()
 	if err == nil && w.mine(s) && s.phase == starting && s.run.listens() {
 		s.phase, s.failures, s.next = running, 0, time.Time{}
-		s.run.meet(w.log)
+		s.run.meet(w.log, false)
 		_ = w.folder.write(s)
 	}
 }

@@ -19,7 +19,7 @@ import (
 //	lock         held (flock) by who changes what runs
 //	state        what is known of the app (state.go)
 //	log          held by who makes the app's log shorter (logfile.go)
-//	use-HASH     held by requests (gate.go), under the name "stopping" during a stop
+//	use-HASH     held by requests (gate.go), under the name stopping-TIME during a stop
 //
 // The kernel takes a lock back from a process that ends, whatever ends it.
 type folder string

@@ -61,9 +61,10 @@ func (a *App) Restart(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.refresh(ctx, s)
 	switch known := s.run.alive(); {
 	case known && a.replaceable(s):
-		return a.replace(ctx, lock, s)
+		return a.replace(ctx, lock, s, 0)
 	case known:
 		err = a.stop(ctx, s)
 	default:
@@ -104,8 +105,9 @@ func (a *App) nobodyAt(ctx context.Context, addresses []string) error {
 }
 
 // settle does what a request has found to do before it may go on: restart the
-// app if that is asked for, and let requests find their file again.
-func (a *App) settle(ctx context.Context, now look, arrived time.Time) error {
+// app if that is asked for, and let requests find their file again. Patience is for
+// a new app while the old one goes on.
+func (a *App) settle(ctx context.Context, now look, arrived time.Time, patience time.Duration) error {
 	lock, err := a.folder().lock()
 	if err != nil {
 		return err
@@ -115,19 +117,20 @@ func (a *App) settle(ctx context.Context, now look, arrived time.Time) error {
 	if err != nil {
 		return err
 	}
+	a.refresh(ctx, s)
 	other := s.settings != "" && s.settings != now.settings || changed(s.stamps, now.stamps)
 	halfway := s.phase == stopping || s.phase == starting && s.old.pid != 0 // of a process that was ended
 	asked := other || halfway || now.always && s.run.began.Before(arrived)
 	if asked && (s.run.alive() || s.old.alive()) {
 		if a.replaceable(s) {
-			err = a.replace(ctx, lock, s)
+			err = a.replace(ctx, lock, s, patience)
 		} else {
 			err = a.stop(ctx, s)
 		}
 		if ctx.Err() != nil {
 			return ctx.Err() // the next request goes on from here
 		}
-		if err == errBusy {
+		if err == errStillStarting || err == errBusy {
 			return err
 		}
 		if err != nil {
@@ -164,9 +167,22 @@ func (a *App) stop(ctx context.Context, s *state) error {
 	return a.folder().stop(ctx, s, "stopped")
 }
 
+// end ends a run of the state, and writes down before that it was asked to, for
+// who goes on where we have to leave.
+func (f folder) end(ctx context.Context, s *state, r *run) error {
+	if r.asked.IsZero() {
+		r.asked = time.Now()
+		if err := f.write(s); err != nil {
+			return err
+		}
+	}
+	return r.end(ctx, killLimit)
+}
+
 // stop ends the app.
 func (f folder) stop(ctx context.Context, s *state, why string) error {
 	s.phase = stopping
+	s.run.asked, s.old.asked = since(s.run.asked), since(s.old.asked)
 	if err := f.write(s); err != nil {
 		return err
 	}

@@ -181,7 +181,7 @@ func TestDrain(t *testing.T) {
 			t.Fatal(err)
 		}
 		if limit == "10s" {
-			eventually(t, "the gate is closed", func() bool { return s.exists(".cgiproxy/" + stoppingName) })
+			eventually(t, "the gate is closed", s.isStopping)
 			s.write("stream-end", "")
 		}
 		err := next.Wait()
@@ -203,8 +203,14 @@ func (s *site) inUse() bool {
 		return false
 	}
 	defer file.Close()
-	empty, err := (&closedGate{file}).empty()
+	empty, err := (&closedGate{File: file}).empty()
 	return err == nil && !empty
+}
+
+// isStopping reports whether requests are held back.
+func (s *site) isStopping() bool {
+	name, _ := s.folder().findUse()
+	return strings.HasPrefix(name, stoppingPrefix)
 }
 
 func TestIgnoresSIGTERM(t *testing.T) {

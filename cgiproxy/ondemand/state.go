@@ -49,6 +49,13 @@ type run struct {
 	began     time.Time
 	network   string
 	addresses []string
+
+	// Limits count from here, whoever comes by: a browser waits for less.
+	asked time.Time // when it was asked to end
+	found time.Time // when it was first found to listen, where it replaces another
+	lost  time.Time // when it was first found not to listen any more
+
+	background bool // the command has ended with 0 before the app listened
 }
 
 // serving is the run that requests go to: an old one until the new one listens.
@@ -66,9 +73,11 @@ func (s *state) fields() []field {
 		{"pid", &s.run.pid}, {"start", &s.run.start}, {"began", &s.run.began},
 		{"token", &s.run.token}, {"app", &s.run.app}, {"app.start", &s.run.appStart},
 		{"network", &s.run.network}, {"address", &s.run.addresses},
+		{"asked", &s.run.asked}, {"found", &s.run.found}, {"lost", &s.run.lost}, {"background", &s.run.background},
 		{"old.pid", &s.old.pid}, {"old.start", &s.old.start}, {"old.began", &s.old.began},
 		{"old.token", &s.old.token}, {"old.app", &s.old.app}, {"old.app.start", &s.old.appStart},
 		{"old.network", &s.old.network}, {"old.address", &s.old.addresses},
+		{"old.asked", &s.old.asked},
 		{"site", &s.site}, {"settings", &s.settings}, {"stamp", &s.stamps},
 		{"failures", &s.failures}, {"next", &s.next}, {"exit", &s.exit},
 		{"unreplaced", &s.unreplaced},
@@ -85,6 +94,8 @@ func (f field) line() string {
 	switch v := f.value.(type) {
 	case *string:
 		text = *v
+	case *bool:
+		text = strconv.FormatBool(*v)
 	case *int:
 		text = strconv.Itoa(*v)
 	case *uint64:
@@ -110,6 +121,8 @@ func (f field) parse(text string) (err error) {
 	switch v := f.value.(type) {
 	case *string:
 		*v = text
+	case *bool:
+		*v, err = strconv.ParseBool(text)
 	case *int:
 		*v, err = strconv.Atoi(text)
 	case *uint64:
