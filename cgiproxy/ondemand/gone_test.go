@@ -3,11 +3,13 @@
 package ondemand
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -67,6 +69,25 @@ func (s *site) mirror() error {
 		s.answered("/")
 	}
 	return err
+}
+
+// An app that ignores SIGTERM is ended, too, where each request leaves before the
+// limit, as browsers' do.
+func TestStateIsGoneInAHurry(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "-ignore")
+	auto(s)
+	before := s.answered("/")
+	if err := os.RemoveAll(string(s.folder())); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "another app answers", func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		defer cancel()
+		after, err := s.get(ctx, "/")
+		return err == nil && after != before
+	})
+	s.oneApp()
 }
 
 // A lock on a file that was deleted is none: another process has that of its name.

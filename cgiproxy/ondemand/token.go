@@ -179,16 +179,18 @@ func (a *App) earlier() (r run) {
 // endEarlier ends the app of another START_DIR as a stop does, so that requests
 // under way there are answered, and those that come find no open gate where that
 // becomes START_DIR again. What is known there no more is ended at once, and what
-// another process is about to change.
+// another process is about to change: by who began it, for no state says how long
+// ago it was asked to, and a browser's request leaves before the limit.
 func (a *App) endEarlier(ctx context.Context, r *run) error {
+	end := func() error { return r.end(context.WithoutCancel(ctx), killLimit) }
 	there := *a
 	there.Dir = r.dir()
 	if there.Dir == a.Dir || unix.Access(string(there.folder()), unix.W_OK) != nil {
-		return r.end(ctx, killLimit)
+		return end()
 	}
 	lock, err := there.folder().lock()
 	if err != nil {
-		return r.end(ctx, killLimit)
+		return end()
 	}
 	defer lock.Close()
 	if s, err := there.folder().read(); err == nil && s.run.token == r.token {
@@ -196,5 +198,5 @@ func (a *App) endEarlier(ctx context.Context, r *run) error {
 			return err
 		}
 	}
-	return r.end(ctx, killLimit)
+	return end()
 }
