@@ -55,8 +55,11 @@ func asFailure(err error) *failure {
 // notStarted is an app that START could not bring up.
 func notStarted(e *ondemand.Error) *failure {
 	f := &failure{status: http.StatusServiceUnavailable, cause: e, remedy: e.Advice(), retryAfter: e.RetryAfter}
-	if e.Kind == ondemand.Stranger {
+	switch e.Kind {
+	case ondemand.Stranger:
 		f.status = http.StatusBadGateway
+	case ondemand.Shared:
+		f.status = http.StatusInternalServerError
 	}
 	return f
 }

@@ -72,9 +72,7 @@ func Serve(ctx context.Context, w ResponseWriter, in *Request, site *Site) (err 
 	if err != nil {
 		return c.fail(err)
 	}
-	ctx, stop := c.whileStarting(ctx)
-	defer stop()
-	leave, err := site.enter(ctx)
+	ctx, leave, err := c.enter(ctx)
 	defer leave()
 	defer c.logNotes()
 	var resp *http.Response

@@ -20,22 +20,36 @@ const (
 
 var errStarting = errors.New("the app is still being started")
 
-// whileStarting returns a context that ends with errStarting where there is no
-// connection to the app after startPatience, for a request that can be answered
-// with the starting page. The app goes on to start.
-func (c *call) whileStarting(ctx context.Context) (_ context.Context, stop func()) {
+// enter is Site.enter with the context to go on with. For a request that can be
+// answered with the starting page, that ends with errStarting where there is no
+// connection to the app after startPatience; the next request goes on with what
+// this one does for the app. Where an old app serves while a new one is started,
+// Site.enter returns in time and there is no such page.
+func (c *call) enter(ctx context.Context) (_ context.Context, done func(), err error) {
 	if c.site.transport.App == nil || !c.cfg.StartPage || !takesStartingPage(c.in.Env) {
-		return ctx, func() {}
+		done, err = c.site.enter(ctx)
+		return ctx, done, err
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	timer := time.AfterFunc(startPatience, func() { cancel(errStarting) })
+	limit := time.Now().Add(startPatience)
+	entering, cancel := context.WithDeadlineCause(ctx, limit, errStarting)
+	leave, err := c.site.enter(entering)
+	cancel()
+	switch {
+	case err != nil:
+		return entering, leave, err
+	case context.Cause(entering) == errStarting:
+		return ctx, leave, nil // the old app is there
+	}
+	ctx, end := context.WithCancelCause(ctx)
+	timer := time.AfterFunc(time.Until(limit), func() { end(errStarting) })
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(httptrace.GotConnInfo) { timer.Stop() },
 	})
 	return ctx, func() {
 		timer.Stop()
-		cancel(nil)
-	}
+		end(nil)
+		leave()
+	}, nil
 }
 
 // takesStartingPage reports whether a request is that of a browser for a page,

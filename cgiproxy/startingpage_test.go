@@ -86,6 +86,7 @@ func TestNotStarted(t *testing.T) {
 	}{
 		{"failed", &ondemand.Error{Kind: ondemand.Failed, Cause: errors.New("status 3"), Remedy: "see the app's log", Output: "a\nb", RetryAfter: 2 * time.Second}, 503, 2 * time.Second, "status 3: see the app's log; its last lines: a | b"},
 		{"too slow", &ondemand.Error{Kind: ondemand.TimedOut, Cause: errors.New("not within 30s"), Remedy: "raise it"}, 503, 0, "not within 30s: raise it"},
+		{"a folder of another site", &ondemand.Error{Kind: ondemand.Shared, Cause: errors.New("of another site"), Remedy: "give each its own"}, 500, 0, "of another site: give each its own"},
 		{"full disk", &ondemand.Error{Kind: ondemand.NoState, Cause: errors.New("no space"), Remedy: "delete something"}, 503, 0, "no space: delete something"},
 		{"stranger", ondemand.NotOurs("127.0.0.1:1", errors.New("belongs to user 7")), 502, 0, "belongs to user 7"},
 	}

@@ -113,6 +113,11 @@ func loadApp(t *terminal, folder string, runs bool) (*cgiproxy.Site, error) {
 	if err := becomeOwner(folder); err != nil {
 		return nil, err
 	}
+	// A request's process finds itself without links (ExecutableFolder), and a
+	// relative START_DIR begins there: DirectAdmin's public_html is a link.
+	if folder, err = filepath.EvalSymlinks(folder); err != nil {
+		return nil, err
+	}
 	load := cgiproxy.LoadOwnSite
 	if err := checkRunner(folder); err != nil {
 		if runs {
@@ -210,18 +215,14 @@ const followPause = 250 * time.Millisecond
 // showLog prints the app's log. Where it becomes shorter, its older half has been
 // taken away, and what is new is at its end.
 func showLog(t *terminal, path string, follow bool) error {
-	// Without O_NONBLOCK a pipe would hold up open.
-	log, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	log, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe would hold it up
 	if err != nil {
 		return fmt.Errorf("%w: has the app been started?", err)
 	}
 	defer log.Close()
 	info, err := log.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s is no regular file", path)
-	}
-	if err != nil {
-		return err
+	if err != nil || !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is no regular file", path)
 	}
 	at, err := io.Copy(t.out, log)
 	for err == nil && follow {

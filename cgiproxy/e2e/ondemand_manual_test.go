@@ -160,7 +160,7 @@ func TestOnDemandHidden(t *testing.T) {
 				"/%61pp.log":       {403, ""},
 				"//app.log":        {403, ""},
 				"/app.log?x":       {403, ""},
-				"/app.log/x":       {404, ""},
+				"/app.log/x":       {403, ""},
 				"/.cgiproxy/state": {200, app},
 				"/.cgiproxy/":      {200, app},
 				"/.cgiproxy":       {200, app},

@@ -287,6 +287,47 @@ func TestOnDemandSlow(t *testing.T) {
 	}
 }
 
+// TestOnDemandReplacedSlowly has a new version that takes longer than a browser
+// waits, and then one that never comes up: the old one serves browsers, and each
+// page is whole.
+func TestOnDemandReplacedSlowly(t *testing.T) {
+	for _, kind := range onDemandKinds {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			a := newAppSite(t, kind, "CGIPROXY_UPSTREAM=auto\nCGIPROXY_START='test ! -e slow || sleep 3; test ! -e broken || exit 3; exec python3 app.py'\n")
+			page := a.mustGet(t)
+			a.put(t, "slow", "")
+			a.put(t, "tmp/restart.txt", "")
+			page = a.browse(t, page, func(now string) bool { return now != page })
+			a.put(t, "broken", "")
+			a.put(t, "tmp/restart.txt", "again")
+			a.browse(t, page, func(now string) bool {
+				status, _ := a.command(t, "status")
+				return strings.Contains(status, "the last one failed")
+			})
+			if now := a.mustGet(t); now != page {
+				t.Errorf("after a version that does not start: %q, want %q", now, page)
+			}
+		})
+	}
+}
+
+// browse asks for pages as a browser does until all is done, and returns the last.
+func (a appSite) browse(t *testing.T, page string, done func(page string) bool) string {
+	t.Helper()
+	for deadline := time.Now().Add(3 * patience); !done(page); time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("it is not done in %v; the last page is %q", 3*patience, page)
+		}
+		resp, now, err := a.send("GET", "/", "", "Accept", "text/html")
+		if err != nil || resp.StatusCode != 200 {
+			t.Fatalf("a browser's page: %+v %q %v", resp, now, err)
+		}
+		page = now
+	}
+	return page
+}
+
 // TestOnDemandStranger has root listen where the app should.
 func TestOnDemandStranger(t *testing.T) {
 	if os.Getuid() != 0 {

@@ -15,8 +15,9 @@ import (
 // own: that is in the folder .cgiproxy in Dir, for all processes and users of
 // the methods. They may be called at once.
 type App struct {
-	Command string // what /bin/sh -c runs; must not be empty
-	Dir     string // its working directory, absolute
+	Command  string // what /bin/sh -c runs; must not be empty
+	Dir      string // its working directory, absolute
+	Settings string // the file that says so, by which a site is known from others; "" is none
 
 	// Network is "tcp" or "unix", "" is tcp. The app listens at one of
 	// Addresses: host:port, or the absolute path of a socket. With Auto there
@@ -26,7 +27,7 @@ type App struct {
 	Auto      bool
 
 	Timeout time.Duration // from its start until it listens; 0 is 30 s
-	Log     string        // gets its output, at most about 1 MiB; "" is Dir/app.log
+	Log     string        // gets its output, and is cut to 512 KiB where a request finds more than 1 MiB; "" is Dir/app.log
 	Env     []string      // NAME=value, besides PATH, HOME, USER, LOGNAME, SHELL, LANG, TZ and PORT or SOCKET
 	Passing []string      // as Env, but no other value restarts the app: each process that brings a request may have another
 
@@ -52,30 +53,46 @@ const (
 // Enter is called before a request's connection to the app is looked for. It
 // restarts the app where that was asked for, waits while it is being stopped,
 // and marks the request as under way until leave is called. An *Error or ctx's
-// is returned where the request must not go on.
+// is returned where the request must not go on. One with a deadline goes on to the
+// old app where a new one does not listen until then; after such a time nobody
+// waits for it who has a deadline.
 func (a *App) Enter(ctx context.Context) (leave func(), err error) {
-	arrived := time.Now()
+	arrived, hurry := time.Now(), patienceOf(ctx)
 	a.folder().trimLog(a.log())
 	patience := a.patience()
 	for settled := false; ; {
 		now := a.look()
 		if !now.always || settled {
 			if fd, err := a.folder().use(now.name(), a.IdleStop > 0); err == nil {
+				return func() { unix.Close(fd); a.folder().trimLog(a.log()) }, nil
+			}
+		}
+		err := a.settle(ctx, now, arrived, hurry)
+		busy := err == errBusy
+		if busy {
+			err = patience.wait(ctx)
+		}
+		if hurry > 0 && (busy || err != nil) {
+			atLeast := hurry
+			if err == errStillStarting || ctx.Err() != nil {
+				atLeast = 0
+			}
+			if fd, ok := a.useOld(atLeast); ok {
 				return func() { unix.Close(fd) }, nil
 			}
 		}
-		err := a.settle(ctx, now, arrived)
-		if err == errBusy {
-			err = patience.wait(ctx)
-		} else if err != nil && ctx.Err() == nil {
+		if err == errStillStarting {
+			busy, err = true, patience.wait(ctx) // the old app has ended just now
+		}
+		switch {
+		case err == nil:
+			settled = settled || !busy
+		case busy, isKind(err, Shared), ctx.Err() != nil:
+			return nil, err
+		default:
 			// A disk that is full must not take a site down whose app runs. If
 			// it does not, Dial says so.
 			return func() {}, nil
-		} else {
-			settled = true
-		}
-		if err != nil {
-			return nil, err
 		}
 	}
 }
@@ -93,14 +110,20 @@ func (a *App) Dial(ctx context.Context) (net.Conn, error) {
 	patience := a.patience()
 	for {
 		conn, err := a.connect(ctx, network, addresses)
+		if err == nil && s.unsettled() {
+			a.confirm()
+		}
 		if err == nil || !nobodyListens(err) && !(a.Auto && isStranger(err)) {
 			return conn, err
 		}
 		lock, err := a.folder().lock()
 		if err == nil {
-			conn, err := a.bring(ctx, lock, false)
+			var conn net.Conn
+			conn, err = a.bring(ctx, lock, false)
 			lock.Close()
-			return conn, err
+			if err != errBusy {
+				return conn, err
+			}
 		}
 		if err != errBusy {
 			return nil, err
@@ -121,12 +144,16 @@ func (a *App) Address() (network string, addresses []string, err error) {
 	return network, addresses, err
 }
 
-// serving is Address with the state, where that was read.
+// serving is Address with the state. With Auto, that has to be known.
 func (a *App) serving() (s *state, network string, addresses []string, err error) {
+	s, err = a.folder().readAnyBoot()
 	if !a.Auto {
-		return nil, a.network(), a.Addresses, nil
+		if err != nil {
+			s = new(state)
+		}
+		return s, a.network(), a.Addresses, nil
 	}
-	if s, err = a.folder().readAnyBoot(); err != nil {
+	if err != nil {
 		return nil, "", nil, err
 	}
 	run := s.serving()
@@ -134,12 +161,12 @@ func (a *App) serving() (s *state, network string, addresses []string, err error
 }
 
 // addresses returns where a run is to be reached. With Auto that is nowhere once
-// its processes are gone: the port of then may be another site's by now.
+// nothing of it can listen: the port of then may be another site's by now.
 func (a *App) addresses(r *run) []string {
 	switch {
 	case !a.Auto:
 		return a.Addresses
-	case r.alive() || !findsStrays:
+	case a.mayListen(r) || !findsStrays:
 		return r.addresses
 	}
 	return nil

@@ -3,7 +3,8 @@
 //
 //	app.go      the options; a request's way: Enter, Dial
 //	gate.go     what a request costs with the app running; how a stop holds requests back
-//	lock.go     the kernel lock under which anything changes; state.go is what is known
+//	lock.go     the kernel lock under which anything changes; state.go is what is known;
+//	            site.go: whose folder it is
 //	start.go    the starter's side; run.go what it runs in between; ready.go waits for the app
 //	restart.go  stop and restart; replace.go does it while the old app goes on (Auto)
 //	idle.go     the watcher, the one process that stays, and only with IdleStop (takeover.go)

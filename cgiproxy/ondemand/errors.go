@@ -30,6 +30,7 @@ const (
 	NoState              // the folder .cgiproxy, its lock or its files cannot be used
 	Busy                 // another process has held the lock for too long
 	Unending             // the app cannot be stopped
+	Shared               // the folder is another site's, with other settings
 )
 
 func (e *Error) Error() string { return e.Cause.Error() }
@@ -51,10 +52,12 @@ func explain(err error) string {
 	return err.Error()
 }
 
-func isStranger(err error) bool {
+func isKind(err error, kind Kind) bool {
 	e, ok := errors.AsType[*Error](err)
-	return ok && e.Kind == Stranger
+	return ok && e.Kind == kind
 }
+
+func isStranger(err error) bool { return isKind(err, Stranger) }
 
 // NotOurs is an error of Connect: err says whose listener is at the address.
 func NotOurs(address string, err error) *Error {

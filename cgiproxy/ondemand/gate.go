@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -13,16 +14,16 @@ import (
 )
 
 // A request holds a shared lock (flock) on one file while it lasts, and the name
-// of this file says which app it wants: use-HASH, of the settings and of the
-// stamps of the restart files. A request that finds it has read nothing, and
+// of this file says which app it wants: use-HASH, of the folder, the settings and
+// the stamps of the restart files. A request that finds it has read nothing, and
 // knows that the app is as it shall be. A stop renames it, so that no request
 // finds it and they wait, and then takes the lock exclusively, so that it
 // waits for those under way: it is the same file under both names, and a request
 // that opened it under the one before counts. With one lock and one name, a
-// stop would never get it under load.
+// stop would never get it under load. The next request renames it again.
 const (
-	usePrefix    = "use-"
-	stoppingName = "stopping"
+	usePrefix      = "use-"
+	stoppingPrefix = "stopping-" // and since when, for the limit of a drain
 )
 
 // use marks a request as under way and returns what to close at its end. Opening
@@ -54,13 +55,14 @@ func (f folder) use(name string, touch bool) (fd int, err error) {
 
 // A look is what the settings and the restart files are like at one moment.
 type look struct {
+	folder   string // whose gate this is: it may have been copied
 	settings string
 	stamps   []stamp
 	always   bool
 }
 
 func (a *App) look() look {
-	l := look{settings: a.settings()}
+	l := look{folder: a.folder().id(), settings: a.settings()}
 	if len(a.RestartFiles) > 0 {
 		l.stamps = make([]stamp, len(a.RestartFiles))
 		for i, file := range a.RestartFiles {
@@ -73,11 +75,13 @@ func (a *App) look() look {
 
 func (l *look) name() string {
 	h := newHash()
+	h.text(l.folder)
 	h.text(l.settings)
 	for _, s := range l.stamps {
 		h.number(s.inode)
 		h.number(uint64(s.size))
 		h.number(uint64(s.time))
+		h.number(uint64(s.changed))
 	}
 	return usePrefix + h.String()
 }
@@ -101,10 +105,13 @@ func (a *App) settings() string {
 }
 
 // A stamp tells two states of a file apart. Files are uploaded with times of
-// another machine, so which is newer says nothing. Zero is no file.
+// another machine, so which is newer says nothing, and in place with the time they
+// had before (scp -p): only the kernel's own tells of that, and of chmod, too.
+// Zero is no file.
 type stamp struct {
-	inode      uint64
-	size, time int64 // bytes; nanoseconds
+	inode         uint64
+	size          int64 // bytes
+	time, changed int64 // nanoseconds: mtime, ctime
 }
 
 func stampOf(file string) stamp {
@@ -112,13 +119,15 @@ func stampOf(file string) stamp {
 	if unix.Stat(file, &st) != nil {
 		return stamp{}
 	}
-	return stamp{uint64(st.Ino), st.Size, st.Mtim.Nano()}
+	return stamp{uint64(st.Ino), st.Size, st.Mtim.Nano(), st.Ctim.Nano()}
 }
 
-func (s stamp) String() string { return fmt.Sprintf("%d %d %d", s.inode, s.size, s.time) }
+func (s stamp) String() string {
+	return fmt.Sprintf("%d %d %d %d", s.inode, s.size, s.time, s.changed)
+}
 
 func parseStamp(text string) (s stamp, err error) {
-	_, err = fmt.Sscanf(text, "%d %d %d", &s.inode, &s.size, &s.time)
+	_, err = fmt.Sscanf(text, "%d %d %d %d", &s.inode, &s.size, &s.time, &s.changed)
 	return s, err
 }
 
@@ -171,7 +180,7 @@ func (f folder) findUse() (string, error) {
 	}
 	found := ""
 	for _, e := range entries {
-		if e.Name() == stoppingName || strings.HasPrefix(e.Name(), usePrefix) {
+		if strings.HasPrefix(e.Name(), stoppingPrefix) || strings.HasPrefix(e.Name(), usePrefix) {
 			found = e.Name()
 		}
 	}
@@ -198,18 +207,31 @@ func (f folder) openGate(name string) error {
 }
 
 // A closedGate is the file of the requests where none finds it.
-type closedGate struct{ *os.File }
+type closedGate struct {
+	*os.File
+	since time.Time
+}
 
+// closeGate keeps the name of one that is closed: who did that had to leave.
 func (f folder) closeGate() (*closedGate, error) {
-	if err := f.openGate(stoppingName); err != nil {
+	name, err := f.findUse()
+	if err != nil {
 		return nil, err
 	}
-	file, err := os.OpenFile(f.file(stoppingName), os.O_RDWR|syscall.O_NOFOLLOW, 0)
+	closed, isClosed := strings.CutPrefix(name, stoppingPrefix)
+	if !isClosed {
+		closed = strconv.FormatInt(time.Now().UnixNano(), 10)
+		if err := f.openGate(stoppingPrefix + closed); err != nil {
+			return nil, err
+		}
+	}
+	file, err := os.OpenFile(f.file(stoppingPrefix+closed), os.O_RDWR|syscall.O_NOFOLLOW, 0)
 	if err != nil {
 		return nil, noState(err)
 	}
 	at("gate closed")
-	return &closedGate{file}, nil
+	ns, _ := strconv.ParseInt(closed, 10, 64)
+	return &closedGate{file, since(time.Unix(0, ns))}, nil
 }
 
 // empty reports whether no request is under way, and lets none begin as long as
@@ -225,17 +247,15 @@ func (g *closedGate) empty() (bool, error) {
 	}
 }
 
-// drain waits for the requests under way, up to drainLimit. It reports whether
-// none is left.
+// drain waits for the requests under way, until the gate is closed for drainLimit.
+// It reports whether none is left.
 func (g *closedGate) drain(ctx context.Context) (bool, error) {
-	limit := time.Now().Add(drainLimit)
-	for time.Now().Before(limit) {
-		if empty, err := g.empty(); empty || err != nil {
+	for {
+		if empty, err := g.empty(); empty || err != nil || time.Since(g.since) > drainLimit {
 			return empty, err
 		}
 		if err := sleep(ctx, 10*time.Millisecond); err != nil {
 			return false, err
 		}
 	}
-	return false, nil
 }

@@ -83,7 +83,16 @@ func TestTwoUsers(t *testing.T) {
 }
 
 func TestFullDisk(t *testing.T) {
-	t.Parallel()
+	for name, set := range map[string]func(*site){"a port": func(*site) {}, "auto": auto} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			checkFullDisk(t, set)
+		})
+	}
+}
+
+func checkFullDisk(t *testing.T, set func(*site)) {
+	t.Helper()
 	dir := t.TempDir()
 	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
 		t.Skipf("needs a file system of its own: %v", err)
@@ -97,6 +106,7 @@ func TestFullDisk(t *testing.T) {
 		f.Close()
 	}
 	s := newSite(t, "")
+	set(s)
 	s.Dir, s.Log = dir, filepath.Join(t.TempDir(), "log")
 	s.RestartFiles = []string{dir + "/restart.txt"}
 	ctx := context.Background()
@@ -128,6 +138,12 @@ func TestFullDisk(t *testing.T) {
 		}
 	default:
 		t.Error("no warning")
+	}
+	if err := os.Remove(dir + "/fill"); err != nil {
+		t.Fatal(err)
+	}
+	if pid, err := s.get(ctx, "/"); err != nil || pid == before {
+		t.Errorf("with room again, process %s was to be restarted, and %s answers, %v", before, pid, err)
 	}
 }
 

@@ -70,10 +70,6 @@ func watch(arguments []string) int {
 	return w.loop()
 }
 
-// oneThread is for the runtime of a watcher, and not for its app: the first in
-// its environment, where a.environment has PATH.
-const oneThread = "GOMAXPROCS=1"
-
 // run starts the command as a.spawn would without a watcher.
 func (w *watcher) run() error {
 	at("watcher")
@@ -235,7 +231,7 @@ func (w *watcher) helpStarter() {
 	s, err := w.folder.read()
 	if err == nil && w.mine(s) && s.phase == starting && s.run.listens() {
 		s.phase, s.failures, s.next = running, 0, time.Time{}
-		s.run.meet(w.log)
+		s.run.meet(w.log, false)
 		_ = w.folder.write(s)
 	}
 }
@@ -265,7 +261,7 @@ func (w *watcher) wasUsed() (bool, error) {
 
 // stop ends the app if no request is under way or comes meanwhile. It reports
 // whether it has.
-func (w *watcher) stop() bool {
+func (w *watcher) stop() (stopped bool) {
 	lock, err := w.folder.lock()
 	if err != nil {
 		return false
@@ -283,8 +279,11 @@ func (w *watcher) stop() bool {
 	if err != nil {
 		return false
 	}
-	defer w.folder.openGate(name)
-	defer gate.Close()
+	defer func() {
+		if gate.Close(); !stopped { // where it was, it stays closed: see App.stop
+			_ = w.folder.openGate(name)
+		}
+	}()
 	empty, err := gate.empty()
 	if info, statErr := gate.Stat(); err != nil || statErr != nil || !empty || info.ModTime().UnixNano() != w.lastOpen {
 		return false

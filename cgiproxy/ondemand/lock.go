@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -18,7 +19,7 @@ import (
 //	lock         held (flock) by who changes what runs
 //	state        what is known of the app (state.go)
 //	log          held by who makes the app's log shorter (logfile.go)
-//	use-HASH     held by requests (gate.go), under the name "stopping" during a stop
+//	use-HASH     held by requests (gate.go), under the name stopping-TIME during a stop
 //
 // The kernel takes a lock back from a process that ends, whatever ends it.
 type folder string
@@ -26,6 +27,16 @@ type folder string
 func (a *App) folder() folder { return folder(a.Dir + "/.cgiproxy") }
 
 func (f folder) file(name string) string { return string(f) + "/" + name }
+
+// id tells the app's folder from others, also from a copy of it, and where a link
+// leads to another now. It is the same under each path that leads there.
+func (f folder) id() string {
+	var st unix.Stat_t
+	if unix.Stat(filepath.Dir(string(f)), &st) != nil {
+		return ""
+	}
+	return strconv.FormatUint(uint64(st.Dev), 10) + ":" + strconv.FormatUint(uint64(st.Ino), 10)
+}
 
 // errBusy is a lock that another process has.
 var errBusy error = unix.EWOULDBLOCK
@@ -50,6 +61,7 @@ func (f folder) take(name string) (*os.File, error) {
 	if err != nil {
 		return nil, noState(err)
 	}
+	at("lock opened")
 	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		file.Close()
 		if err == errBusy {
@@ -57,7 +69,18 @@ func (f folder) take(name string) (*os.File, error) {
 		}
 		return nil, noState(&fs.PathError{Op: "flock", Path: file.Name(), Err: err})
 	}
+	if !f.has(name, int(file.Fd())) {
+		file.Close()
+		return nil, errBusy // by who deletes the folder
+	}
 	return file, nil
+}
+
+// has reports whether a file that is open is still the folder's of that name: an
+// upload that mirrors a folder deletes it, and then the lock on it is none.
+func (f folder) has(name string, fd int) bool {
+	var open, now unix.Stat_t
+	return unix.Fstat(fd, &open) == nil && unix.Stat(f.file(name), &now) == nil && open.Dev == now.Dev && open.Ino == now.Ino
 }
 
 // make makes the folder, and looks that nobody else writes to it.

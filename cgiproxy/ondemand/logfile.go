@@ -62,7 +62,9 @@ func logSize(log *os.File) int64 {
 }
 
 // trimLog takes the older half out of a log that is too long, for one system call
-// where it is not: each request does. It stays the same file, for the app has it
+// where it is not: each request does, when it comes and when it leaves. The app
+// writes to the file itself, for a pipe would need a process to read it, so while
+// nobody visits the log grows, but for an app with IdleStop. It stays the same file, for the app has it
 // open; as this appends, it goes on at the new end. What is written between the
 // last read and the cut is lost. Of two at once the second would cut off what the
 // first has kept: one of them has a lock, which is not the log's own, for whoever
@@ -120,6 +122,9 @@ func lastLines(path string, since int64) string {
 	}
 	defer log.Close()
 	size := logSize(log)
+	if size < since {
+		since = 0 // it was made shorter meanwhile
+	}
 	text, _ := io.ReadAll(io.NewSectionReader(log, max(since, size-2000), 2000))
 	lines := strings.Split(strings.TrimSpace(strings.ToValidUTF8(string(text), "?")), "\n")
 	return strings.Join(lines[max(0, len(lines)-10):], "\n")

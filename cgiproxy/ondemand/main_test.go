@@ -164,11 +164,14 @@ func (s *site) restart() {
 type options struct {
 	App
 	Connect, Warn bool
+	Patience      time.Duration // of a browser; 0 is another client
 }
 
 // process is a request as a process.
-func (s *site) process(path string) *exec.Cmd {
-	text, err := json.Marshal(options{*s.App, s.Connect != nil, true})
+func (s *site) process(path string) *exec.Cmd { return s.processOf(path, 0) }
+
+func (s *site) processOf(path string, patience time.Duration) *exec.Cmd {
+	text, err := json.Marshal(options{*s.App, s.Connect != nil, true, patience})
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -80,19 +80,20 @@ type listener struct {
 func (l listener) String() string { return fmt.Sprintf("%s (process %d)", l.address, l.process.pid) }
 
 // end asks the processes of a run to end, makes them after a limit, and waits
-// until they have.
+// until they have. Who asked them first counts.
 func (r *run) end(ctx context.Context, limit time.Duration) error {
 	if r.pid == 0 {
 		return nil
 	}
-	began, signal := time.Now(), unix.SIGTERM
+	called, signal := time.Now(), unix.SIGTERM
+	r.asked = since(r.asked)
 	for asked := map[int]unix.Signal{}; ; {
 		left := r.processes()
 		if len(left) == 0 {
 			return nil
 		}
-		switch waited := time.Since(began); {
-		case waited > limit+5*time.Second:
+		switch waited := time.Since(r.asked); {
+		case waited > limit+5*time.Second && time.Since(called) > time.Second:
 			return &Error{
 				Kind:   Unending,
 				Cause:  fmt.Errorf("process %d does not end, even after SIGKILL", left[0].pid),
@@ -109,6 +110,15 @@ func (r *run) end(ctx context.Context, limit time.Duration) error {
 			return err
 		}
 	}
+}
+
+// since returns when a wait began that was written down: now, where it was not,
+// or by a clock that was wrong.
+func since(began time.Time) time.Time {
+	if now := time.Now(); began.IsZero() || began.After(now) {
+		return now
+	}
+	return began
 }
 
 // signalOnce signals processes that have not got this signal yet, by their group

@@ -8,9 +8,10 @@ import (
 	"time"
 )
 
-// ready waits until the app listens. The child is nil where another process
-// started it, and then nobody knows how the command ends.
-func (a *App) ready(ctx context.Context, s *state, c *child) (net.Conn, error) {
+// ready waits until the app listens, and leaves with errStillStarting at a time
+// that is not zero. The child is nil where another process started it, and then
+// nobody knows how the command ends.
+func (a *App) ready(ctx context.Context, s *state, c *child, leave time.Time) (net.Conn, error) {
 	limit := time.Now().Add(a.timeout())
 	if begun := s.run.began.Add(a.timeout()); begun.Before(limit) {
 		limit = begun
@@ -25,7 +26,7 @@ func (a *App) ready(ctx context.Context, s *state, c *child) (net.Conn, error) {
 	for {
 		conn, err := a.connect(ctx, s.run.network, s.run.addresses)
 		switch {
-		case err == nil && s.staysUp(ctx):
+		case err == nil && a.staysUp(ctx, s, leave):
 			at("accepted")
 			a.up(s)
 			return conn, nil
@@ -35,54 +36,76 @@ func (a *App) ready(ctx context.Context, s *state, c *child) (net.Conn, error) {
 			_ = s.run.end(ctx, comeBack)
 			return nil, a.failed(s, err)
 		}
-		if ctx.Err() != nil {
-			return nil, ctx.Err() // the next one goes on from here
-		}
 		select {
 		case status = <-exited:
 			ended = true
+			if status == 0 { // or who goes on from here takes it for dead
+				s.run.background = true
+				a.note(s)
+			}
 		default:
 		}
 		// A command that ends with 0 may have put the app into the background,
 		// and while anything of its session is left, so may any.
-		if ended && status != 0 && !s.run.alive() {
-			e := &Error{
-				Kind:   Failed,
-				Cause:  fmt.Errorf("the app's command ended with %v before the app was up", status),
-				Remedy: status.remedy(),
-				Output: lastLines(a.log(), logBefore),
-			}
-			if s.run.pid == 0 {
-				e.Cause = fmt.Errorf("what was to run the app's command ended with %v", status)
-				e.Remedy = "is the limit of processes or memory reached (ulimit -u, RLimitNPROC)? see the app's log"
-			}
-			return nil, a.failed(s, e)
+		switch {
+		case c == nil && !s.run.background && !s.run.alive():
+			return nil, a.failed(s, a.endedUnseen())
+		case ended && status != 0 && !s.run.alive():
+			return nil, a.failed(s, a.ended(s, status, logBefore))
+		case ctx.Err() != nil:
+			return nil, ctx.Err() // the next one goes on from here
+		case hasPassed(leave) && (err == nil || time.Now().Before(limit)) && s.old.alive():
+			return nil, errStillStarting
 		}
-		if waitErr := patience.wait(ctx); waitErr != nil && ctx.Err() == nil {
+		a.folder().trimLog(a.log())
+		if waitErr := patience.wait(ctx); waitErr != nil && ctx.Err() == nil && err != nil {
 			return nil, a.timedOut(ctx, s, logBefore)
 		}
 	}
 }
 
+// ended is a start whose command has ended before the app listened.
+func (a *App) ended(s *state, status exit, logBefore int64) *Error {
+	e := &Error{
+		Kind:   Failed,
+		Cause:  fmt.Errorf("the app's command ended with %v before the app was up", status),
+		Remedy: status.remedy(),
+		Output: lastLines(a.log(), logBefore),
+	}
+	if s.run.pid == 0 {
+		e.Cause = fmt.Errorf("what was to run the app's command ended with %v", status)
+		e.Remedy = "is the limit of processes or memory reached (ulimit -u, RLimitNPROC)? see the app's log"
+	}
+	return e
+}
+
 // staysUp reports whether an app that accepts may take the place of the one that
 // serves: gunicorn and others listen before they load the app, and end if they
 // cannot. Where there is no old app, requests wait for this one in any case.
-func (s *state) staysUp(ctx context.Context) bool {
+func (a *App) staysUp(ctx context.Context, s *state, leave time.Time) bool {
 	if !s.old.alive() {
 		return true
 	}
-	for until := time.Now().Add(probation); time.Now().Before(until); {
-		if !s.run.alive() || sleep(ctx, probation/20) != nil {
+	if s.run.found.IsZero() {
+		s.run.found = time.Now()
+		a.note(s)
+	}
+	for time.Since(since(s.run.found)) < probation {
+		if !s.run.alive() || hasPassed(leave) || sleep(ctx, probation/20) != nil {
 			return false
 		}
 	}
-	return true
+	return s.run.alive() || s.run.background
 }
+
+// hasPassed reports whether a time that is not zero has come.
+func hasPassed(leave time.Time) bool { return !leave.IsZero() && time.Now().After(leave) }
 
 // up writes down that the app listens.
 func (a *App) up(s *state) {
 	s.phase, s.failures, s.next = running, 0, time.Time{}
-	s.run.meet(a.log())
+	s.run.lost = time.Time{}
+	s.run.meet(a.log(), a.Auto)
 	a.folder().trimLog(a.log())
 	if err := a.folder().write(s); err != nil {
 		a.warn(err.Error())

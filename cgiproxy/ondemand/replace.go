@@ -2,6 +2,7 @@ package ondemand
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -15,8 +16,9 @@ func (a *App) replaceable(s *state) bool {
 	return a.Auto && (s.phase == running || s.old.pid != 0)
 }
 
-// replace starts a new app while requests go to the old one.
-func (a *App) replace(ctx context.Context, lock *os.File, s *state) error {
+// replace starts a new app while requests go to the old one. Where that takes
+// longer than the patience, if it is not 0, it leaves with errStillStarting.
+func (a *App) replace(ctx context.Context, lock *os.File, s *state, patience time.Duration) error {
 	if s.phase == running {
 		if s.old.alive() { // who should have ended it may have been ended
 			if use, err := a.folder().findUse(); err == nil && use != "" {
@@ -26,32 +28,46 @@ func (a *App) replace(ctx context.Context, lock *os.File, s *state) error {
 		s.old = s.run
 	}
 	exit := s.exit
-	conn, err := a.startOrGoOn(ctx, lock, s)
+	conn, err := a.startOrGoOn(ctx, lock, s, patience)
 	if err == nil {
 		return conn.Close()
 	}
-	if ctx.Err() == nil && s.old.alive() {
+	if _, failed := errors.AsType[*Error](err); failed && s.old.alive() {
 		s.phase, s.run, s.old = running, s.old, run{}
+		s.failures, s.next = 0, time.Time{}
 		s.exit, s.unreplaced = exit, err.Error()
-		if err := a.folder().write(s); err != nil {
-			a.warn(err.Error())
-		}
+		a.note(s)
 	}
 	return err
 }
 
-// startOrGoOn starts the new app, or waits for one that is starting: who did that
-// was ended. One of the restart before is not the one that is asked for.
-func (a *App) startOrGoOn(ctx context.Context, lock *os.File, s *state) (net.Conn, error) {
-	if s.phase == starting && s.run.alive() {
-		if now := a.look(); s.settings == now.settings && !changed(s.stamps, now.stamps) {
-			return a.ready(ctx, s, nil)
+// startOrGoOn starts the new app, or goes on with one that is starting: who did
+// that has left. One of the restart before is not the one that is asked for.
+func (a *App) startOrGoOn(ctx context.Context, lock *os.File, s *state, patience time.Duration) (net.Conn, error) {
+	leave := func(began time.Time) time.Time {
+		if patience == 0 {
+			return time.Time{}
 		}
-		if err := s.run.end(ctx, killLimit); err != nil {
-			return nil, err
+		return began.Add(patience)
+	}
+	if s.phase == starting && s.run.pid != 0 {
+		now, alive := a.look(), s.run.alive()
+		same := s.settings == now.settings && !changed(s.stamps, now.stamps)
+		switch {
+		case same && (alive || s.run.background):
+			return a.ready(ctx, s, nil, leave(since(s.run.began)))
+		case same:
+			if err := a.unseen(s); err != nil {
+				return nil, err
+			}
+		default:
+			if err := a.folder().end(ctx, s, &s.run); err != nil {
+				return nil, err
+			}
+			s.failures = 0
 		}
 	}
-	return a.start(ctx, lock, s)
+	return a.start(ctx, lock, s, leave(time.Now()))
 }
 
 // retire has the old app ended when no request is under way that may go to it,
@@ -123,7 +139,7 @@ func (a *App) retireWhenFree(old *run, use string) error {
 // overdue reports whether an old app should have ended long ago: "app retire"
 // was ended itself.
 func (s *state) overdue() bool {
-	return s != nil && s.old.pid != 0 && s.phase == running &&
+	return s.old.pid != 0 && s.phase == running &&
 		time.Since(s.run.began) > retireTime && time.Since(s.old.began) > retireTime
 }
 
@@ -156,7 +172,7 @@ func retireOld(arguments []string) int {
 	old.start, _ = strconv.ParseUint(arguments[1], 10, 64)
 	old.app, _ = strconv.Atoi(arguments[3])
 	old.appStart, _ = strconv.ParseUint(arguments[4], 10, 64)
-	ctx, gate := context.Background(), closedGate{os.NewFile(3, "use")}
+	ctx, gate := context.Background(), closedGate{os.NewFile(3, "use"), time.Now()}
 	at("retire")
 	if drained, _ := gate.drain(ctx); !drained {
 		fmt.Fprintf(os.Stderr, "proxy.cgi: the old app is ended while requests are under way that last longer than %v\n", drainLimit)

@@ -43,7 +43,7 @@ func (a *App) Stop(ctx context.Context) error {
 		return err
 	}
 	addresses := a.addresses(&s.run)
-	if err := a.reopen(a.stop(ctx, s)); err != nil {
+	if err := a.stop(ctx, s); err != nil {
 		return err
 	}
 	return a.nobodyAt(ctx, addresses)
@@ -61,15 +61,16 @@ func (a *App) Restart(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.refresh(ctx, s)
 	switch known := s.run.alive(); {
 	case known && a.replaceable(s):
-		return a.reopen(a.replace(ctx, lock, s))
+		return a.replace(ctx, lock, s, 0)
 	case known:
 		err = a.stop(ctx, s)
 	default:
 		err = a.nobodyAt(ctx, a.addresses(&s.run))
 	}
-	if err := a.reopen(err); err != nil {
+	if err != nil {
 		return err
 	}
 	return a.bringUp(ctx, lock)
@@ -80,15 +81,6 @@ func (a *App) bringUp(ctx context.Context, lock *os.File) error {
 	conn, err := a.bring(ctx, lock, true)
 	if err == nil {
 		conn.Close()
-	}
-	return err
-}
-
-// reopen lets requests in after a stop or restart, whatever came of it, which is
-// err.
-func (a *App) reopen(err error) error {
-	if gateErr := a.folder().openGate(a.nameNow()); err == nil {
-		return gateErr
 	}
 	return err
 }
@@ -113,8 +105,9 @@ func (a *App) nobodyAt(ctx context.Context, addresses []string) error {
 }
 
 // settle does what a request has found to do before it may go on: restart the
-// app if that is asked for, and let requests find their file again.
-func (a *App) settle(ctx context.Context, now look, arrived time.Time) error {
+// app if that is asked for, and let requests find their file again. Patience is for
+// a new app while the old one goes on.
+func (a *App) settle(ctx context.Context, now look, arrived time.Time, patience time.Duration) error {
 	lock, err := a.folder().lock()
 	if err != nil {
 		return err
@@ -124,17 +117,21 @@ func (a *App) settle(ctx context.Context, now look, arrived time.Time) error {
 	if err != nil {
 		return err
 	}
+	a.refresh(ctx, s)
 	other := s.settings != "" && s.settings != now.settings || changed(s.stamps, now.stamps)
 	halfway := s.phase == stopping || s.phase == starting && s.old.pid != 0 // of a process that was ended
 	asked := other || halfway || now.always && s.run.began.Before(arrived)
 	if asked && (s.run.alive() || s.old.alive()) {
 		if a.replaceable(s) {
-			err = a.replace(ctx, lock, s)
+			err = a.replace(ctx, lock, s, patience)
 		} else {
 			err = a.stop(ctx, s)
 		}
 		if ctx.Err() != nil {
 			return ctx.Err() // the next request goes on from here
+		}
+		if err == errStillStarting || err == errBusy {
+			return err
 		}
 		if err != nil {
 			a.warn("the app is not restarted, the old one goes on: " + explain(err))
@@ -144,15 +141,15 @@ func (a *App) settle(ctx context.Context, now look, arrived time.Time) error {
 		s.settings, s.stamps = now.settings, now.stamps
 		s.failures, s.next = 0, time.Time{}
 		if err := a.folder().write(s); err != nil {
-			a.warn(err.Error())
+			return err // and the gate keeps its name, or the restart would be forgotten
 		}
 	}
 	at("settled")
 	return a.folder().openGate(now.name())
 }
 
-// stop holds requests back and ends the app. The lock is held; the caller opens
-// the gate again.
+// stop holds requests back and ends the app. The lock is held. The next request
+// opens the gate, and looks first whether the site has an app elsewhere by then.
 func (a *App) stop(ctx context.Context, s *state) error {
 	gate, err := a.folder().closeGate()
 	if err != nil {
@@ -170,9 +167,22 @@ func (a *App) stop(ctx context.Context, s *state) error {
 	return a.folder().stop(ctx, s, "stopped")
 }
 
+// end ends a run of the state, and writes down before that it was asked to, for
+// who goes on where we have to leave.
+func (f folder) end(ctx context.Context, s *state, r *run) error {
+	if r.asked.IsZero() {
+		r.asked = time.Now()
+		if err := f.write(s); err != nil {
+			return err
+		}
+	}
+	return r.end(ctx, killLimit)
+}
+
 // stop ends the app.
 func (f folder) stop(ctx context.Context, s *state, why string) error {
 	s.phase = stopping
+	s.run.asked, s.old.asked = since(s.run.asked), since(s.old.asked)
 	if err := f.write(s); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ package ondemand
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -84,6 +85,19 @@ func TestWhatRestarts(t *testing.T) {
 		{"the file is older than before", func(_ *site, file string) {
 			old := time.Now().Add(-time.Hour)
 			_ = os.Chtimes(file, old, old)
+		}, true},
+		{"the file is uploaded in place with the time it had", func(s *site, file string) {
+			before, err := os.Stat(file)
+			eventually(s.t, "the clock of the file system goes on", func() bool { // in steps of some milliseconds
+				s.write("other", "")
+				other, err := os.Stat(s.Dir + "/other")
+				return err == nil && other.ModTime().After(before.ModTime())
+			})
+			text, _ := os.ReadFile(file)
+			s.write("restart.txt", string(text))
+			if err := errors.Join(err, os.Chtimes(file, before.ModTime(), before.ModTime())); err != nil {
+				s.t.Fatal(err)
+			}
 		}, true},
 		{"the file is gone", func(_ *site, file string) { _ = os.Remove(file) }, false},
 		{"another file appears", func(s *site, _ string) { s.write("other.txt", "") }, true},
@@ -167,7 +181,7 @@ func TestDrain(t *testing.T) {
 			t.Fatal(err)
 		}
 		if limit == "10s" {
-			eventually(t, "the gate is closed", func() bool { return s.exists(".cgiproxy/" + stoppingName) })
+			eventually(t, "the gate is closed", s.isStopping)
 			s.write("stream-end", "")
 		}
 		err := next.Wait()
@@ -189,8 +203,14 @@ func (s *site) inUse() bool {
 		return false
 	}
 	defer file.Close()
-	empty, err := (&closedGate{file}).empty()
+	empty, err := (&closedGate{File: file}).empty()
 	return err == nil && !empty
+}
+
+// isStopping reports whether requests are held back.
+func (s *site) isStopping() bool {
+	name, _ := s.folder().findUse()
+	return strings.HasPrefix(name, stoppingPrefix)
 }
 
 func TestIgnoresSIGTERM(t *testing.T) {

@@ -29,6 +29,10 @@ func RunStarter(arguments []string) int {
 	return 2
 }
 
+// oneThread is for the runtime of a watcher, and not for its app: the first in
+// its environment, where a.environment has PATH.
+const oneThread = "GOMAXPROCS=1"
+
 // Hidden reports whether arguments of the command "app" are for RunStarter.
 func Hidden(arguments []string) bool {
 	return len(arguments) > 0 && (arguments[0] == "run" || arguments[0] == "watch" || arguments[0] == "retire")
@@ -61,7 +65,7 @@ func becomeShell(command string) error {
 	if err != nil {
 		return err
 	}
-	if s.phase != starting {
+	if s.phase != starting || !f.has("lock", lockFD) {
 		return cannotRun(errors.New("it was not asked for"))
 	}
 	s.run.pid, s.run.start = self.pid, self.start

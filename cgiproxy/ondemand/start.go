@@ -19,7 +19,7 @@ import (
 // bring returns a connection to the app, for which it starts it where need be.
 // The lock is held. In a hurry, it does not keep the pause after a failed start.
 func (a *App) bring(ctx context.Context, lock *os.File, hurry bool) (net.Conn, error) {
-	s, err := a.folder().read()
+	s, err := a.known(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -30,22 +30,21 @@ func (a *App) bring(ctx context.Context, lock *os.File, hurry bool) (net.Conn, e
 	}
 	at("looked again")
 	asked := hurry || s.settings != a.settings() || changed(s.stamps, a.look().stamps)
-	if s.phase == starting && s.run.pid != 0 && !asked && !s.run.alive() {
-		if conn, err := a.unseen(ctx, s); conn != nil || err != nil {
+	switch alive := s.run.alive(); {
+	case s.phase == starting && (alive || s.run.background) && !(asked && time.Since(s.run.began) > a.timeout()):
+		return a.ready(ctx, s, nil, time.Time{}) // who started it has left
+	case s.phase == starting && s.run.pid != 0 && !asked:
+		if err := a.unseen(s); err != nil {
+			return nil, err
+		}
+	case alive && s.phase == running:
+		if conn, err := a.comesBack(ctx, s); err == nil || ctx.Err() != nil {
 			return conn, err
 		}
-	}
-	if s.run.alive() {
-		switch late := time.Since(s.run.began) > a.timeout(); {
-		case s.phase == starting && !late:
-			return a.ready(ctx, s, nil) // who started it was ended
-		case s.phase == starting, s.phase == running:
-			if conn, err := a.comesBack(ctx, s); err == nil || ctx.Err() != nil {
-				return conn, err
-			}
-			a.warn("the app runs and does not listen any more: it is restarted")
-		}
-		if err := s.run.end(ctx, killLimit); err != nil {
+		a.warn("the app runs and does not listen any more: it is restarted")
+		fallthrough
+	case alive:
+		if err := a.folder().end(ctx, s, &s.run); err != nil {
 			return nil, err
 		}
 	}
@@ -58,30 +57,25 @@ func (a *App) bring(ctx context.Context, lock *os.File, hurry bool) (net.Conn, e
 			RetryAfter: wait,
 		}
 	}
-	return a.start(ctx, lock, s)
-}
-
-// unseen goes on with a start whose command has ended while nobody was there to
-// see how: who started it had left. It returns nothing where it may have been
-// killed, as both were, and deserves another try.
-func (a *App) unseen(ctx context.Context, s *state) (net.Conn, error) {
-	if s.failures == 0 {
-		s.failures = 1
-		return nil, nil
-	}
-	return nil, a.failed(s, &Error{
-		Kind:   Failed,
-		Cause:  errors.New("the app's command ended before the app listened; nobody was there to see its status"),
-		Remedy: "see the app's log",
-		Output: lastLines(a.log(), 0),
-	})
+	return a.start(ctx, lock, s, time.Time{})
 }
 
 // comesBack waits a moment for an app that reloads itself.
 func (a *App) comesBack(ctx context.Context, s *state) (net.Conn, error) {
-	patience := patience{until: time.Now().Add(comeBack)}
+	if s.run.lost.IsZero() {
+		s.run.lost = time.Now()
+		a.note(s)
+	}
+	patience := patience{until: since(s.run.lost).Add(comeBack)}
 	for {
 		conn, err := a.connect(ctx, s.run.network, s.run.addresses)
+		if err == nil && a.Auto && !a.mayListen(&s.run) {
+			conn.Close() // another program has its port
+			err = unix.ECONNREFUSED
+		}
+		if err == nil {
+			a.settleRun(s)
+		}
 		if err == nil || !nobodyListens(err) {
 			return conn, err
 		}
@@ -91,10 +85,17 @@ func (a *App) comesBack(ctx context.Context, s *state) (net.Conn, error) {
 	}
 }
 
-// start runs the command and waits until it listens. From the moment the
-// command runs, all that is needed to go on is in the state, so that whoever
-// takes the lock after us does.
-func (a *App) start(ctx context.Context, lock *os.File, s *state) (net.Conn, error) {
+// note writes the state where what is to be done does not depend on that.
+func (a *App) note(s *state) {
+	if err := a.folder().write(s); err != nil {
+		a.warn(err.Error())
+	}
+}
+
+// start runs the command and waits until it listens, or to the time to leave, as
+// ready does. From the moment the command runs, all that is needed to go on is in
+// the state, so that whoever takes the lock after us does.
+func (a *App) start(ctx context.Context, lock *os.File, s *state, leave time.Time) (net.Conn, error) {
 	if a.Command == "" || !filepath.IsAbs(a.Dir) {
 		return nil, cannotRun(errors.New("no command, or a folder that is not absolute"))
 	}
@@ -118,7 +119,12 @@ func (a *App) start(ctx context.Context, lock *os.File, s *state) (net.Conn, err
 		return nil, a.failed(s, err)
 	}
 	at("spawned")
-	if err := child.wasRun(); err != nil {
+	err = child.wasRun()
+	if !f.has("lock", int(lock.Fd())) {
+		child.end(ctx, s.run.token) // .cgiproxy was deleted: another may have a lock there, too
+		return nil, errBusy
+	}
+	if err != nil {
 		return nil, a.failed(s, err)
 	}
 	at("run")
@@ -126,7 +132,7 @@ func (a *App) start(ctx context.Context, lock *os.File, s *state) (net.Conn, err
 	if written, err := f.read(); err == nil {
 		s.run = written.run
 	}
-	return a.ready(ctx, s, child)
+	return a.ready(ctx, s, child, leave)
 }
 
 // place returns a run with its address, which is free.
@@ -164,6 +170,7 @@ type child struct {
 	exited chan exit
 	told   *os.File
 	log    int64 // how long the log was before
+	pid    int
 }
 
 // spawn starts "app run COMMAND", which writes down its pid and then becomes the
@@ -206,6 +213,7 @@ func (a *App) spawn(lock *os.File, s *state) (*child, error) {
 		told.Close()
 		return nil, cannotRun(err)
 	}
+	c.pid = process.Pid
 	// In FastCGI we may outlive it, and it must not stay a zombie.
 	go func() {
 		if state, err := process.Wait(); err == nil {
@@ -236,6 +244,13 @@ func (c *child) wasRun() error {
 	return nil
 }
 
+// end ends what was started where nobody can know it by the state.
+func (c *child) end(ctx context.Context, token string) {
+	if p, err := readProcess(c.pid); err == nil {
+		_ = (&run{pid: c.pid, start: p.start, token: token}).end(ctx, comeBack)
+	}
+}
+
 const maxPause = time.Minute // after starts that have failed
 
 // failed writes down that a start has failed, and when the next may be.
@@ -253,9 +268,7 @@ func (a *App) failed(s *state, err error) error {
 	if e.RetryAfter == 0 {
 		e.RetryAfter = pause
 	}
-	if err := a.folder().write(s); err != nil {
-		a.warn(err.Error())
-	}
+	a.note(s)
 	a.folder().trimLog(a.log())
 	return e
 }

@@ -13,11 +13,13 @@ import (
 
 // A state is what is known of an app. It is written under the lock only.
 type state struct {
-	boot  string // which boot of the machine this is about
-	phase string // one of those below
-	run   run    // the app
-	old   run    // the one that it replaces (Auto)
+	boot   string // which boot of the machine this is about
+	folder string // which folder of the machine (folder.id)
+	phase  string // one of those below
+	run    run    // the app
+	old    run    // the one that it replaces (Auto)
 
+	site     string  // the settings file of the site that the folder is of
 	settings string  // hash of what the app was started with
 	stamps   []stamp // of the restart files, at the start
 
@@ -47,6 +49,13 @@ type run struct {
 	began     time.Time
 	network   string
 	addresses []string
+
+	// Limits count from here, whoever comes by: a browser waits for less.
+	asked time.Time // when it was asked to end
+	found time.Time // when it was first found to listen, where it replaces another
+	lost  time.Time // when it was first found not to listen any more
+
+	background bool // the command has ended with 0 before the app listened
 }
 
 // serving is the run that requests go to: an old one until the new one listens.
@@ -60,14 +69,16 @@ func (s *state) serving() *run {
 // fields is how a state looks in its file: a name, a space, a value.
 func (s *state) fields() []field {
 	return []field{
-		{"boot", &s.boot}, {"phase", &s.phase},
+		{"boot", &s.boot}, {"folder", &s.folder}, {"phase", &s.phase},
 		{"pid", &s.run.pid}, {"start", &s.run.start}, {"began", &s.run.began},
 		{"token", &s.run.token}, {"app", &s.run.app}, {"app.start", &s.run.appStart},
 		{"network", &s.run.network}, {"address", &s.run.addresses},
+		{"asked", &s.run.asked}, {"found", &s.run.found}, {"lost", &s.run.lost}, {"background", &s.run.background},
 		{"old.pid", &s.old.pid}, {"old.start", &s.old.start}, {"old.began", &s.old.began},
 		{"old.token", &s.old.token}, {"old.app", &s.old.app}, {"old.app.start", &s.old.appStart},
 		{"old.network", &s.old.network}, {"old.address", &s.old.addresses},
-		{"settings", &s.settings}, {"stamp", &s.stamps},
+		{"old.asked", &s.old.asked},
+		{"site", &s.site}, {"settings", &s.settings}, {"stamp", &s.stamps},
 		{"failures", &s.failures}, {"next", &s.next}, {"exit", &s.exit},
 		{"unreplaced", &s.unreplaced},
 	}
@@ -83,6 +94,8 @@ func (f field) line() string {
 	switch v := f.value.(type) {
 	case *string:
 		text = *v
+	case *bool:
+		text = strconv.FormatBool(*v)
 	case *int:
 		text = strconv.Itoa(*v)
 	case *uint64:
@@ -108,6 +121,8 @@ func (f field) parse(text string) (err error) {
 	switch v := f.value.(type) {
 	case *string:
 		*v = text
+	case *bool:
+		*v, err = strconv.ParseBool(text)
 	case *int:
 		*v, err = strconv.Atoi(text)
 	case *uint64:
@@ -143,8 +158,9 @@ func (f folder) read() (*state, error) {
 	return s, err
 }
 
-// readAnyBoot is read for three system calls. One that cannot be understood, as
-// a machine that lost power may leave it, is as good as none.
+// readAnyBoot is read for four system calls. One that cannot be understood, as
+// a machine that lost power may leave it, is as good as none, and so is one that
+// was copied with the folder: its app is another site's.
 func (f folder) readAnyBoot() (*state, error) {
 	s := new(state)
 	text, err := readFile(f.file("state"))
@@ -167,6 +183,9 @@ func (f folder) readAnyBoot() (*state, error) {
 			return new(state), nil
 		}
 	}
+	if s.folder != "" && s.folder != f.id() {
+		return new(state), nil
+	}
 	return s, nil
 }
 
@@ -175,7 +194,7 @@ const maxSmall = 4 << 20 // bytes; the kernel takes 6 MiB of environment and arg
 // readFile is os.ReadFile for small files, of which the scheduler's poller, with
 // more system calls, would learn nothing.
 func readFile(path string) ([]byte, error) {
-	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0) // a pipe would hold it up
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
@@ -205,7 +224,7 @@ func readFile(path string) ([]byte, error) {
 // write replaces the state as a whole: whoever reads it gets the old or the new
 // one.
 func (f folder) write(s *state) error {
-	s.boot = bootID()
+	s.boot, s.folder = bootID(), f.id()
 	var text strings.Builder
 	for _, field := range s.fields() {
 		text.WriteString(field.line())

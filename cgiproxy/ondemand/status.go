@@ -59,22 +59,33 @@ func (st *Status) Rows(now time.Time) (rows [][2]string) {
 // Status looks without changing anything.
 func (a *App) Status() (Status, error) {
 	s, err := a.folder().read()
+	if err == nil {
+		err = a.claim(s)
+	}
 	if err != nil {
 		return Status{}, err
 	}
+	run, phase := s.serving(), s.phase
+	switch {
+	case run == &s.run:
+	case run.alive():
+		phase = running // while a new one is tried
+	default:
+		run = &s.run
+	}
 	st := Status{
-		Phase: s.phase, Network: a.network(), Addresses: a.addresses(&s.run),
+		Phase: phase, Network: a.network(), Addresses: a.addresses(run),
 		LastExit: s.exit, Unreplaced: s.unreplaced, Failures: s.failures, NextTry: s.next,
 	}
-	processes := s.run.processes()
+	processes := run.processes()
 	for _, p := range processes {
 		st.Memory += p.memory
 	}
 	if len(processes) > 0 {
-		st.PID, st.Since = processes[0].pid, s.run.began
-	} else if s.phase == starting || s.phase == running || s.phase == stopping {
+		st.PID, st.Since = processes[0].pid, run.began
+	} else if phase == starting || phase == running || phase == stopping {
 		st.Phase = stopped
-		if s.phase == running {
+		if phase == running {
 			st.LastExit = "it ended by itself, nobody saw how"
 		}
 	}

@@ -33,6 +33,22 @@ func (a *App) get(ctx context.Context, path string) (string, error) {
 	return a.getEntered(ctx, path)
 }
 
+// browse is get for a browser, which leaves where the app does not listen in time,
+// with context.DeadlineExceeded.
+func (a *App) browse(patience time.Duration, path string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	leave, err := a.Enter(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer leave()
+	if ctx.Err() != nil { // the old app serves
+		ctx = context.Background()
+	}
+	return a.getEntered(ctx, path)
+}
+
 func (a *App) getEntered(ctx context.Context, path string) (string, error) {
 	conn, err := a.Dial(ctx)
 	if err != nil {
@@ -64,7 +80,14 @@ func requestMain(text, path string) int {
 	if o.Connect {
 		o.App.Connect = owned(testOwner)
 	}
-	body, err := o.App.get(context.Background(), path)
+	get := o.App.get
+	if o.Patience > 0 {
+		get = func(_ context.Context, path string) (string, error) { return o.App.browse(o.Patience, path) }
+	}
+	body, err := get(context.Background(), path)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return statusLeft
+	}
 	if e, ok := errors.AsType[*Error](err); ok {
 		fmt.Fprintf(os.Stderr, "kind %d: %v: %s (%v) %s\n", e.Kind, e, e.Remedy, e.RetryAfter, e.Output)
 		return 3
@@ -76,6 +99,8 @@ func requestMain(text, path string) int {
 	fmt.Print(body)
 	return 0
 }
+
+const statusLeft = 4 // of a request that has left
 
 // owned is what the gateway has for Connect.
 func owned(owner func(net.Conn) error) func(ctx context.Context, network, address string) (net.Conn, error) {

@@ -1,6 +1,7 @@
 package ondemand
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -18,15 +19,22 @@ import (
 // started for another site or by hand.
 const tokenName = "CGIPROXY_RUN"
 
-// token names a run, and what stands before the hyphen the app's folder.
+// token names a run. What stands before the hyphen is the site, and behind the
+// blank the app's folder: a site may have had another until now.
 func (a *App) token(began time.Time) string {
-	return a.tokenPrefix() + strconv.FormatInt(began.UnixNano(), 36)
+	return a.tokenPrefix() + strconv.FormatInt(began.UnixNano(), 36) + " " + a.Dir
 }
 
 func (a *App) tokenPrefix() string {
 	h := newHash()
-	h.text(a.Dir)
+	h.text(cmp.Or(a.Settings, a.Dir))
 	return h.String() + "-"
+}
+
+// dir returns the app's folder as the token has it.
+func (r *run) dir() string {
+	_, dir, _ := strings.Cut(r.token, " ")
+	return dir
 }
 
 // tokenOf returns the token that a process was started with.
@@ -50,17 +58,52 @@ func (r *run) started(p process) bool {
 // program that shows a title in place of its arguments (setproctitle) overwrites
 // the environment as well, so now is the time, just after the address was free.
 // It must have the log open then, which the command was given: else it may be what
-// somebody has started by hand, or another site.
-func (r *run) meet(log string) {
+// somebody has started by hand, or another site. A port that was chosen for this
+// start is known to nobody else: there it may be what a supervisor has started,
+// which was there before, and of which the command has asked that.
+func (r *run) meet(log string, auto bool) {
 	first := process{}
 	for _, l := range listeners(ownSince(r.start)) {
 		p := l.process
-		ours := p.session == r.pid || r.started(p) || overwritten(p.pid) && hasOpen(p.pid, log)
+		ours := p.session == r.pid || r.started(p) || overwritten(p.pid) && hasOpen(p.pid, log) ||
+			auto && tokenOf(p.pid) == "" && r.pid != 0
 		if ours && l.at(r.network, r.addresses) && (first.pid == 0 || p.start < first.start) {
 			first = p // the others are its workers, which come and go
 		}
 	}
 	r.app, r.appStart = first.pid, first.start
+}
+
+// mayListen reports whether it is a run that listens at its address, if anybody
+// does. Where who listened first has ended, others of the run may go on for long,
+// and none of them need listen: it is looked for once, and met again.
+func (a *App) mayListen(r *run) bool {
+	if r.app == 0 || lives(r.app, r.appStart) {
+		return r.alive()
+	}
+	if !r.listens() {
+		return false
+	}
+	a.meetAgain(r)
+	return true
+}
+
+// meetAgain notes who listens now, unless another process is about to change what
+// runs.
+func (a *App) meetAgain(r *run) {
+	lock, err := a.folder().lock()
+	if err != nil {
+		return
+	}
+	defer lock.Close()
+	s, err := a.folder().read()
+	if err != nil || s.run.token != r.token {
+		return
+	}
+	s.run.meet(a.log(), false)
+	if s.run.app != 0 {
+		_ = a.folder().write(s)
+	}
 }
 
 // overwritten reports whether a process shows no environment any more: what one
@@ -96,33 +139,64 @@ func (r *run) appSession() int {
 	return p.session
 }
 
-// known returns the state. Where there is none, apps may run that were started
-// here before .cgiproxy was deleted, as an upload does that mirrors a folder, or
-// before the folder's name became a link to another: they are ended, for nobody
-// else ever would. The lock is held.
+// known returns the state. Where it shows no app that runs, others may that were
+// started for the site before .cgiproxy was deleted, as an upload does that mirrors
+// a folder, or before the folder's name became a link to another, or in the folder
+// that was START_DIR until now: they are ended, for nobody else ever would. The
+// lock is held.
 func (a *App) known(ctx context.Context) (*state, error) {
 	s, err := a.folder().read()
-	for err == nil && s.boot == "" {
+	if err == nil {
+		err = a.claim(s)
+	}
+	for err == nil && !s.run.alive() && !s.old.alive() {
 		earlier := a.earlier()
 		if earlier.pid == 0 {
 			break
 		}
-		a.warn(fmt.Sprintf("%s is gone or was emptied: the app of before is ended, process %d", a.folder(), earlier.pid))
-		err = earlier.end(ctx, killLimit)
+		a.warn(fmt.Sprintf("the app of before is ended, process %d of %s: START_DIR is another, or .cgiproxy was deleted or emptied", earlier.pid, earlier.dir()))
+		err = a.endEarlier(ctx, &earlier)
 	}
 	return s, err
 }
 
-// earlier returns the first process that any run has started here as a run.
+// earlier returns the first process that any run has started, for the site or in
+// its folder, as a run.
 func (a *App) earlier() (r run) {
 	own, _ := unix.Getsid(0)
 	for _, p := range ownProcesses() {
 		if p.session == own || r.pid != 0 && p.start >= r.start {
 			continue
 		}
-		if token := tokenOf(p.pid); strings.HasPrefix(token, a.tokenPrefix()) {
-			r = run{pid: p.pid, start: p.start, token: token}
+		started := run{pid: p.pid, start: p.start, token: tokenOf(p.pid)}
+		if started.token != "" && (strings.HasPrefix(started.token, a.tokenPrefix()) || started.dir() == a.Dir) {
+			r = started
 		}
 	}
 	return r
+}
+
+// endEarlier ends the app of another START_DIR as a stop does, so that requests
+// under way there are answered, and those that come find no open gate where that
+// becomes START_DIR again. What is known there no more is ended at once, and what
+// another process is about to change: by who began it, for no state says how long
+// ago it was asked to, and a browser's request leaves before the limit.
+func (a *App) endEarlier(ctx context.Context, r *run) error {
+	end := func() error { return r.end(context.WithoutCancel(ctx), killLimit) }
+	there := *a
+	there.Dir = r.dir()
+	if there.Dir == a.Dir || unix.Access(string(there.folder()), unix.W_OK) != nil {
+		return end()
+	}
+	lock, err := there.folder().lock()
+	if err != nil {
+		return end()
+	}
+	defer lock.Close()
+	if s, err := there.folder().read(); err == nil && s.run.token == r.token {
+		if err := there.stop(ctx, s); err != nil {
+			return err
+		}
+	}
+	return end()
 }

@@ -4,11 +4,9 @@ package ondemand
 
 import (
 	"context"
-	"errors"
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -123,6 +121,62 @@ func TestPortOfAnother(t *testing.T) {
 	}
 }
 
+// The same while a helper that the app has left behind lives on.
+func TestPortOfAnotherBesideHelper(t *testing.T) {
+	t.Parallel()
+	s, ctx := newSite(t, ""), context.Background()
+	auto(s)
+	s.Command = "sleep 1000 & " + s.Command
+	s.answered("/")
+	st, err := s.folder().read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pid := range s.apps() {
+		_ = unix.Kill(pid, unix.SIGKILL)
+	}
+	eventually(t, "the app is gone, and the helper is not", func() bool { return len(s.apps()) == 0 && st.run.alive() })
+	other := newSite(t, "")
+	_, port, _ := net.SplitHostPort(st.run.addresses[0])
+	other.Addresses = []string{"127.0.0.1:" + port}
+	theirs, err := other.get(ctx, "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st, err := s.Status(); err != nil || st.Running {
+		t.Errorf("status %+v, %v", st, err)
+	}
+	if ours := s.answered("/"); ours == theirs {
+		t.Errorf("the other site's process %s answers", ours)
+	}
+	if again, err := other.get(ctx, "/"); err != nil || again != theirs {
+		t.Errorf("the other site's process was %s, is %s, %v", theirs, again, err)
+	}
+}
+
+// An app whose first listener ends, as with one that goes into the background when
+// it listens, is not looked for with each request.
+func TestListenerGoes(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "")
+	auto(s)
+	before := s.answered("/")
+	st, err := s.folder().read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	st.run.app, st.run.appStart = 1, 1 // which is not it
+	if err := s.folder().write(st); err != nil {
+		t.Fatal(err)
+	}
+	if after := s.answered("/"); after != before {
+		t.Errorf("process %s, then %s", before, after)
+	}
+	if st, err := s.folder().read(); err != nil || strconv.Itoa(st.run.app) != before {
+		t.Errorf("the state has process %d, want %s, %v", st.run.app, before, err)
+	}
+}
+
 func (s *site) rewriteState(from, to string) {
 	s.t.Helper()
 	text, err := os.ReadFile(s.folder().file("state"))
@@ -130,56 +184,6 @@ func (s *site) rewriteState(from, to string) {
 		s.t.Fatalf("no %q in %s, %v", from, text, err)
 	}
 	s.write(".cgiproxy/state", strings.Replace(string(text), from, to, 1))
-}
-
-// Without its state an app is not known. It is found and ended, and there is
-// never a second one.
-func TestStateIsGone(t *testing.T) {
-	t.Parallel()
-	gone := func(s *site) error { return os.RemoveAll(string(s.folder())) }
-	for _, tt := range []struct {
-		name string
-		set  func(*site)
-		lose func(*site) error
-	}{
-		{"a port", func(*site) {}, gone},
-		{"auto", auto, gone},
-		{"watched", watched, gone},
-		{"a session of its own", func(s *site) { s.Command = testBinary(t) + " testapp -daemon" }, gone},
-		{"cut", auto, func(s *site) error { return os.Truncate(s.folder().file("state"), 10) }},
-		{"another folder under its name", linked, func(s *site) error {
-			return errors.Join(os.Remove(s.Dir), os.Symlink(s.t.TempDir(), s.Dir))
-		}},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			s := newSite(t, "")
-			tt.set(s)
-			before, _ := strconv.Atoi(s.answered("/"))
-			if err := tt.lose(s); err != nil {
-				t.Fatal(err)
-			}
-			if tt.name == "cut" {
-				s.restart() // or nobody looks at the state
-			}
-			after := s.answered("/")
-			if p, err := readProcess(before); after == strconv.Itoa(before) || err == nil && !p.ended {
-				t.Errorf("process %d is still there, and %s answers", before, after)
-				_ = unix.Kill(before, unix.SIGKILL)
-			}
-			s.stops(after)
-		})
-	}
-}
-
-// linked has the app's folder be a link, as tools that deploy releases do.
-func linked(s *site) {
-	folder := s.Dir
-	s.Dir = filepath.Join(s.t.TempDir(), "current")
-	if err := os.Symlink(folder, s.Dir); err != nil {
-		s.t.Fatal(err)
-	}
-	auto(s)
 }
 
 // Who listens is known also where the app has a session of its own and shows

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -24,9 +25,9 @@ func TestState(t *testing.T) {
 	}
 	want := &state{
 		phase: running, settings: "abc", failures: 3, exit: "line one\nline \"two\"", unreplaced: "status 3",
-		stamps: []stamp{{}, {1, 2, 3}}, next: time.Unix(5, 6),
-		run: run{1, 2, "a-b", 5, 6, time.Unix(3, 4), "unix", []string{"/a b/c", "/d"}},
-		old: run{7, 8, "a-c", 11, 12, time.Unix(9, 10), "tcp", []string{"[::1]:1"}},
+		stamps: []stamp{{}, {1, 2, 3, 4}}, next: time.Unix(5, 6),
+		run: run{1, 2, "a-b", 5, 6, time.Unix(3, 4), "unix", []string{"/a b/c", "/d"}, time.Unix(13, 14), time.Unix(15, 16), time.Unix(17, 18), true},
+		old: run{7, 8, "a-c", 11, 12, time.Unix(9, 10), "tcp", []string{"[::1]:1"}, time.Unix(19, 20), time.Time{}, time.Time{}, false},
 	}
 	if err := f.write(want); err != nil {
 		t.Fatal(err)
@@ -88,6 +89,9 @@ func TestTrimLog(t *testing.T) {
 	if got := lastLines(path, int64(len(text))-6); got != "after" {
 		t.Errorf("last lines %q", got)
 	}
+	if got := lastLines(path, 3*maxLog); !strings.HasSuffix(got, "\nafter") {
+		t.Errorf("since a size from before it was made shorter: %q", got)
+	}
 	if got := strings.Count(lastLines(path, 0), "\n"); got != 9 {
 		t.Errorf("%d lines", got+1)
 	}
@@ -118,6 +122,27 @@ func TestRequestsTrimLog(t *testing.T) {
 		if info, err := os.Stat(s.log()); err != nil || info.Size() > maxLog/2 || info.Size() < maxLog/2-100 {
 			t.Fatalf("the log has %d bytes, want about %d, %v", info.Size(), maxLog/2, err)
 		}
+	}
+}
+
+// A request that lasts, and a start, leave no more than they find.
+func TestLongRequestTrimsLog(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "")
+	printed := "head -c 3000000 /dev/zero; "
+	trimmed := `while test "$(wc -c < app.log)" -gt ` + strconv.Itoa(maxLog) + "; do sleep 0.05; done; "
+	s.Command = printed + trimmed + s.Command
+	s.answered("/")
+	leave, err := s.Enter(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(s.log(), make([]byte, 3*maxLog), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	leave()
+	if info, err := os.Stat(s.log()); err != nil || info.Size() > maxLog {
+		t.Errorf("after the request the log has %d bytes, want at most %d, %v", info.Size(), maxLog, err)
 	}
 }
 

@@ -55,7 +55,7 @@ var list = [...]Setting{
 	{"START_TIMEOUT", "30s", "60s",
 		"time from its start until the app listens; then it is ended"},
 	{"START_LOG", "", "logs/app.log",
-		"file that gets what the app prints, its last MiB; a relative path starts at START_DIR; the default is app.log there"},
+		"file that gets what the app prints, cut to its last 512 KiB where a request finds more than 1 MiB; a relative path starts at START_DIR; the default is app.log there"},
 	{"START_ENV", "", "DATABASE_URL,NODE_ENV",
 		"names of variables that the app gets, separated by commas; their values are lines of .htcgiproxy (~DATABASE_URL=...~), or else of the environment (SetEnv)"},
 	{"START_PAGE", "true", "false",

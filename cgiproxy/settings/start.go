@@ -67,6 +67,16 @@ func isOfRequest(name string) bool {
 	}, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
 }
 
+// StartFile returns the path of File where that says which app is started in which
+// folder, and "" where SetEnv has a say: one program may start several then.
+func (c *Config) StartFile() string {
+	file := filepath.Join(c.folder, File)
+	if c.Source("START") != file || c.Source("START_DIR") != "" && c.Source("START_DIR") != file {
+		return ""
+	}
+	return file
+}
+
 // checkStart checks what START brings with it, and makes its paths absolute.
 func (c *Config) checkStart() error {
 	c.StartDir = within(c.folder, c.StartDir)

@@ -41,6 +41,35 @@ func TestStartPaths(t *testing.T) {
 	}
 }
 
+// Which app is started may be another for each request where SetEnv has a say.
+func TestStartFile(t *testing.T) {
+	for _, tt := range []struct {
+		name, file, setEnv string
+		want               bool
+	}{
+		{"the file", "START=./app", "", true},
+		{"the file, with a folder", "START=./app\nSTART_DIR=/srv/a", "CGIPROXY_START_DIR=/srv/b", true},
+		{"the folder by SetEnv", "START=./app", "CGIPROXY_START_DIR=/srv/b", false},
+		{"SetEnv", "", "CGIPROXY_START=./app", false},
+		{"no START", "", "", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			folder, vars := t.TempDir(), map[string]string{}
+			file := testkit.WriteFile(t, folder, File, "UPSTREAM=6543\n"+tt.file+"\n")
+			if name, value, ok := strings.Cut(tt.setEnv, "="); ok {
+				vars[name] = value
+			}
+			cfg, _, err := Load(vars, folder)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := cfg.StartFile(); got != "" && got != file || (got != "") != tt.want {
+				t.Errorf("got %q, want %q: %t", got, file, tt.want)
+			}
+		})
+	}
+}
+
 // With START the listener has to be ours, unless the owner says otherwise.
 func TestStartOwner(t *testing.T) {
 	for _, tt := range []struct {

@@ -19,6 +19,7 @@ func NewApp(cfg *settings.Config) *ondemand.App {
 	app := &ondemand.App{
 		Command:       cfg.Start,
 		Dir:           cfg.StartDir,
+		Settings:      cfg.StartFile(),
 		Network:       u.Network,
 		Auto:          u.Auto,
 		Timeout:       cfg.StartTimeout,

@@ -143,10 +143,16 @@ func socketApp(s *testSite, folder string, mode os.FileMode) {
 
 // failedRestart has noted what a restart leaves that failed.
 func failedRestart(s *testSite, upstream string) {
-	dir := s.t.TempDir()
+	s.noted("phase \"running\"\nunreplaced \"status 3\"\n", upstream)
+}
+
+// noted has the state of an app in its START_DIR.
+func (s *testSite) noted(state, upstream string) (dir string) {
+	dir = s.t.TempDir()
 	s.do(os.Mkdir(filepath.Join(dir, ".cgiproxy"), 0o700))
-	s.do(os.WriteFile(filepath.Join(dir, ".cgiproxy/state"), []byte("phase \"running\"\nunreplaced \"status 3\"\n"), 0o600))
+	s.do(os.WriteFile(filepath.Join(dir, ".cgiproxy/state"), []byte(state), 0o600))
 	s.write(settings.File, upstream+"\nSTART=true\nSTART_DIR="+dir+"\n", 0o600)
+	return dir
 }
 
 func appTests() []findingTest {
@@ -218,6 +224,10 @@ func appTests() []findingTest {
 				s.t.Skip("only root is refused there")
 			}
 		}, "has permissions 757: others may write to it"},
+		{"start", "START_DIR of another site", Fault, "setting", func(s *testSite) {
+			s.write("../"+settings.File, "", 0o600)
+			s.noted(fmt.Sprintf("site %q\nsettings \"other\"\n", s.path("../"+settings.File)), "UPSTREAM=auto")
+		}, "is the START_DIR of another site"},
 		{"start", "no program", Fault, "503", func(s *testSite) {
 			s.settings("START='PORT=1 exec venv/bin/gunicorn app:app'\nSTART_DIR=" + s.t.TempDir() + "\n")
 		}, "venv/bin/gunicorn"},
@@ -226,6 +236,13 @@ func appTests() []findingTest {
 			s.do(os.WriteFile(filepath.Join(dir, "app.log"), []byte("a\nb\nImportError: flask\n"), 0o600))
 			s.write(settings.File, "UPSTREAM=127.0.0.1:1\nSTART=true\nSTART_DIR="+dir+"\n", 0o600)
 		}, "ImportError: flask"},
+		{"start", "its log and its state are pipes", OK, "", func(s *testSite) {
+			dir := s.noted("", "UPSTREAM=127.0.0.1:1")
+			s.do(os.Remove(filepath.Join(dir, ".cgiproxy/state")))
+			for _, name := range []string{"app.log", ".cgiproxy/state"} {
+				s.do(syscall.Mkfifo(filepath.Join(dir, name), 0o600))
+			}
+		}, "START runs in"},
 		{"restart", "failed, the app runs", Warning, "503", func(s *testSite) { failedRestart(s, "UPSTREAM="+s.app.Listener.Addr().String()) }, "the last restart failed (status 3), and the app from before goes on: correct"},
 		{"restart", "failed, the app is stopped", Warning, "503", func(s *testSite) { failedRestart(s, "UPSTREAM=127.0.0.1:1") }, "the last restart failed (status 3): correct"},
 		{"start", "in the served folder", Warning, "", func(s *testSite) { s.settings("START=true\nSTART_DIR=app\n"); s.do(os.Mkdir(s.path("app"), 0o755)) }, "is served"},

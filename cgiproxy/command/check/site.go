@@ -17,6 +17,7 @@ import (
 type site struct {
 	ctx    context.Context
 	folder string // absolute
+	real   string // the same without links, where relative settings begin
 	info   fs.FileInfo
 
 	// Whom scripts run as where the host runs them as the owner (suEXEC): who
@@ -47,7 +48,11 @@ func newSite(ctx context.Context, folder string) (*site, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &site{ctx: ctx, folder: folder, info: info, uid: os.Geteuid(), gid: os.Getegid()}
+	real, err := filepath.EvalSymlinks(folder)
+	if err != nil {
+		return nil, err
+	}
+	s := &site{ctx: ctx, folder: folder, real: real, info: info, uid: os.Geteuid(), gid: os.Getegid()}
 	if s.uid == 0 {
 		s.uid, s.gid = ownerOf(info)
 	}
@@ -67,7 +72,7 @@ func newSite(ctx context.Context, folder string) (*site, error) {
 			s.inherits[strings.TrimPrefix(name, settings.Prefix)] = d.file
 		}
 	}
-	s.cfg, s.notes, s.cfgErr = settings.Explain(vars, folder)
+	s.cfg, s.notes, s.cfgErr = settings.Explain(vars, real)
 	if s.cfgErr == nil {
 		s.upstream = s.cfg.Upstream.String()
 	}

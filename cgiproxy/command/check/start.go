@@ -7,7 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
+	"proxy.cgi/cgiproxy/ondemand"
 	"proxy.cgi/cgiproxy/settings"
 	"proxy.cgi/cgiproxy/upstream"
 )
@@ -29,6 +31,11 @@ func checkStart(s *site) (all []Finding) {
 	if !may(info, s.uid, s.gid, 3) {
 		return s.startFault("START_DIR", "user %d may not write to %s: the app's log and state are kept there", s.uid, cfg.StartDir)
 	}
+	if _, err := upstream.NewApp(cfg).Status(); err != nil {
+		if e, ok := errors.AsType[*ondemand.Error](err); ok && e.Kind == ondemand.Shared {
+			return cause{"setting", e.Remedy}.fault("%v", e)
+		}
+	}
 	if program := firstProgram(cfg.Start); strings.Contains(program, "/") && !strings.Contains(program, "$") {
 		path := program
 		if !filepath.IsAbs(path) {
@@ -41,7 +48,7 @@ func checkStart(s *site) (all []Finding) {
 		}
 	}
 	all = fine("START runs in %s: %s", cfg.StartDir, cfg.Start)
-	if within, err := filepath.Rel(s.folder, cfg.StartDir); err == nil && filepath.IsLocal(within) {
+	if dir, err := filepath.EvalSymlinks(cfg.StartDir); err == nil && (dir == s.real || strings.HasPrefix(dir, s.real+"/")) {
 		all = append(all, cause{"", "move the app's files out of what is served, and set " + settings.Prefix + "START_DIR to where they are"}.warning("START_DIR is in the folder that is served")...)
 	}
 	if s.uid == 0 { // root looks, at a folder of its own
@@ -96,7 +103,7 @@ func firstProgram(command string) string {
 
 // lastLines returns the last three lines of a log, "" where there is none.
 func lastLines(path string) string {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe would hold it up
 	if err != nil {
 		return ""
 	}

@@ -67,7 +67,7 @@ func Troubles() []Trouble {
 			ID:     "setting",
 			See:    "500 with a request number",
 			Do:     "A setting: the log line names it and shows how to write it. Or the permissions of ~.htcgiproxy~: nobody else may write to it, and where the log says \"permission denied\", scripts do not run as you and need 644.",
-			Checks: []string{"settings-file", "settings", "notes", "setenv"},
+			Checks: []string{"settings-file", "settings", "notes", "setenv", "start"},
 		},
 		{
 			ID:     "loop",

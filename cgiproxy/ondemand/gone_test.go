@@ -1,0 +1,150 @@
+//go:build linux
+
+package ondemand
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Without its state an app is not known. It is found and ended, and there is
+// never a second one.
+func TestStateIsGone(t *testing.T) {
+	t.Parallel()
+	gone := func(s *site) error { return os.RemoveAll(string(s.folder())) }
+	for _, tt := range []struct {
+		name string
+		set  func(*site)
+		lose func(*site) error
+	}{
+		{"a port", func(*site) {}, gone},
+		{"auto", auto, gone},
+		{"watched", watched, gone},
+		{"a session of its own", func(s *site) { s.Command = testBinary(t) + " testapp -daemon" }, gone},
+		{"a port, file by file", func(*site) {}, (*site).mirror},
+		{"auto, file by file", auto, (*site).mirror},
+		{"cut", auto, func(s *site) error { return os.Truncate(s.folder().file("state"), 10) }},
+		{"another folder under its name", linked, func(s *site) error {
+			return errors.Join(os.Remove(s.Dir), os.Symlink(s.t.TempDir(), s.Dir))
+		}},
+		{"a copy under its name", linked, func(s *site) error {
+			copied := s.copyOf(s.Dir)
+			return errors.Join(os.Remove(s.Dir), os.Symlink(copied, s.Dir))
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, "")
+			tt.set(s)
+			before, _ := strconv.Atoi(s.answered("/"))
+			if err := tt.lose(s); err != nil {
+				t.Fatal(err)
+			}
+			after := s.answered("/")
+			if p, err := readProcess(before); after == strconv.Itoa(before) || err == nil && !p.ended {
+				t.Errorf("process %d is still there, and %s answers", before, after)
+				_ = unix.Kill(before, unix.SIGKILL)
+			}
+			s.stops(after)
+		})
+	}
+}
+
+// mirror deletes .cgiproxy as an upload does that mirrors a folder, while visitors
+// come. It is not empty at the end.
+func (s *site) mirror() error {
+	s.t.Helper()
+	files, err := os.ReadDir(string(s.folder()))
+	for _, file := range files {
+		if err := os.Remove(s.folder().file(file.Name())); err != nil {
+			return err
+		}
+		s.answered("/")
+	}
+	return err
+}
+
+// An app that ignores SIGTERM is ended, too, where each request leaves before the
+// limit, as browsers' do.
+func TestStateIsGoneInAHurry(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "-ignore")
+	auto(s)
+	before := s.answered("/")
+	if err := os.RemoveAll(string(s.folder())); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "another app answers", func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		defer cancel()
+		after, err := s.get(ctx, "/")
+		return err == nil && after != before
+	})
+	s.oneApp()
+}
+
+// A lock on a file that was deleted is none: another process has that of its name.
+func TestDeletedLock(t *testing.T) {
+	f := (&App{Dir: t.TempDir()}).folder()
+	defer func() { testPoint = nil }()
+	testPoint = func(step string) {
+		if step == "lock opened" {
+			testPoint = nil
+			if err := os.Remove(f.file("lock")); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if lock, err := f.lock(); err != errBusy {
+		lock.Close()
+		t.Errorf("got %v, want %v", err, errBusy)
+	}
+	lock, err := f.lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+}
+
+// A starter whose .cgiproxy is deleted leaves no app behind that nobody knows,
+// where another request has started one meanwhile.
+func TestDeletedWhileStarting(t *testing.T) {
+	for _, step := range []string{"starting", "spawned"} {
+		t.Run(step, func(t *testing.T) {
+			s := newSite(t, "")
+			auto(s)
+			other := ""
+			defer func() { testPoint = nil }()
+			testPoint = func(at string) {
+				if at == step {
+					testPoint = nil
+					if err := os.RemoveAll(string(s.folder())); err != nil {
+						t.Error(err)
+					}
+					other = s.answered("/")
+				}
+			}
+			if pid, err := s.get(t.Context(), "/"); err != nil || pid != other {
+				t.Errorf("process %s answers, want that of the other request, %s, %v", pid, other, err)
+			}
+			s.oneApp()
+		})
+	}
+}
+
+// linked has the app's folder be a link, as tools that deploy releases do.
+func linked(s *site) {
+	folder := s.Dir
+	s.Dir = filepath.Join(s.t.TempDir(), "current")
+	if err := os.Symlink(folder, s.Dir); err != nil {
+		s.t.Fatal(err)
+	}
+	auto(s)
+}
