@@ -26,18 +26,22 @@ type process struct {
 //
 // A pid alone is no name for a process, for another gets the same number one
 // day. While a session has a member, its number is not given to another; so if
-// a process has the number of the session's leader, it must have its start, too.
+// a process has the number of the session's leader, it must have its start, too,
+// and where there is none a member must have the run's token.
 func (r *run) processes() []process {
 	if r.pid == 0 {
 		return nil
 	}
+	own := ownProcesses()
 	shell, app := r.pid, r.appSession()
-	if leader, err := readProcess(r.pid); err == nil && leader.start != r.start {
+	switch leader, err := readProcess(r.pid); {
+	case err == nil && leader.start != r.start,
+		err != nil && !slices.ContainsFunc(own, func(p process) bool { return p.session == r.pid && r.started(p) }):
 		shell = 0
 	}
 	known := r.known()
 	var found []process
-	for _, p := range ownProcesses() {
+	for _, p := range own {
 		if p.session == shell || p.session == app || p.pid == r.app && p.start == r.appStart || !known && r.started(p) {
 			found = append(found, p)
 		}

@@ -4,6 +4,7 @@ package ondemand
 
 import (
 	"context"
+	"errors"
 	"net"
 	"os"
 	"os/exec"
@@ -151,6 +152,64 @@ func TestPortOfAnotherBesideHelper(t *testing.T) {
 	}
 	if again, err := other.get(ctx, "/"); err != nil || again != theirs {
 		t.Errorf("the other site's process was %s, is %s, %v", theirs, again, err)
+	}
+}
+
+// A port that another user has taken, while a helper of the app lives, is left to
+// him: a new one is chosen.
+func TestPortOfStrangerBesideHelper(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "")
+	auto(s)
+	s.Command = "sleep 1000 & " + s.Command
+	s.answered("/")
+	st, err := s.folder().read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pid := range s.apps() {
+		_ = unix.Kill(pid, unix.SIGKILL)
+	}
+	eventually(t, "the app is gone, and the helper is not", func() bool { return len(s.apps()) == 0 && st.run.alive() })
+	taken := st.run.addresses[0]
+	l, err := net.Listen("tcp", taken)
+	if err != nil {
+		t.Skipf("another program has taken the port before us: %v", err)
+	}
+	defer l.Close()
+	s.Connect = owned(func(c net.Conn) error {
+		if c.RemoteAddr().String() == taken {
+			return errors.New("user 1234's")
+		}
+		return nil
+	})
+	s.answered("/")
+}
+
+// The number of a session that has ended is another's one day: what that one has
+// left behind is not ended.
+func TestSessionOfAnother(t *testing.T) {
+	t.Parallel()
+	job := exec.Command("sh", "-c", "sleep 1000 & exit")
+	job.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := job.Run(); err != nil {
+		t.Fatal(err)
+	}
+	r := run{pid: job.Process.Pid, start: 1, token: "another's"}
+	left := func() (found []process) {
+		for _, p := range ownProcesses() {
+			if p.session == r.pid {
+				found = append(found, p)
+			}
+		}
+		return found
+	}
+	if len(left()) != 1 {
+		t.Fatalf("the session has %v left, want one", left())
+	}
+	t.Cleanup(func() { _ = unix.Kill(left()[0].pid, unix.SIGKILL) })
+	if found := r.processes(); len(found) != 0 {
+		t.Errorf("taken for the app's: %v", found)
 	}
 }
 

@@ -100,6 +100,19 @@ func (c *Config) checkStart() error {
 		c.RestartFile = "tmp/restart.txt"
 	}
 	c.StartLog, c.RestartFile = within(c.StartDir, c.StartLog), within(c.StartDir, c.RestartFile)
+	return c.checkStartLog()
+}
+
+// checkStartLog refuses a log that another user of the machine could lead elsewhere:
+// it is appended to, and cut.
+func (c *Config) checkStartLog() error {
+	if c.written["START_LOG"].value == "" {
+		return nil // beside the app
+	}
+	_, err := c.site().resolve(c.StartLog)
+	if bad, ok := errors.AsType[*strangerError](err); ok {
+		return c.Misconfigured("START_LOG", bad)
+	}
 	return nil
 }
 

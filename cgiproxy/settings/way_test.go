@@ -79,3 +79,20 @@ func TestCheckWay(t *testing.T) {
 		})
 	}
 }
+
+// The app's log is appended to, and cut, so that nobody else may lead it elsewhere.
+func TestStartLogOfOthers(t *testing.T) {
+	root := tree(t, []entry{
+		{"own/logs", fs.ModeDir | 0o755, 0, ""}, {"site", fs.ModeDir | 0o755, 0, ""},
+		{"stranger/logs", 0, 65534, "../own/logs"}, {"stranger", fs.ModeDir | 0o755, 65534, ""},
+	})
+	for log, want := range map[string]string{
+		"own/logs/app.log":      "",
+		"own/nothing/app.log":   "",
+		"stranger/logs/app.log": "CGIPROXY_START_LOG",
+	} {
+		testkit.WriteFile(t, root+"/site", ".htcgiproxy", "UPSTREAM=auto\nSTART=./app\nSTART_LOG="+root+"/"+log+"\n")
+		_, _, err := LoadOwn(nil, root+"/site")
+		t.Run(log, func(t *testing.T) { testkit.WantError(t, err, want) })
+	}
+}
