@@ -257,3 +257,23 @@ func TestSupervisor(t *testing.T) {
 	}
 	s.stops(pid)
 }
+
+// A new version that never listens and does not end either is not left behind.
+func TestBrowsersOfUnendingVersion(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "")
+	auto(s)
+	s.Timeout = time.Second
+	s.Command = "if test -e new; then exec " + testBinary(t) + " testapp -ignore -port " + freePort(t) + "; fi; " + s.Command
+	before := s.answered("/")
+	s.write("new", "")
+	s.restart()
+	eventually(t, "the new version is given up", func() bool {
+		s.browse()
+		st, _ := s.folder().read()
+		return st.unreplaced != ""
+	})
+	if apps := s.apps(); len(apps) != 1 || strconv.Itoa(apps[0]) != before {
+		t.Errorf("processes %v are left, want %s", apps, before)
+	}
+}
