@@ -112,6 +112,23 @@ func TestBrowsersOnly(t *testing.T) {
 // sheets.
 func helped(s *site) { s.Command = "sleep 1000 & " + s.Command }
 
+// A client that leaves need be no browser.
+func TestClientLeaves(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "-delay 2500ms") // longer than an app that reloads itself has
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := s.get(ctx, "/"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("got %v", err)
+	}
+	if _, err := s.get(context.Background(), "/"); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(s.starts()); n != 1 {
+		t.Errorf("%d starts, want 1: the next request waits for the app that is coming", n)
+	}
+}
+
 // An app whose slow start nobody has seen the end of is replaced like any other.
 func TestReplaceAfterLeft(t *testing.T) {
 	t.Parallel()
