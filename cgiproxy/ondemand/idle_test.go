@@ -217,8 +217,8 @@ func TestIdleAfterFailedReplacement(t *testing.T) {
 	if after := s.answered("/"); after != before {
 		t.Fatalf("process %s, then %s", before, after)
 	}
-	eventually(t, "the app is stopped", s.gone)
-	if st, err := s.Status(); err != nil || st.LastExit != "stopped after 3s without a request" {
-		t.Errorf("status %+v, %v", st, err)
-	}
+	eventually(t, "the app is stopped", func() bool {
+		st, err := s.Status()
+		return err == nil && st.LastExit == "stopped after 3s without a request"
+	})
 }
