@@ -24,9 +24,10 @@ var errStarting = errors.New("the app is still being started")
 // answered with the starting page, that ends with errStarting where there is no
 // connection to the app after startPatience; the next request goes on with what
 // this one does for the app. Where an old app serves while a new one is started,
-// Site.enter returns in time and there is no such page.
+// Site.enter returns in time, for what belongs to a page, too.
 func (c *call) enter(ctx context.Context) (_ context.Context, done func(), err error) {
-	if c.site.transport.App == nil || !c.cfg.StartPage || !takesStartingPage(c.in.Env) {
+	isPage := takesStartingPage(c.in.Env)
+	if c.site.transport.App == nil || !c.cfg.StartPage || !isPage && c.in.Env["HTTP_SEC_FETCH_DEST"] == "" {
 		done, err = c.site.enter(ctx)
 		return ctx, done, err
 	}
@@ -34,14 +35,19 @@ func (c *call) enter(ctx context.Context) (_ context.Context, done func(), err e
 	entering, cancel := context.WithDeadlineCause(ctx, limit, errStarting)
 	leave, err := c.site.enter(entering)
 	cancel()
+	isLate := context.Cause(entering) == errStarting
 	switch {
+	case isLate && err != nil && !isPage: // there is no old app
+		leave, err = c.site.enter(ctx)
+		return ctx, leave, err
 	case err != nil:
 		return entering, leave, err
-	case context.Cause(entering) == errStarting:
-		return ctx, leave, nil // the old app is there
+	case isLate, !isPage:
+		return ctx, leave, nil
 	}
 	ctx, end := context.WithCancelCause(ctx)
-	timer := time.AfterFunc(time.Until(limit), func() { end(errStarting) })
+	// Site.enter may have been late, and the old app needs a moment.
+	timer := time.AfterFunc(max(time.Until(limit), startPatience/2), func() { end(errStarting) })
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(httptrace.GotConnInfo) { timer.Stop() },
 	})

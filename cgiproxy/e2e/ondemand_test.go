@@ -298,6 +298,10 @@ func TestOnDemandReplacedSlowly(t *testing.T) {
 			page := a.mustGet(t)
 			a.put(t, "slow", "")
 			a.put(t, "tmp/restart.txt", "")
+			resp, image, err := a.send("GET", "/", "", "Accept", "image/png", "Sec-Fetch-Dest", "image")
+			if err != nil || resp.StatusCode != 200 || image != page {
+				t.Errorf("a part of a page: %+v %q %v, want %q", resp, image, err, page)
+			}
 			page = a.browse(t, page, func(now string) bool { return now != page })
 			a.put(t, "broken", "")
 			a.put(t, "tmp/restart.txt", "again")

@@ -7,6 +7,7 @@
 //	            site.go: whose folder it is
 //	start.go    the starter's side; run.go what it runs in between; ready.go waits for the app
 //	restart.go  stop and restart; replace.go does it while the old app goes on (Auto)
+//	leave.go    what a request leaves half done, and how the next one goes on with it
 //	idle.go     the watcher, the one process that stays, and only with IdleStop (takeover.go)
 //	process.go  which processes are the app's (process_linux.go, process_bsd.go, listen_linux.go)
 //

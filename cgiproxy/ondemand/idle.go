@@ -122,7 +122,7 @@ func (w *watcher) loop() int {
 			}
 		}
 		pause := watchPeriod - time.Since(ticked)
-		if s, err := w.folder.readAnyBoot(); err == nil && s.phase == starting {
+		if s, err := w.folder.readAnyBoot(); err == nil && s.phase == starting && time.Since(s.run.began) < time.Minute {
 			pause = min(pause, 50*time.Millisecond) // who starts it waits for what we say
 		}
 		if w.reaped { // the others of a session end with it, perhaps before we sleep
@@ -193,7 +193,7 @@ func (w *watcher) tick() bool {
 	case err != nil || s.phase == starting && s.run.pid == 0:
 		return false
 	case !w.mine(s):
-		return true
+		return s.old.pid != w.pid || s.old.start != w.start // it may go on where the new app does not start
 	}
 	w.folder.trimLog(w.log)
 	if s.phase != running {

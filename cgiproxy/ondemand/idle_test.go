@@ -203,3 +203,22 @@ func TestWatcherEndsWithApp(t *testing.T) {
 		})
 	}
 }
+
+// An app that goes on where a new version does not start is still watched.
+func TestIdleAfterFailedReplacement(t *testing.T) {
+	t.Parallel()
+	s := idle(t, "")
+	auto(s)
+	s.IdleStop, s.Timeout = 3*time.Second, time.Second // which the watcher sees begin
+	s.Command = "if test -e new; then sleep 1000; fi; " + s.Command
+	before := s.answered("/")
+	s.write("new", "")
+	s.restart()
+	if after := s.answered("/"); after != before {
+		t.Fatalf("process %s, then %s", before, after)
+	}
+	eventually(t, "the app is stopped", func() bool {
+		st, err := s.Status()
+		return err == nil && st.LastExit == "stopped after 3s without a request"
+	})
+}

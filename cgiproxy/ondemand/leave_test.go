@@ -112,6 +112,23 @@ func TestBrowsersOnly(t *testing.T) {
 // sheets.
 func helped(s *site) { s.Command = "sleep 1000 & " + s.Command }
 
+// A client that leaves need be no browser.
+func TestClientLeaves(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "-delay 2500ms") // longer than an app that reloads itself has
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := s.get(ctx, "/"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("got %v", err)
+	}
+	if _, err := s.get(context.Background(), "/"); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(s.starts()); n != 1 {
+		t.Errorf("%d starts, want 1: the next request waits for the app that is coming", n)
+	}
+}
+
 // An app whose slow start nobody has seen the end of is replaced like any other.
 func TestReplaceAfterLeft(t *testing.T) {
 	t.Parallel()
@@ -256,4 +273,24 @@ func TestSupervisor(t *testing.T) {
 		t.Errorf("process %s, then %s, %v; %d starts, want 1", pid, again, err, len(s.starts()))
 	}
 	s.stops(pid)
+}
+
+// A new version that never listens and does not end either is not left behind.
+func TestBrowsersOfUnendingVersion(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "")
+	auto(s)
+	s.Timeout = time.Second
+	s.Command = "if test -e new; then exec " + testBinary(t) + " testapp -ignore -port " + freePort(t) + "; fi; " + s.Command
+	before := s.answered("/")
+	s.write("new", "")
+	s.restart()
+	eventually(t, "the new version is given up", func() bool {
+		s.browse()
+		st, _ := s.folder().read()
+		return st.unreplaced != ""
+	})
+	if apps := s.apps(); len(apps) != 1 || strconv.Itoa(apps[0]) != before {
+		t.Errorf("processes %v are left, want %s", apps, before)
+	}
 }

@@ -33,7 +33,7 @@ func (a *App) ready(ctx context.Context, s *state, c *child, leave time.Time) (n
 		case err == nil:
 			conn.Close()
 		case isStranger(err):
-			_ = s.run.end(ctx, comeBack)
+			_ = s.run.end(context.WithoutCancel(ctx), comeBack)
 			return nil, a.failed(s, err)
 		}
 		select {
@@ -131,7 +131,7 @@ func (a *App) timedOut(ctx context.Context, s *state, logBefore int64) error {
 		remedy = "let the app listen where PORT or SOCKET in its environment says"
 	}
 	output := lastLines(a.log(), logBefore)
-	if err := s.run.end(ctx, comeBack); err != nil {
+	if err := s.run.end(context.WithoutCancel(ctx), comeBack); err != nil { // nobody knows it any more
 		a.warn(err.Error())
 	}
 	return a.failed(s, &Error{Kind: TimedOut, Cause: cause, Remedy: remedy, Output: output})

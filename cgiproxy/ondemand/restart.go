@@ -2,6 +2,7 @@ package ondemand
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -127,13 +128,10 @@ func (a *App) settle(ctx context.Context, now look, arrived time.Time, patience 
 		} else {
 			err = a.stop(ctx, s)
 		}
-		if ctx.Err() != nil {
-			return ctx.Err() // the next request goes on from here
-		}
-		if err == errStillStarting || err == errBusy {
-			return err
-		}
-		if err != nil {
+		switch _, failed := errors.AsType[*Error](err); {
+		case err != nil && !failed:
+			return err // ctx's, or errStillStarting: the next request goes on from here
+		case failed:
 			a.warn("the app is not restarted, the old one goes on: " + explain(err))
 		}
 	}

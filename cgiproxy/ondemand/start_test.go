@@ -13,8 +13,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 func TestFirstRequestsAtOnce(t *testing.T) {
@@ -139,79 +137,6 @@ func (s *site) stops(pid string) {
 	}
 }
 
-func TestPauseAfterFailure(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, "-exit 3")
-	ctx := context.Background()
-	if _, err := s.get(ctx, "/"); err == nil {
-		t.Fatal("no error")
-	}
-	_, err := s.get(ctx, "/")
-	e, ok := errors.AsType[*Error](err)
-	if !ok || !strings.Contains(e.Error(), "status 3") || e.RetryAfter <= 0 || e.RetryAfter > time.Second {
-		t.Fatalf("got %v", err)
-	}
-	if n := len(s.starts()); n != 1 {
-		t.Fatalf("%d starts, want 1: in the pause there is none", n)
-	}
-	s.restart()
-	_, _ = s.get(ctx, "/")
-	if n := len(s.starts()); n != 2 {
-		t.Fatalf("%d starts, want 2: a restart file ends the pause", n)
-	}
-	s.Env = []string{"A=1"}
-	_, _ = s.get(ctx, "/")
-	if n := len(s.starts()); n != 3 {
-		t.Fatalf("%d starts, want 3: other settings end the pause", n)
-	}
-	_ = s.Start(ctx)
-	if n := len(s.starts()); n != 4 {
-		t.Fatalf("%d starts, want 4: at a shell there is no pause", n)
-	}
-	if st, err := s.Status(); err != nil || !strings.Contains(st.LastExit, "status 3") {
-		t.Errorf("after starts that failed: %+v, %v", st, err)
-	}
-	s.Command = "exec " + testBinary(t) + " testapp"
-	_, err = s.get(ctx, "/")
-	if st, statusErr := s.Status(); err != nil || statusErr != nil || st.LastExit != "" {
-		t.Errorf("after one that did not: %v; %+v, %v", err, st, statusErr)
-	}
-}
-
-// A pause that was noted while the clock was wrong holds nobody up.
-func TestPauseOfWrongClock(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, "")
-	if err := s.folder().make(); err != nil {
-		t.Fatal(err)
-	}
-	st := &state{phase: failed, settings: s.settings(), failures: 1, next: time.Now().AddDate(1, 0, 0)}
-	if err := s.folder().write(st); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.get(context.Background(), "/"); err != nil {
-		t.Error(err)
-	}
-}
-
-func TestFailuresPause(t *testing.T) {
-	a := &App{Dir: t.TempDir()}
-	if err := a.folder().make(); err != nil {
-		t.Fatal(err)
-	}
-	s := new(state)
-	var got []time.Duration
-	for range 9 {
-		e, _ := errors.AsType[*Error](a.failed(s, &Error{Cause: errors.New("x")}))
-		got = append(got, e.RetryAfter/time.Second)
-	}
-	for i, want := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60, 60} {
-		if got[i] != want {
-			t.Fatalf("pauses %v", got)
-		}
-	}
-}
-
 func TestDeadSocket(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "")
@@ -224,81 +149,6 @@ func TestDeadSocket(t *testing.T) {
 	l.Close()
 	if _, err := s.get(context.Background(), "/"); err != nil {
 		t.Fatal(err)
-	}
-}
-
-func TestStranger(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, "")
-	l, err := net.Listen("tcp", s.Addresses[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	s.Connect = owned(func(net.Conn) error { return errors.New("user 1234's") })
-	_, err = s.get(context.Background(), "/")
-	if !isStranger(err) || !strings.Contains(err.Error(), "user 1234's") {
-		t.Fatalf("got %v", err)
-	}
-	if len(s.starts()) != 0 {
-		t.Error("it was started")
-	}
-}
-
-// A stranger at [::1] is in nobody's way: neither of a start, nor of the app
-// that runs; and he is sent nothing.
-func TestStrangerAtSecond(t *testing.T) {
-	t.Parallel()
-	for name, set := range map[string]func(*site){"a port": func(*site) {}, "auto": auto} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := newSite(t, "")
-			set(s)
-			s.Command = testBinary(t) + " testapp -host ::1 & exec " + testBinary(t) + " testapp -delay 300ms"
-			s.Connect = owned(func(c net.Conn) error {
-				if host, _, _ := net.SplitHostPort(c.RemoteAddr().String()); host == "::1" {
-					return errors.New("user 1234's")
-				}
-				return nil
-			})
-			pid, err := s.get(context.Background(), "/")
-			if err != nil {
-				t.Fatal(err)
-			}
-			s.stops(pid)
-		})
-	}
-}
-
-// With a port that was free, a stranger who has it by now is nobody's fault.
-func TestStrangerAuto(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, "")
-	auto(s)
-	ctx := context.Background()
-	if _, err := s.get(ctx, "/"); err != nil {
-		t.Fatal(err)
-	}
-	_, addresses, _ := s.Address()
-	if err := s.Restart(ctx); err != nil {
-		t.Fatal(err)
-	}
-	st, _ := s.folder().read()
-	_ = unix.Kill(-st.run.pid, unix.SIGKILL)
-	eventually(t, "the app is gone", func() bool { return !st.run.alive() })
-	l, err := net.Listen("tcp", st.run.addresses[0])
-	if err != nil {
-		t.Skipf("another program has taken the port before us: %v", err)
-	}
-	defer l.Close()
-	s.Connect = owned(func(c net.Conn) error {
-		if c.RemoteAddr().String() == st.run.addresses[0] {
-			return errors.New("user 1234's")
-		}
-		return nil
-	})
-	if _, err := s.get(ctx, "/"); err != nil {
-		t.Fatalf("%v (first at %v)", err, addresses)
 	}
 }
 
@@ -319,21 +169,5 @@ func TestNoZombie(t *testing.T) {
 			_, err := readProcess(st.run.pid)
 			return err != nil
 		})
-	}
-}
-
-func TestClientLeaves(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, "-delay 2500ms") // longer than an app that reloads itself has
-	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
-	defer cancel()
-	if _, err := s.get(ctx, "/"); !errors.Is(err, context.DeadlineExceeded) {
-		t.Fatalf("got %v", err)
-	}
-	if _, err := s.get(context.Background(), "/"); err != nil {
-		t.Fatal(err)
-	}
-	if n := len(s.starts()); n != 1 {
-		t.Errorf("%d starts, want 1: the next request waits for the app that is coming", n)
 	}
 }

@@ -34,16 +34,18 @@ func (a *App) get(ctx context.Context, path string) (string, error) {
 }
 
 // browse is get for a browser, which leaves where the app does not listen in time,
-// with context.DeadlineExceeded.
+// with context.DeadlineExceeded. Where it has waited for a new app, the old one
+// has more time, for the machine may be busy.
 func (a *App) browse(patience time.Duration, path string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	limit := time.Now().Add(patience)
+	ctx, cancel := context.WithDeadline(context.Background(), limit)
 	defer cancel()
 	leave, err := a.Enter(ctx)
 	if err != nil {
 		return "", err
 	}
 	defer leave()
-	if ctx.Err() != nil { // the old app serves
+	if time.Until(limit) < patience*9/10 {
 		ctx = context.Background()
 	}
 	return a.getEntered(ctx, path)
