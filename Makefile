@@ -44,7 +44,7 @@ run-ondemand: build ## the same, where nothing listens until the page is asked f
 .PHONY: test
 test: ## install what the tests need, run all tests
 	@scripts/webservers
-	# -count=1: what the tests build is not in go test's cache; -parallel: they mostly wait
+# -count=1: what the tests build is not in go test's cache; -parallel: they mostly wait
 	go test -count=1 -parallel 4 -timeout 25m ./...
 	@for module in $(MODULES); do \
 		echo "go test ./... in $$module"; (cd $$module && go test -count=1 -timeout 15m ./...) || exit; \
