@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -56,15 +57,22 @@ func lengthInStreams() *failure {
 
 // checkEnd refuses a body whose end nothing would tell from a cut: fcgiwrap ends
 // stdin in the same way when the client has left, and of one that cannot be seen
-// nobody knows whether it has.
+// nobody knows whether it has. Over HTTP/2 it may cancel the stream before the
+// first byte and keep the connection: then there seems to be no body.
 func (c *call) checkEnd(req *http.Request) error {
-	if req.ContentLength == unknownLength && c.in.Way == "CGI" && behindNginx(c.in.Env["SERVER_SOFTWARE"]) && !confirmsPort(c.in.Env) {
+	env := c.in.Env
+	switch {
+	case c.in.Way != "CGI" || !behindFcgiwrap(env):
+	case req.ContentLength == unknownLength && !confirmsPort(env):
 		return lengthRequired("through fcgiwrap, from a client whose connection cannot be seen", "let nginx collect it: take fastcgi_request_buffering off out")
+	case inStreams(env["SERVER_PROTOCOL"]) && env["CONTENT_LENGTH"] == "" && slices.Contains([]string{http.MethodPost, http.MethodPut, http.MethodPatch}, req.Method):
+		return lengthRequired("over HTTP/2 through fcgiwrap", "let the client send Content-Length, also of 0")
 	}
 	return nil
 }
 
-func behindNginx(software string) bool { return strings.HasPrefix(software, "nginx/") }
+// BehindNginx reports whether SERVER_SOFTWARE is nginx.
+func BehindNginx(software string) bool { return strings.HasPrefix(software, "nginx/") }
 
 // awaitNoBody reads a byte of a body that nothing has told of, and refuses the
 // request where there is one: of a body without a length over HTTP/2 nginx tells

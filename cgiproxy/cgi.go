@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -34,20 +35,23 @@ func ServeCGI(status StatusPage) int {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	stdoutClosed := func() bool { return descriptor.HungUp(syscall.Stdout) }
+	w := newCGIWriter(os.Stdout)
 	clientGone := ClientGone(env)
 	if env["CONTENT_LENGTH"] == "" && !syntax.IsSafe(env["REQUEST_METHOD"]) {
 		clientGone() // only a client that has been seen can be missed, at the end of the body
 	}
-	stop := WatchClient(cancel, stdoutClosed, clientGone)
+	stop := WatchClient(cancel, stdoutClosed, func() bool { return !w.storable.Load() && clientGone() })
 	defer stop()
 
 	if length, err := strconv.ParseInt(env["CONTENT_LENGTH"], 10, 64); err == nil && length > largePiece {
 		descriptor.GrowBuffer(syscall.Stdin, largePiece)
 	}
-	w := newCGIWriter(os.Stdout)
 	// The end of stdin does not tell whether an upload is whole: fcgiwrap closes
 	// stdin in the same way when the client has left in the middle of it.
 	gone := func() bool { return stdoutClosed() || clientGone() }
+	if behindFcgiwrap(env) {
+		gone = soon(gone)
+	}
 	in := &Request{Env: env, Body: os.Stdin, Gone: gone, Log: os.Stderr, Way: "CGI", StatusPage: status}
 	err := Serve(ctx, w, in, LoadSite(env, ExecutableFolder()))
 	if flushErr := w.out.Flush(); err == nil {
@@ -63,11 +67,29 @@ func ServeCGI(status StatusPage) int {
 	return 0
 }
 
+// behindFcgiwrap reports whether the script's web server is nginx, by way of
+// fcgiwrap.
+func behindFcgiwrap(env Environ) bool { return BehindNginx(env["SERVER_SOFTWARE"]) }
+
+// soon returns a look that is repeated for a moment until it says yes: where an
+// upload breaks off, fcgiwrap ends stdin before nginx closes the client's connection.
+func soon(look func() bool) func() bool {
+	return func() bool {
+		for range 10 {
+			if look() {
+				return true
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		return look()
+	}
+}
+
 // variables returns those of the process, also where a name occurs twice: of a
 // field that a client or a proxy has repeated fcgiwrap behind nginx passes on each
 // value, and os.Environ only the first.
 func variables() []string {
-	if behindNginx(os.Getenv("SERVER_SOFTWARE")) {
+	if BehindNginx(os.Getenv("SERVER_SOFTWARE")) {
 		if all, err := os.ReadFile("/proc/self/environ"); err == nil {
 			return strings.Split(string(all), "\x00")
 		}
@@ -132,6 +154,8 @@ type cgiWriter struct {
 	file    *os.File
 	out     *bufio.Writer // to file
 	started bool
+
+	storable atomic.Bool // by a cache in the web server
 }
 
 // headerBuffer is room for a header and the first pieces of a small response,
@@ -152,6 +176,7 @@ func (w *cgiWriter) WriteStatus(code int, reason string) {
 		return
 	}
 	w.started = true
+	w.storable.Store(IsStorable(w.header))
 	w.out.Write(AppendHeader(w.out.AvailableBuffer(), code, reason, w.header))
 }
 

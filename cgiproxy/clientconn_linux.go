@@ -29,7 +29,11 @@ func ClientGone(env Environ) func() bool {
 // connected to. It may be of its choice: see searchLook.
 func confirmsPort(env Environ) bool {
 	c := newClientConnection(env)
-	return c != nil && isClients(descriptor.TCPState(c.local, c.remote))
+	if c == nil {
+		return false
+	}
+	state, err := descriptor.TCPState(c.local, c.remote)
+	return err == nil && isClients(state)
 }
 
 // A clientConnection is the client's connection to the web server.
@@ -66,9 +70,12 @@ func (c *clientConnection) gone() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.looks++
-	state := descriptor.TCPState(c.local, c.remote)
-	if c.looks == searchLook && !c.seen && !isClients(state) {
-		c.local, state = descriptor.FindConnection(c.local.Addr(), c.remote, clientStates)
+	state, err := descriptor.TCPState(c.local, c.remote)
+	if err == nil && c.looks == searchLook && !c.seen && !isClients(state) {
+		c.local, state, err = descriptor.FindConnection(c.local.Addr(), c.remote, clientStates)
+	}
+	if err != nil {
+		return false // no descriptor is left to ask by: nobody knows
 	}
 	if !isClients(state) { // no such connection, or the listening socket in its place
 		return c.seen

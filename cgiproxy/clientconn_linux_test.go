@@ -26,7 +26,7 @@ func TestClientGone(t *testing.T) {
 			client, server := connection(t, tt.listen)
 			env := connectionEnv(client)
 			remote, local := netip.MustParseAddrPort(client.LocalAddr().String()), netip.MustParseAddrPort(client.RemoteAddr().String())
-			if descriptor.TCPState(local, remote) == 0 {
+			if state, _ := descriptor.TCPState(local, remote); state == 0 {
 				t.Skip("this kernel does not tell the state of a connection (CONFIG_INET_DIAG)")
 			}
 			if tt.serverPort != "" {
@@ -71,6 +71,30 @@ func TestClientGoneBeforeTheSearch(t *testing.T) {
 	}
 }
 
+// Where no descriptor is left to ask the kernel by, nobody has left. Not parallel,
+// for it takes them from the whole process.
+func TestClientGoneNoDescriptor(t *testing.T) {
+	client, _ := connection(t, "127.0.0.1:0")
+	gone := ClientGone(connectionEnv(client))
+	gone() // sees it
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	none := limit
+	none.Cur = 0
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &none); err != nil {
+		t.Fatal(err)
+	}
+	hasLeft := gone()
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if hasLeft {
+		t.Error("a client that is there counts as gone")
+	}
+}
+
 // The client's port may also be that of another connection: to another address
 // of the machine, or from another client.
 func TestFindConnection(t *testing.T) {
@@ -78,7 +102,7 @@ func TestFindConnection(t *testing.T) {
 	dialFrom(t, netip.AddrPortFrom(netip.MustParseAddr("127.0.0.3"), remote.Port()).String(), "127.0.0.1")
 	conn := dialFrom(t, remote.String(), "127.0.0.1")
 
-	at, state := descriptor.FindConnection(netip.MustParseAddr("127.0.0.1"), remote, clientStates)
+	at, state, _ := descriptor.FindConnection(netip.MustParseAddr("127.0.0.1"), remote, clientStates)
 	if state == 0 {
 		t.Skip("this kernel does not list connections (CONFIG_INET_DIAG)")
 	}
@@ -86,7 +110,7 @@ func TestFindConnection(t *testing.T) {
 		t.Errorf("found the connection to %v, want %s", at, want)
 	}
 	stranger := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.4"), remote.Port())
-	if at, state := descriptor.FindConnection(netip.MustParseAddr("127.0.0.1"), stranger, clientStates); state != 0 {
+	if at, state, _ := descriptor.FindConnection(netip.MustParseAddr("127.0.0.1"), stranger, clientStates); state != 0 {
 		t.Errorf("found %v in state %d for a client that is not there", at, state)
 	}
 }
@@ -182,8 +206,11 @@ func BenchmarkFindConnection(b *testing.B) {
 	}
 	local, remote := netip.MustParseAddrPort(l.Addr().String()), netip.MustParseAddrPort(client.LocalAddr().String())
 	for name, ask := range map[string]func() uint8{
-		"look":   func() uint8 { return descriptor.TCPState(local, remote) },
-		"search": func() uint8 { _, state := descriptor.FindConnection(local.Addr(), remote, clientStates); return state },
+		"look": func() uint8 { state, _ := descriptor.TCPState(local, remote); return state },
+		"search": func() uint8 {
+			_, state, _ := descriptor.FindConnection(local.Addr(), remote, clientStates)
+			return state
+		},
 	} {
 		b.Run(fmt.Sprintf("%s among %d", name, connections), func(b *testing.B) {
 			for b.Loop() {

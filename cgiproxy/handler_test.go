@@ -166,6 +166,8 @@ func TestHandlerUntoldBody(t *testing.T) {
 		{"GET", []string{"SERVER_PROTOCOL=HTTP/2.0"}, strings.NewReader("not looked at"), "200 OK"},
 		{"POST in chunks", []string{"REQUEST_METHOD=POST", "HTTP_TRANSFER_ENCODING=chunked"}, strings.NewReader("pay"), "200 OK"},
 		{"POST in chunks, fcgiwrap, client unseen", []string{"REQUEST_METHOD=POST", "HTTP_TRANSFER_ENCODING=chunked", "SERVER_SOFTWARE=nginx/1.22.1"}, unread, "411 Length Required"},
+		{"PUT over HTTP/2, fcgiwrap", []string{"REQUEST_METHOD=PUT", "SERVER_PROTOCOL=HTTP/2.0", "SERVER_SOFTWARE=nginx/1.22.1"}, unread, "411 Length Required"},
+		{"DELETE over HTTP/2, fcgiwrap", []string{"REQUEST_METHOD=DELETE", "SERVER_PROTOCOL=HTTP/2.0", "SERVER_SOFTWARE=nginx/1.22.1"}, strings.NewReader(""), "200 OK"},
 		{"POST over HTTP/1.1", []string{"REQUEST_METHOD=POST"}, strings.NewReader("not looked at"), "200 OK"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -23,10 +23,12 @@ type reverseMapping struct {
 func (m reverseMapping) publicRef(ref string) string {
 	if isAbsolutePath(ref) {
 		path := m.publicPath(ref)
-		if path != ref && (!isAbsolutePath(path) || strings.HasPrefix(path, `/\`)) {
-			// What is left of /base//host/ would be a URL of that host, for browsers
-			// of /base/\host/ too: a dot segment says that it is a path (RFC 3986,
-			// section 4.2).
+		// What browsers read: they take out tabs, and \ for / (URL Standard, section
+		// 4.4).
+		read := strings.NewReplacer("\t", "", `\`, "/").Replace(path)
+		if path != ref && !isAbsolutePath(read) {
+			// What is left of /base//host/ would be a URL of that host: a dot segment
+			// says that it is a path (RFC 3986, section 4.2).
 			return "/." + path
 		}
 		return path

@@ -14,7 +14,7 @@ import (
 // kernels 0, as for each socket that no process holds. One that somebody has
 // connected himself has his user from the start.
 func ConnectionOwner(local, remote netip.AddrPort) (uid int, ok bool, err error) {
-	if state, uid := askConnection(local, remote); state != 0 && state != unix.BPF_TCP_LISTEN {
+	if state, uid, err := askConnection(local, remote); err == nil && state != 0 && state != unix.BPF_TCP_LISTEN {
 		return uid, true, nil
 	}
 	return listedOwner(local, remote)

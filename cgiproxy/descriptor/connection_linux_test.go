@@ -16,7 +16,7 @@ func TestConnectionOwner(t *testing.T) {
 	const other = 65534
 	ways := map[string]func(local, remote netip.AddrPort) (uid int, ok bool, err error){
 		"sock_diag": func(local, remote netip.AddrPort) (int, bool, error) {
-			state, uid := askConnection(local, remote)
+			state, uid, _ := askConnection(local, remote)
 			return uid, state != 0 && state != unix.BPF_TCP_LISTEN, nil
 		},
 		"tables": listedOwner,
@@ -56,7 +56,7 @@ func TestConnectionOwner(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer accepted.Close()
-			if state, _ := askConnection(at, from); state == 0 {
+			if state, _, _ := askConnection(at, from); state == 0 {
 				t.Log("this kernel does not tell the state of a connection (CONFIG_INET_DIAG)")
 				delete(ways, "sock_diag")
 			}

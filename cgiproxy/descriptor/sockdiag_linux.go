@@ -22,30 +22,30 @@ const (
 )
 
 // TCPState returns the state of one TCP connection of this machine, or 0 where
-// there is none or the kernel does not tell. Where there is none, it may be that
-// of the socket that listens for it. One that an IPv6 socket has with an IPv4
-// client is found by its IPv4 addresses.
-func TCPState(local, remote netip.AddrPort) uint8 {
-	state, _ := askConnection(local, remote)
-	return state
+// there is none. Where there is none, it may be that of the socket that listens
+// for it. One that an IPv6 socket has with an IPv4 client is found by its IPv4
+// addresses. An error is a kernel that does not tell, or no descriptor to ask by.
+func TCPState(local, remote netip.AddrPort) (state uint8, err error) {
+	state, _, err = askConnection(local, remote)
+	return state, err
 }
 
 // askConnection returns the user of the socket as well (see ConnectionOwner).
-func askConnection(local, remote netip.AddrPort) (state uint8, uid int) {
-	askDiag(diagRequest(local, remote), func(kind uint16, message []byte) bool {
+func askConnection(local, remote netip.AddrPort) (state uint8, uid int, err error) {
+	err = askDiag(diagRequest(local, remote), func(kind uint16, message []byte) bool {
 		if kind == sockDiagByFamily {
 			state, uid = message[1], int(binary.NativeEndian.Uint32(message[64:]))
 		}
 		return false
 	})
-	return state, uid
+	return state, uid, err
 }
 
 // FindConnection returns the local end and the state of the connection between
 // a local address, on any port, and a remote end; 0 where there is none. Others
 // than those with a state among states (1<<state) are passed over.
-func FindConnection(local netip.Addr, remote netip.AddrPort, states uint32) (at netip.AddrPort, state uint8) {
-	askDiag(diagList(remote.Port(), states), func(kind uint16, message []byte) bool {
+func FindConnection(local netip.Addr, remote netip.AddrPort, states uint32) (at netip.AddrPort, state uint8, err error) {
+	err = askDiag(diagList(remote.Port(), states), func(kind uint16, message []byte) bool {
 		if kind != tcpDiagGetSock {
 			return false // the end of the list, or an error
 		}
@@ -55,7 +55,7 @@ func FindConnection(local netip.Addr, remote netip.AddrPort, states uint32) (at 
 		at, state = netip.AddrPortFrom(local, binary.BigEndian.Uint16(message[4:])), message[1]
 		return false
 	})
-	return at, state
+	return at, state, err
 }
 
 // diagAddr returns an address of a struct inet_diag_msg.
@@ -74,35 +74,35 @@ var replies = sync.Pool{New: func() any { return new([replySize]byte) }}
 
 // askDiag sends a request to the kernel and hands on each message of the reply,
 // until take returns false.
-func askDiag(request []byte, take func(kind uint16, message []byte) bool) {
+func askDiag(request []byte, take func(kind uint16, message []byte) bool) error {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, unix.NETLINK_INET_DIAG)
 	if err != nil {
-		return
+		return err
 	}
 	defer unix.Close(fd)
 	timeout := unix.NsecToTimeval(int64(100 * time.Millisecond))
-	if unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &timeout) != nil {
-		return
+	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &timeout); err != nil {
+		return err
 	}
 	if _, err := unix.Write(fd, request); err != nil { // without an address it goes to the kernel
-		return
+		return err
 	}
 	reply := replies.Get().(*[replySize]byte)
 	defer replies.Put(reply)
 	for {
 		n, err := unix.Read(fd, reply[:])
 		if err != nil {
-			return
+			return err
 		}
 		for rest := reply[:n]; len(rest) >= unix.NLMSG_HDRLEN; {
 			size := int(binary.NativeEndian.Uint32(rest))
 			if size < unix.NLMSG_HDRLEN || size > len(rest) {
-				return
+				return unix.EBADMSG
 			}
 			kind, message := binary.NativeEndian.Uint16(rest[4:]), rest[unix.NLMSG_HDRLEN:size]
 			isEnd := kind == unix.NLMSG_DONE || kind == unix.NLMSG_ERROR || len(message) < diagMessageSize
 			if isEnd || !take(kind, message) {
-				return
+				return nil
 			}
 			rest = rest[min((size+3)&^3, len(rest)):]
 		}

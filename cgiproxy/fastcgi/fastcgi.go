@@ -9,7 +9,6 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
-	"strings"
 	"syscall"
 	"time"
 
@@ -105,7 +104,7 @@ func serveRequest(sites *siteCache, status cgiproxy.StatusPage, w *responseWrite
 	}()
 	ctx, cancel := context.WithCancel(r.ctx)
 	defer cancel()
-	stop := cgiproxy.WatchClient(cancel, cgiproxy.ClientGone(r.env), r.conn.left)
+	stop := cgiproxy.WatchClient(cancel, r.clientGone(w), r.conn.left)
 	defer stop()
 	in := &cgiproxy.Request{
 		Env:  r.env,
@@ -120,7 +119,7 @@ func serveRequest(sites *siteCache, status cgiproxy.StatusPage, w *responseWrite
 	case err == nil:
 	case !w.HasStarted():
 		answerNobody(w)
-	case cgiproxy.ClientLeft(err) && !isStorable(w.header):
+	case cgiproxy.ClientLeft(err) && !w.storable.Load():
 		// Nobody takes it for whole. For each connection that is cut mod_fcgid ends
 		// a process, and after some it starts none for a while.
 	default:
@@ -128,12 +127,15 @@ func serveRequest(sites *siteCache, status cgiproxy.StatusPage, w *responseWrite
 	}
 }
 
-// isStorable reports whether a cache in the web server may keep the response
-// (RFC 9111, section 3), which then has to look cut if it is.
-func isStorable(h http.Header) bool {
-	control := strings.ToLower(strings.Join(h["Cache-Control"], ","))
-	return !strings.Contains(control, "no-store") &&
-		(strings.Contains(control, "max") || h["Expires"] != nil || h["Last-Modified"] != nil || h["Etag"] != nil)
+// clientGone returns a look for a client that has left. nginx looks itself, and
+// where it goes on all the same (fastcgi_cache, fastcgi_ignore_client_abort) it
+// wants the whole response.
+func (r *request) clientGone(w *responseWriter) func() bool {
+	if cgiproxy.BehindNginx(r.env["SERVER_SOFTWARE"]) {
+		return func() bool { return false }
+	}
+	gone := cgiproxy.ClientGone(r.env)
+	return func() bool { return !w.storable.Load() && gone() }
 }
 
 // answerNobody ends a request whose client has left before any response. For a

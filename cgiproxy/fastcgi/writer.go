@@ -3,16 +3,18 @@ package fastcgi
 import (
 	"net"
 	"net/http"
+	"sync/atomic"
 
 	"proxy.cgi/cgiproxy"
 )
 
 // A responseWriter writes a response in records.
 type responseWriter struct {
-	request *request
-	header  http.Header
-	started bool
-	unsent  []byte // the header and small pieces: what goes out together
+	request  *request
+	header   http.Header
+	started  bool
+	storable atomic.Bool // by a cache in the web server
+	unsent   []byte      // the header and small pieces: what goes out together
 }
 
 // maxUnsent is room for a header and the first pieces of a small response, so
@@ -29,6 +31,7 @@ func (w *responseWriter) WriteStatus(code int, reason string) {
 		return
 	}
 	w.started = true
+	w.storable.Store(cgiproxy.IsStorable(w.header))
 	w.unsent = cgiproxy.AppendHeader(w.unsent, code, reason, w.header)
 }
 
