@@ -44,8 +44,14 @@ run-ondemand: build ## the same, where nothing listens until the page is asked f
 .PHONY: test
 test: ## install what the tests need, run all tests
 	@scripts/webservers
-# -count=1: what the tests build is not in go test's cache; -parallel: they mostly wait
-	go test -count=1 -parallel 4 -timeout 25m ./...
+	@$(MAKE) --no-print-directory -j2 test-program test-modules # they mostly wait
+
+.PHONY: test-program
+test-program:
+	go test -count=1 -parallel 4 -timeout 25m ./... # what the tests build is not in go test's cache
+
+.PHONY: test-modules
+test-modules:
 	@for module in $(MODULES); do \
 		echo "go test ./... in $$module"; (cd $$module && go test -count=1 -timeout 15m ./...) || exit; \
 	done
