@@ -113,7 +113,7 @@ func (a *App) Dial(ctx context.Context) (net.Conn, error) {
 		if err == nil && s.unsettled() {
 			a.confirm()
 		}
-		if err == nil || !nobodyListens(err) && !(a.Auto && isStranger(err)) {
+		if err == nil || !a.isDown(err) {
 			return conn, err
 		}
 		lock, err := a.folder().lock()
@@ -193,6 +193,13 @@ func (a *App) connect(ctx context.Context, network string, addresses []string) (
 		}
 	}
 	return nil, err
+}
+
+// isDown reports whether a connection failed as the app has no listener. A port
+// that was chosen for it, and is another user's by now, it cannot get back: where
+// it does not end by itself, it is started on another.
+func (a *App) isDown(err error) bool {
+	return nobodyListens(err) || a.Auto && isStranger(err)
 }
 
 // nobodyListens reports whether a connection failed for the lack of a listener.

@@ -1,3 +1,5 @@
+//go:build linux
+
 package ondemand
 
 import (
@@ -5,6 +7,7 @@ import (
 	"errors"
 	"net"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -56,18 +59,80 @@ func TestPortOfAnotherBesideHelper(t *testing.T) {
 func TestPortOfStrangerBesideHelper(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "")
-	st := s.crashBesideHelper()
-	taken := st.run.addresses[0]
-	l, err := net.Listen("tcp", taken)
-	if err != nil {
-		t.Skipf("another program has taken the port before us: %v", err)
+	s.takePort(s.crashBesideHelper().run.addresses[0])
+	s.served()
+}
+
+// An app that closes its listener to reload itself, and whose port another user
+// takes before it can bind again, is ended, and started on another port: also by
+// requests that leave before it is given up.
+func TestPortOfStrangerWhileReloading(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		get  func(*site) string
+	}{
+		{"a client that waits", (*site).served},
+		{"browsers only", (*site).servedBrowser},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, "")
+			auto(s)
+			before := s.served()
+			st, err := s.folder().read()
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = unix.Kill(st.run.app, unix.SIGHUP)
+			eventually(t, "the app has closed its listener", func() bool { return !s.listens() })
+			s.takePort(st.run.addresses[0])
+			if after := tt.get(s); after == before || len(s.starts()) != 2 {
+				t.Errorf("process %s, then %s; %d starts, want 2", before, after, len(s.starts()))
+			}
+			s.oneApp()
+		})
 	}
-	defer l.Close()
+}
+
+// takePort has a listener at an address that is another user's for the site: only
+// for requests of this process, as the function cannot be passed on.
+func (s *site) takePort(address string) {
+	s.t.Helper()
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		s.t.Skipf("another program has taken the port before us: %v", err)
+	}
+	s.t.Cleanup(func() { l.Close() })
 	s.Connect = owned(func(c net.Conn) error {
-		if c.RemoteAddr().String() == taken {
+		if c.RemoteAddr().String() == address {
 			return errors.New("user 1234's")
 		}
 		return nil
 	})
-	s.answered("/")
+}
+
+// served makes a request in this process.
+func (s *site) served() string {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), 30*time.Second)
+	defer cancel()
+	pid, err := s.get(ctx, "/")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return pid
+}
+
+// servedBrowser has a browser reload the page until it gets one of the app.
+func (s *site) servedBrowser() (pid string) {
+	s.t.Helper()
+	eventually(s.t, "a browser gets a page of the app", func() (served bool) {
+		text, err := s.App.browse(browserPatience, "/")
+		if pid = text; isStranger(err) {
+			s.t.Fatal(err)
+		}
+		return err == nil
+	})
+	return pid
 }

@@ -118,10 +118,11 @@ func (a *App) settle(ctx context.Context, now look, arrived time.Time, patience 
 	if err != nil {
 		return err
 	}
+	begun := s.phase == starting // by a request that had to leave: no one was served
 	a.refresh(ctx, s)
 	other := s.settings != "" && s.settings != now.settings || changed(s.stamps, now.stamps)
 	halfway := s.phase == stopping || s.phase == starting && s.old.pid != 0 // of a process that was ended
-	asked := other || halfway || now.always && s.run.began.Before(arrived)
+	asked := other || halfway || now.always && !begun && s.run.began.Before(arrived)
 	if asked && (s.run.alive() || s.old.alive()) {
 		if a.replaceable(s) {
 			err = a.replace(ctx, lock, s, patience)

@@ -139,23 +139,6 @@ func TestWhatRestarts(t *testing.T) {
 	}
 }
 
-func TestAlwaysRestart(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, "")
-	s.AlwaysRestart = filepath.Join(s.Dir, "always_restart.txt")
-	for i, want := range []int{1, 1, 2, 3} {
-		if i == 2 {
-			s.write("always_restart.txt", "")
-		}
-		if _, err := s.get(context.Background(), "/"); err != nil {
-			t.Fatal(err)
-		}
-		if got := len(s.starts()); got != want {
-			t.Fatalf("request %d: %d starts, want %d", i, got, want)
-		}
-	}
-}
-
 // A stop waits for requests under way, for those that come the stop; but not for
 // ever.
 func TestDrain(t *testing.T) {

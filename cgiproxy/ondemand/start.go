@@ -25,7 +25,7 @@ func (a *App) bring(ctx context.Context, lock *os.File, hurry bool) (net.Conn, e
 	}
 	// Another may have started it since we looked.
 	conn, err := a.connect(ctx, a.network(), a.addresses(&s.run))
-	if err == nil || !nobodyListens(err) {
+	if err == nil || !a.isDown(err) {
 		return conn, err
 	}
 	at("looked again")
@@ -76,7 +76,7 @@ func (a *App) comesBack(ctx context.Context, s *state) (net.Conn, error) {
 		if err == nil {
 			a.settleRun(s)
 		}
-		if err == nil || !nobodyListens(err) {
+		if err == nil || !a.isDown(err) {
 			return conn, err
 		}
 		if err := patience.wait(ctx); err != nil {

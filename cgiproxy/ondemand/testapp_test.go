@@ -191,12 +191,19 @@ func testApp(arguments []string) {
 	if *brief > 0 {
 		time.AfterFunc(*brief, func() { os.Exit(3) })
 	}
+	reload := make(chan os.Signal, 1)
+	signal.Notify(reload, syscall.SIGHUP)
 	server := &http.Server{Handler: http.HandlerFunc(appHandler)}
 	go func() {
 		<-terminated
 		os.Exit(0) // requests under way are cut: nobody shall count on better manners
 	}()
+	go func() {
+		<-reload
+		listener.Close()
+	}()
 	_ = server.Serve(listener)
+	select {} // as one that reloads itself, and whose port another has taken
 }
 
 func startDaemon(arguments []string) {
