@@ -30,9 +30,12 @@ func (f folder) file(name string) string { return string(f) + "/" + name }
 
 // id tells the app's folder from others, also from a copy of it, and where a link
 // leads to another now. It is the same under each path that leads there.
-func (f folder) id() string {
+func (f folder) id() string { return fileID(filepath.Dir(string(f))) }
+
+// fileID tells a file from others, "" is one that is not there.
+func fileID(path string) string {
 	var st unix.Stat_t
-	if unix.Stat(filepath.Dir(string(f)), &st) != nil {
+	if unix.Stat(path, &st) != nil {
 		return ""
 	}
 	return strconv.FormatUint(uint64(st.Dev), 10) + ":" + strconv.FormatUint(uint64(st.Ino), 10)

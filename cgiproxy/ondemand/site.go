@@ -12,16 +12,18 @@ import (
 // gone. Two sites may have one app; with other settings each would have it
 // restarted with its own, and show the other's.
 func (a *App) claim(s *state) error {
-	if s.site == a.Settings || a.Settings == "" {
+	if a.Settings == "" {
 		return nil
 	}
-	if s.site != "" {
+	file := fileID(a.Settings)
+	moved := file != "" && file == s.siteFile // where it was there may be another site by now
+	if s.site != "" && s.site != a.Settings && !moved {
 		theirs, err := os.Stat(s.site)
 		if ours, ourErr := os.Stat(a.Settings); !errors.Is(err, fs.ErrNotExist) && !(ourErr == nil && os.SameFile(ours, theirs)) {
 			return a.share(s)
 		}
 	}
-	s.site = a.Settings
+	s.site, s.siteFile = a.Settings, file
 	return nil
 }
 

@@ -132,7 +132,16 @@ func TestTwoSites(t *testing.T) {
 // A site that was moved, or is found by another path, is the same.
 func TestMovedSite(t *testing.T) {
 	t.Parallel()
-	for name, move := range map[string]func(from, to string) error{"moved": os.Rename, "linked": os.Symlink} {
+	changePlaces := func(from, to string) error {
+		if err := os.Rename(from, to); err != nil {
+			return err
+		}
+		if err := os.Mkdir(from, 0o755); err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(from, ".htcgiproxy"), []byte("of another site"), 0o600)
+	}
+	for name, move := range map[string]func(from, to string) error{"moved": os.Rename, "linked": os.Symlink, "another in its place": changePlaces} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t, "").settledBy(t)

@@ -20,6 +20,7 @@ type state struct {
 	old    run    // the one that it replaces (Auto)
 
 	site     string  // the settings file of the site that the folder is of
+	siteFile string  // which file of the machine that was (fileID)
 	settings string  // hash of what the app was started with
 	stamps   []stamp // of the restart files, at the start
 
@@ -78,7 +79,7 @@ func (s *state) fields() []field {
 		{"old.token", &s.old.token}, {"old.app", &s.old.app}, {"old.app.start", &s.old.appStart},
 		{"old.network", &s.old.network}, {"old.address", &s.old.addresses},
 		{"old.asked", &s.old.asked},
-		{"site", &s.site}, {"settings", &s.settings}, {"stamp", &s.stamps},
+		{"site", &s.site}, {"site.file", &s.siteFile}, {"settings", &s.settings}, {"stamp", &s.stamps},
 		{"failures", &s.failures}, {"next", &s.next}, {"exit", &s.exit},
 		{"unreplaced", &s.unreplaced},
 	}
