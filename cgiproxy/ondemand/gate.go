@@ -86,13 +86,14 @@ func (l *look) name() string {
 	return usePrefix + h.String()
 }
 
-// settings is a hash of what an app is started with.
+// settings is a hash of what an app is started with, and of the files that restart
+// it: of two sites with one app each would find the other's changed.
 func (a *App) settings() string {
 	h := newHash()
 	h.text(a.Command)
 	h.text(a.Dir)
 	h.text(a.Network)
-	for _, list := range [...][]string{a.Addresses, a.Env} {
+	for _, list := range [...][]string{a.Addresses, a.Env, a.RestartFiles} {
 		h.number(uint64(len(list)))
 		for _, s := range list {
 			h.text(s)

@@ -95,7 +95,12 @@ func TestTwoSites(t *testing.T) {
 			if shared, err := second.get(ctx, "/"); err != nil || shared != pid {
 				t.Errorf("with the same settings: process %s, want %s, %v", shared, pid, err)
 			}
-			second.Env = []string{"DATABASE=staging"}
+			restart := second.RestartFiles
+			second.RestartFiles = []string{filepath.Join(t.TempDir(), "restart.txt")}
+			if _, err := second.get(ctx, "/"); !isKind(err, Shared) {
+				t.Errorf("with another restart file: %v, want an error", err)
+			}
+			second.RestartFiles, second.Env = restart, []string{"DATABASE=staging"}
 			refused := func(when, what string, err error) {
 				t.Helper()
 				if !isKind(err, Shared) || !strings.Contains(err.Error(), filepath.Dir(first.Settings)) {
