@@ -205,6 +205,11 @@ func TestFastCGILeave(t *testing.T) {
 		for name, say := range map[string]func(net.Conn){
 			"before the response": func(net.Conn) {},
 			"in a silent stream":  func(conn net.Conn) { io.WriteString(conn, head+"data: 1\n\n") },
+			"in a page that grows, for a cache": func(conn net.Conn) {
+				for _, err := io.WriteString(conn, "HTTP/1.1 200 OK\r\nETag: \"a\"\r\n\r\n"); err == nil; _, err = io.WriteString(conn, strings.Repeat("a line\n", 1000)) {
+					time.Sleep(20 * time.Millisecond)
+				}
+			},
 			"in a talking stream": func(conn net.Conn) {
 				for _, err := io.WriteString(conn, head); err == nil; _, err = io.WriteString(conn, "data: 1\n\n") {
 					time.Sleep(100 * time.Millisecond)
