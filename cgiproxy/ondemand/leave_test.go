@@ -3,6 +3,7 @@
 package ondemand
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -24,7 +25,7 @@ const browserPatience = 300 * time.Millisecond
 // answered; else it has left, or failed with what it said.
 func (s *site) browse() (body string, answered bool, failure string) {
 	s.t.Helper()
-	c := s.processOf("/", browserPatience)
+	c := s.processOf("/", cmp.Or(s.patience, browserPatience))
 	var out, said strings.Builder
 	c.Stdout, c.Stderr = &out, &said
 	err := c.Run()

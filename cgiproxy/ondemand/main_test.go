@@ -75,8 +75,9 @@ func shorten() {
 // A site is an app in a folder of its own.
 type site struct {
 	*App
-	t    *testing.T
-	warn chan string
+	t        *testing.T
+	warn     chan string
+	patience time.Duration // of a browser, 0 is browserPatience
 }
 
 // newSite has the test app run with flags, at a port of its own.
