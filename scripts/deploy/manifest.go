@@ -84,11 +84,14 @@ func openApp(host remote.Host, folder string) (*app, error) {
 }
 
 // check demands that nothing is missing, and that all paths lead to below the
-// app's folder. Others than this program can write the file, and it says what is
-// moved, and to where.
+// app's folder, those that the run's name is a part of, too. Others than this
+// program can write the file, and it says what is moved, and to where.
 func (m *manifest) check() error {
 	if m.Files == nil {
 		return errors.New("there is no list of files in it")
+	}
+	if strings.ContainsFunc(m.Run, isNoneOfRun) {
+		return fmt.Errorf("%q is no name of a run, and no deploy has written that", m.Run)
 	}
 	paths := slices.Collect(maps.Keys(m.Files))
 	for _, c := range m.Last {
@@ -106,6 +109,12 @@ func (m *manifest) check() error {
 		return m.Former.check()
 	}
 	return nil
+}
+
+// isNoneOfRun reports whether a character is in no run's name: rand.Text has
+// letters and digits.
+func isNoneOfRun(r rune) bool {
+	return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '-')
 }
 
 // isTakenBack reports whether the deploy of this number is there no more: with it
