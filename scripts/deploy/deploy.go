@@ -157,7 +157,9 @@ func (d *deploy) deploy(ctx context.Context) error {
 		return errLost
 	}
 	if d.appWork != nil {
-		if err := d.app.settle(); err != nil {
+		kept, err := d.app.settle()
+		d.note(kept...)
+		if err != nil {
 			return err
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"path"
 	"path/filepath"
 	"time"
+
+	"proxy.cgi/scripts/deploy/remote"
 )
 
 // stage uploads the new files beside the app's.
@@ -55,9 +57,13 @@ func asideName(run string, i int) string { return fmt.Sprintf("aside-%s-%d", run
 // good: nobody else may have it.
 func oldName(run string, i int, c replaced) string {
 	if c.Old != nil && c.Old.SHA256 == "" {
-		return fmt.Sprintf("kept-%s-%d-%s", run, i, path.Base(c.Path))
+		return keptName(run, i, c)
 	}
 	return fmt.Sprintf("old-%s-%d", run, i)
+}
+
+func keptName(run string, i int, c replaced) string {
+	return fmt.Sprintf("kept-%s-%d-%s", run, i, path.Base(c.Path))
 }
 
 // mkdir makes a folder below the app's, with those on its way, as they are in dir.
@@ -101,6 +107,8 @@ func (a *app) swap(changes []replaced) error {
 				return err
 			}
 			a.have[oldName(m.Run, i, c)] = true
+		} else if err := a.keepCome(c.Path, keptName(m.Run, i, c)); err != nil {
+			return err
 		}
 		if c.New != nil {
 			if err := a.move(a.state(newName(m.Run, i)), a.path(c.Path)); err != nil {
@@ -112,15 +120,60 @@ func (a *app) swap(changes []replaced) error {
 	return nil
 }
 
-// settle says that what is there now is to stay.
-func (a *app) settle() error {
-	m := *a.now
-	m.Former = nil
-	if err := a.write(&m); err != nil {
+// keepCome moves a file that was not there when the plan was made, and has come
+// since, out of the place of a new one. The app has made it, most likely.
+func (a *app) keepCome(name, kept string) error {
+	_, err := a.host.Size(a.path(name))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case remote.IsBroken(err):
 		return err
 	}
+	a.have[kept] = true
+	return a.move(a.path(name), a.state(kept))
+}
+
+// settle says that what is there now is to stay. What has been written meanwhile to
+// files that are replaced is kept for good, and told.
+func (a *app) settle() (kept []string, err error) {
+	m := *a.now
+	for i, c := range m.Last {
+		is, err := a.isWritten(i, c)
+		if err != nil {
+			return kept, err
+		}
+		if is {
+			kept = append(kept, fmt.Sprintf("%s has been written to on the host while this deploy was under way: that is kept as %s, and --rollback brings it back",
+				a.path(c.Path), a.state(keptName(m.Run, i, c))))
+		}
+	}
+	m.Former = nil
+	if err := a.write(&m); err != nil {
+		return kept, err
+	}
 	a.clean()
-	return nil
+	return kept, nil
+}
+
+// isWritten reports whether somebody has written to a file since the plan, which is
+// kept then. It looks at what swap has moved away, for between a look before and the
+// move there is time to write, too; and the app that runs until it is restarted may
+// have the file open.
+func (a *app) isWritten(i int, c replaced) (bool, error) {
+	switch kept := keptName(a.now.Run, i, c); {
+	case c.Old == nil:
+		return a.have[kept], nil
+	case c.Old.SHA256 == "": // the plan knows
+		return false, nil
+	default:
+		old := oldName(a.now.Run, i, c)
+		if is, err := a.wasDeployed(old, c.Old); is || err != nil {
+			return false, err
+		}
+		a.have[kept] = true
+		return true, a.move(a.state(old), a.state(kept))
+	}
 }
 
 // restart has the next request restart the app.
