@@ -46,8 +46,13 @@ type app struct {
 	run    string // the name of this one
 	site   string // as in a manifest
 	now    *manifest
+	text   []byte          // of it, as it is on the host
 	have   map[string]bool // names in stateFolder
 	made   map[string]bool // folders that are there
+
+	// turn fails where another run has taken this one for dead. It is asked all the
+	// time: nothing of the other's may be moved.
+	turn func() error
 }
 
 func (a *app) path(name string) string  { return path.Join(a.folder, name) }
@@ -55,7 +60,7 @@ func (a *app) state(name string) string { return path.Join(a.folder, stateFolder
 
 // openApp reads the manifest.
 func openApp(host remote.Host, folder string) (*app, error) {
-	a := &app{host: host, folder: folder, run: rand.Text()[:10], now: &manifest{Files: map[string]file{}}, have: map[string]bool{}, made: map[string]bool{}}
+	a := &app{host: host, folder: folder, run: rand.Text()[:10], now: &manifest{Files: map[string]file{}}, have: map[string]bool{}, made: map[string]bool{}, turn: func() error { return nil }}
 	list, err := host.List(a.state(""))
 	if errors.Is(err, fs.ErrNotExist) {
 		return a, nil
@@ -73,6 +78,7 @@ func openApp(host remote.Host, folder string) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.text = text
 	err = json.Unmarshal(text, a.now)
 	if err == nil {
 		err = a.now.check()
@@ -147,10 +153,13 @@ func (a *app) write(m *manifest) error {
 	if err := put(a.host, a.state("manifest.new"), text, 0o600, meter{}); err != nil {
 		return fmt.Errorf("%s: %w", a.state("manifest.json"), err)
 	}
+	if err := a.turn(); err != nil {
+		return err
+	}
 	if err := a.host.Rename(a.state("manifest.new"), a.state("manifest.json")); err != nil {
 		return err
 	}
-	a.now = m
+	a.now, a.text = m, text
 	return nil
 }
 

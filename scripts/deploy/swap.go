@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -185,13 +186,36 @@ func (a *app) restart(file string) error {
 	return put(a.host, file, text, 0o644, meter{})
 }
 
-// move moves a file. One that is not there has been moved before.
+// move moves a file. One that is not there has been moved before: by this run, if it
+// still holds the turn.
 func (a *app) move(from, to string) error {
+	if err := a.turn(); err != nil {
+		return err
+	}
 	err := a.host.Rename(from, to)
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, sizeErr := a.host.Size(from); errors.Is(sizeErr, fs.ErrNotExist) {
-			return nil
+			return a.turn()
 		}
 	}
+	if err != nil {
+		return err
+	}
+	if err = a.turn(); errors.Is(err, errLost) && path.Dir(to) == a.state("") {
+		a.giveBack(from, to)
+	}
 	return err
+}
+
+// giveBack undoes a move out of the app's folder in the midst of which this run was
+// asleep, for the file may be another run's. As long as the manifest is as this one
+// has left it, that is yet to put in order what it finds.
+func (a *app) giveBack(from, to string) {
+	text, err := a.host.Read(a.state("manifest.json"), 0, maxText)
+	if err != nil || bytes.Equal(text, a.text) {
+		return
+	}
+	if _, err := a.host.Size(from); errors.Is(err, fs.ErrNotExist) {
+		a.host.Rename(to, from) // else it stays in stateFolder
+	}
 }
