@@ -49,6 +49,7 @@ type app struct {
 	text   []byte          // of it, as it is on the host
 	have   map[string]bool // names in stateFolder
 	made   map[string]bool // folders that are there
+	notes  []string        // of folders that were made
 
 	// turn fails where another run has taken this one for dead. It is asked all the
 	// time: nothing of the other's may be moved.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"proxy.cgi/scripts/deploy/remote"
@@ -82,7 +83,30 @@ func (a *app) mkdir(dir, name string) error {
 		return err
 	}
 	a.made[name] = true
-	return a.host.Mkdir(a.path(name), folderMode(info.Mode()))
+	mode := folderMode(info.Mode())
+	switch {
+	case !isPrivate(mode):
+		return a.host.Mkdir(a.path(name), mode)
+	case a.leadsToSite(name):
+		a.notes = append(a.notes, fmt.Sprintf("the folder %s is for its owner alone here; on the host it keeps its permissions if it was there, for the served folder may be in it", a.path(name)))
+		return a.host.Mkdir(a.path(name), mode)
+	}
+	if err := makePrivate(a.host, a.path(name)); err != nil {
+		return fmt.Errorf("the folder %s is for its owner alone here, and cannot be made so on the host: %w: give it permissions 700 there, or others here", a.path(name), err)
+	}
+	return nil
+}
+
+// leadsToSite reports whether the served folder is in a folder of the app, or may
+// be: the web server has to get through, whatever its permissions here are.
+func (a *app) leadsToSite(name string) bool {
+	switch {
+	case a.site == "":
+		return true
+	case name == ".":
+		return !strings.HasPrefix(a.site+"/", "../")
+	}
+	return strings.HasPrefix(a.site+"/", name+"/")
 }
 
 // swap puts the new files in their places. All that is needed to go back is on
@@ -137,24 +161,25 @@ func (a *app) keepCome(name, kept string) error {
 
 // settle says that what is there now is to stay. What has been written meanwhile to
 // files that are replaced is kept for good, and told.
-func (a *app) settle() (kept []string, err error) {
+func (a *app) settle() (notes []string, err error) {
 	m := *a.now
+	notes = a.notes
 	for i, c := range m.Last {
 		is, err := a.isWritten(i, c)
 		if err != nil {
-			return kept, err
+			return notes, err
 		}
 		if is {
-			kept = append(kept, fmt.Sprintf("%s has been written to on the host while this deploy was under way: that is kept as %s, and --rollback brings it back",
+			notes = append(notes, fmt.Sprintf("%s has been written to on the host while this deploy was under way: that is kept as %s, and --rollback brings it back",
 				a.path(c.Path), a.state(keptName(m.Run, i, c))))
 		}
 	}
 	m.Former = nil
 	if err := a.write(&m); err != nil {
-		return kept, err
+		return notes, err
 	}
 	a.clean()
-	return kept, nil
+	return notes, nil
 }
 
 // isWritten reports whether somebody has written to a file since the plan, which is

@@ -61,6 +61,7 @@ func planApp(t *testing.T, host remote.Host, folder, dir string) (a *app, change
 	if a, err = openApp(host, folder); err != nil {
 		t.Fatal(err)
 	}
+	a.site = "../public_html"
 	if changes, notes, err = a.plan(files); err != nil {
 		t.Fatal(err)
 	}
