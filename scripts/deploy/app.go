@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -50,6 +51,7 @@ func findApp(dir string) error {
 // has left out.
 func scan(dir string, include []string) (files map[string]file, out []string, err error) {
 	files = map[string]file{}
+	reached := map[string]fs.FileMode{".": 0o777} // by folder
 	err = filepath.WalkDir(dir, func(name string, e fs.DirEntry, err error) error {
 		if err != nil || name == dir {
 			return err
@@ -68,6 +70,11 @@ func scan(dir string, include []string) (files map[string]file, out []string, er
 			out = append(out, rel)
 			return nil
 		case e.IsDir():
+			info, err := e.Info()
+			if err != nil {
+				return err
+			}
+			reached[rel] = reached[path.Dir(rel)] & reach(info.Mode())
 			return nil
 		case !utf8.ValidString(rel) || strings.ContainsFunc(rel, unicode.IsControl):
 			return fmt.Errorf("%q has a name that is no UTF-8, or has a control character, which not every host keeps as it is: rename it", rel)
@@ -83,7 +90,7 @@ func scan(dir string, include []string) (files map[string]file, out []string, er
 		if err != nil {
 			return err
 		}
-		files[rel] = describe(rel, content, info.Mode())
+		files[rel] = describe(rel, content, info.Mode()&reached[path.Dir(rel)])
 		return nil
 	})
 	if err == nil && len(files) == 0 {

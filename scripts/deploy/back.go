@@ -42,6 +42,9 @@ func (d *deploy) undo(ctx context.Context, why string) error {
 		if d.app.now.Former != nil {
 			err = errors.Join(err, d.app.back())
 		}
+		if errors.Is(err, errLost) {
+			return fmt.Errorf("%s\n%w", why, errLost)
+		}
 		err = errors.Join(err, d.app.restart(d.places.restart))
 	}
 	var how string

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"proxy.cgi/cgiproxy/command/install"
 	"proxy.cgi/cgiproxy/settings"
@@ -21,7 +22,8 @@ type deploy struct {
 	out      io.Writer
 	host     remote.Host
 	served   *served
-	lines    []byte // of .htcgiproxy, as they are or will be
+	signed   atomic.Int64 // when this run last gave a sign of life, in nanoseconds since 1970
+	lines    []byte       // of .htcgiproxy, as they are or will be
 	program  *program
 	app      *app     // nil where it stays as it is
 	places   places   // of the app, as its settings say
@@ -142,7 +144,10 @@ func (d *deploy) deploy(ctx context.Context) error {
 	if d.isLost() {
 		return errLost
 	}
-	if err := d.place(todo); err != nil {
+	switch err := d.place(todo); {
+	case errors.Is(err, errLost):
+		return err
+	case err != nil:
 		return d.undo(ctx, err.Error())
 	}
 	problems := d.verify(ctx)
@@ -157,7 +162,9 @@ func (d *deploy) deploy(ctx context.Context) error {
 		return errLost
 	}
 	if d.appWork != nil {
-		if err := d.app.settle(); err != nil {
+		kept, err := d.app.settle()
+		d.note(kept...)
+		if err != nil {
 			return err
 		}
 	}

@@ -46,8 +46,14 @@ type app struct {
 	run    string // the name of this one
 	site   string // as in a manifest
 	now    *manifest
+	text   []byte          // of it, as it is on the host
 	have   map[string]bool // names in stateFolder
 	made   map[string]bool // folders that are there
+	notes  []string        // of folders that were made
+
+	// turn fails where another run has taken this one for dead. It is asked all the
+	// time: nothing of the other's may be moved.
+	turn func() error
 }
 
 func (a *app) path(name string) string  { return path.Join(a.folder, name) }
@@ -55,7 +61,7 @@ func (a *app) state(name string) string { return path.Join(a.folder, stateFolder
 
 // openApp reads the manifest.
 func openApp(host remote.Host, folder string) (*app, error) {
-	a := &app{host: host, folder: folder, run: rand.Text()[:10], now: &manifest{Files: map[string]file{}}, have: map[string]bool{}, made: map[string]bool{}}
+	a := &app{host: host, folder: folder, run: rand.Text()[:10], now: &manifest{Files: map[string]file{}}, have: map[string]bool{}, made: map[string]bool{}, turn: func() error { return nil }}
 	list, err := host.List(a.state(""))
 	if errors.Is(err, fs.ErrNotExist) {
 		return a, nil
@@ -73,6 +79,7 @@ func openApp(host remote.Host, folder string) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.text = text
 	err = json.Unmarshal(text, a.now)
 	if err == nil {
 		err = a.now.check()
@@ -84,11 +91,14 @@ func openApp(host remote.Host, folder string) (*app, error) {
 }
 
 // check demands that nothing is missing, and that all paths lead to below the
-// app's folder. Others than this program can write the file, and it says what is
-// moved, and to where.
+// app's folder, those that the run's name is a part of, too. Others than this
+// program can write the file, and it says what is moved, and to where.
 func (m *manifest) check() error {
 	if m.Files == nil {
 		return errors.New("there is no list of files in it")
+	}
+	if strings.ContainsFunc(m.Run, isNoneOfRun) {
+		return fmt.Errorf("%q is no name of a run, and no deploy has written that", m.Run)
 	}
 	paths := slices.Collect(maps.Keys(m.Files))
 	for _, c := range m.Last {
@@ -106,6 +116,12 @@ func (m *manifest) check() error {
 		return m.Former.check()
 	}
 	return nil
+}
+
+// isNoneOfRun reports whether a character is in no run's name: rand.Text has
+// letters and digits.
+func isNoneOfRun(r rune) bool {
+	return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '-')
 }
 
 // isTakenBack reports whether the deploy of this number is there no more: with it
@@ -138,10 +154,13 @@ func (a *app) write(m *manifest) error {
 	if err := put(a.host, a.state("manifest.new"), text, 0o600, meter{}); err != nil {
 		return fmt.Errorf("%s: %w", a.state("manifest.json"), err)
 	}
+	if err := a.turn(); err != nil {
+		return err
+	}
 	if err := a.host.Rename(a.state("manifest.new"), a.state("manifest.json")); err != nil {
 		return err
 	}
-	a.now = m
+	a.now, a.text = m, text
 	return nil
 }
 

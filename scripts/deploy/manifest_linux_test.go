@@ -36,6 +36,29 @@ func TestManifestPaths(t *testing.T) {
 	}
 }
 
+// TestManifestRun has names of a run, which become parts of paths.
+func TestManifestRun(t *testing.T) {
+	const refused = "no name of a run"
+	for _, c := range []struct{ run, want string }{
+		{"ABCDEFGHIJ", ""},
+		{"run-2", ""},
+		{"", ""}, // nothing has been deployed by then
+		{"/../../../www/x", refused},
+		{"..", refused},
+		{"a/b", refused},
+		{`a\\b`, refused},
+		{"a\\r\\nDELE b", refused},
+	} {
+		for _, form := range []string{
+			`{"run": "RUN", "files": {}, "last": [{"path": "a", "new": {}}]}`,
+			`{"files": {}, "former": {"run": "RUN", "files": {}}}`,
+		} {
+			text := strings.ReplaceAll(form, "RUN", c.run)
+			t.Run(text, func(t *testing.T) { opensManifest(t, text, c.want) })
+		}
+	}
+}
+
 // A manifest of which parts are missing is none to go on with.
 func TestManifestMissing(t *testing.T) {
 	for text, want := range map[string]string{

@@ -36,8 +36,17 @@ func fileMode(name string, here fs.FileMode, isProgram bool) fs.FileMode {
 	return mode
 }
 
+// reach is the part of a file's permissions that is of use to who can get through
+// a folder on its way.
+func reach(folder fs.FileMode) fs.FileMode {
+	return 0o700 | (folder&0o011)*7
+}
+
 // folderMode is the same for a folder.
 func folderMode(here fs.FileMode) fs.FileMode { return 0o700 | here.Perm()&0o055 }
+
+// isPrivate reports whether a folder's permissions are for its owner alone.
+func isPrivate(mode fs.FileMode) bool { return mode&0o077 == 0 }
 
 // makePrivate makes a folder that others cannot enter: the FTP server's umask, or
 // an upload under another name, shows nobody what comes there.

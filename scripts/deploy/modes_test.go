@@ -70,6 +70,88 @@ func TestModes(t *testing.T) {
 	}
 }
 
+// TestPrivateFolder has a folder that nobody else may enter here, and that is there on
+// the host already, open for all: what is in it others may not read there either.
+func TestPrivateFolder(t *testing.T) {
+	const private = "in/private"
+	for _, c := range []struct {
+		name   string
+		folder string // that is private here
+		site   string // the served folder, as the app's folder sees it
+		want   string // permissions on the host, of the app's folder, private and private/cards.csv
+		isSaid bool
+	}{
+		{"one of the app's", private, "../public_html", "755 700 600", false},
+		{"one above it", "in", "../public_html", "755 755 600", false},
+		{"the app's own", ".", "../public_html", "700 755 644", false},
+		{"the app's own, with the served one in it", ".", "public_html", "755 755 644", true},
+		{"the app's own, and nobody knows where the served one is", ".", "", "755 755 644", true},
+		{"one that the served one is in", private, private + "/public_html", "755 755 600", true},
+		{"one of a name like the served one's", private, private + "-too", "755 700 600", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			host, folder := thisHost(t)
+			dir := t.TempDir()
+			at := func(name string) string { return filepath.Join(folder, name) }
+			writeFiles(t, dir, map[string]string{private + "/a.txt": "a", private + "/cards.csv": "no", "app.py": "x"})
+			deployApp(t, host, folder, dir)
+			writeFiles(t, dir, map[string]string{private + "/cards.csv": "cards", "app.py": "y"})
+			if err := errors.Join(os.Chmod(folder, 0o755), os.Chmod(filepath.Join(dir, c.folder), 0o700)); err != nil {
+				t.Fatal(err)
+			}
+			a, changes, _ := planApp(t, host, folder, dir)
+			a.site = c.site
+			a.putChanges(t, dir, changes)
+			notes, err := a.settle()
+			if err != nil || (notes != nil) != c.isSaid {
+				t.Errorf("said is %q, %v", notes, err)
+			}
+			var got []string
+			for _, name := range []string{".", private, private + "/cards.csv"} {
+				info, err := os.Stat(at(name))
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, fmt.Sprintf("%03o", info.Mode().Perm()))
+			}
+			if strings.Join(got, " ") != c.want {
+				t.Errorf("permissions are %s, want %s", got, c.want)
+			}
+			if c.folder == private { // of what is unchanged, too
+				if info, err := os.Stat(at(private + "/a.txt")); err != nil || info.Mode().Perm() != 0o600 {
+					t.Errorf("a.txt: %v, %v", info, err)
+				}
+			}
+		})
+	}
+}
+
+// unchangeable is a host on which the permissions of a folder are another's.
+type unchangeable struct{ remote.Host }
+
+func (h unchangeable) Chmod(name string, mode fs.FileMode) error {
+	if path.Base(name) == "private" {
+		return fs.ErrPermission
+	}
+	return h.Host.Chmod(name, mode)
+}
+
+// TestPrivateFolderRefused has the host refuse that: nothing comes into the folder.
+func TestPrivateFolderRefused(t *testing.T) {
+	host, folder := thisHost(t)
+	dir := t.TempDir()
+	writeFiles(t, folder, map[string]string{"private/x": "x"})
+	writeFiles(t, dir, map[string]string{"private/cards.csv": "cards"})
+	if err := os.Chmod(filepath.Join(dir, "private"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	a, changes, _ := planApp(t, unchangeable{host}, folder, dir)
+	err := a.stage(t.Context(), dir, changes, meter{})
+	if !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), "give it permissions 700 there, or others here") {
+		t.Error(err)
+	}
+}
+
 // A hidingHost is one that uploads under another name, as ProFTPD with
 // HiddenStores: what a file is to have for permissions, it gets in the end.
 type hidingHost struct {

@@ -49,6 +49,7 @@ func (d *deploy) openApp(folder string) (err error) {
 	if d.app, err = openApp(d.host, folder); err != nil {
 		return err
 	}
+	d.app.turn = d.holdsTurn
 	// From there it is the same, wherever a login begins.
 	site, err := filepath.Rel(filepath.FromSlash(folder), filepath.FromSlash(d.target.Folder))
 	if err != nil {

@@ -58,7 +58,7 @@ func TestAnotherSite(t *testing.T) {
 				t.Fatal(err)
 			}
 			d.app.putChanges(t, dir, d.appWork)
-			if err := d.app.settle(); err != nil {
+			if _, err := d.app.settle(); err != nil {
 				t.Fatal(err)
 			}
 		})

@@ -97,13 +97,14 @@ type served struct {
 	list   []remote.Entry // what is in it
 	temp   string         // the folder to which this run uploads, "" for none yet
 	seen   []seen
+	turn   func() error // as an app's
 }
 
 // openServed lists the served folder, and makes none: nobody would serve it.
 func openServed(host remote.Host, folder string) (*served, error) {
 	list, err := host.List(folder)
 	if !errors.Is(err, fs.ErrNotExist) {
-		return &served{host: host, folder: folder, list: list}, err
+		return &served{host: host, folder: folder, list: list, turn: func() error { return nil }}, err
 	}
 	for above := path.Dir(folder); ; above = path.Dir(above) {
 		list, err := host.List(above)

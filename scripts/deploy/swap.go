@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +10,10 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 	"time"
+
+	"proxy.cgi/scripts/deploy/remote"
 )
 
 // stage uploads the new files beside the app's.
@@ -55,9 +59,13 @@ func asideName(run string, i int) string { return fmt.Sprintf("aside-%s-%d", run
 // good: nobody else may have it.
 func oldName(run string, i int, c replaced) string {
 	if c.Old != nil && c.Old.SHA256 == "" {
-		return fmt.Sprintf("kept-%s-%d-%s", run, i, path.Base(c.Path))
+		return keptName(run, i, c)
 	}
 	return fmt.Sprintf("old-%s-%d", run, i)
+}
+
+func keptName(run string, i int, c replaced) string {
+	return fmt.Sprintf("kept-%s-%d-%s", run, i, path.Base(c.Path))
 }
 
 // mkdir makes a folder below the app's, with those on its way, as they are in dir.
@@ -75,7 +83,30 @@ func (a *app) mkdir(dir, name string) error {
 		return err
 	}
 	a.made[name] = true
-	return a.host.Mkdir(a.path(name), folderMode(info.Mode()))
+	mode := folderMode(info.Mode())
+	switch {
+	case !isPrivate(mode):
+		return a.host.Mkdir(a.path(name), mode)
+	case a.leadsToSite(name):
+		a.notes = append(a.notes, fmt.Sprintf("the folder %s is for its owner alone here; on the host it keeps its permissions if it was there, for the served folder may be in it", a.path(name)))
+		return a.host.Mkdir(a.path(name), mode)
+	}
+	if err := makePrivate(a.host, a.path(name)); err != nil {
+		return fmt.Errorf("the folder %s is for its owner alone here, and cannot be made so on the host: %w: give it permissions 700 there, or others here", a.path(name), err)
+	}
+	return nil
+}
+
+// leadsToSite reports whether the served folder is in a folder of the app, or may
+// be: the web server has to get through, whatever its permissions here are.
+func (a *app) leadsToSite(name string) bool {
+	switch {
+	case a.site == "":
+		return true
+	case name == ".":
+		return !strings.HasPrefix(a.site+"/", "../")
+	}
+	return strings.HasPrefix(a.site+"/", name+"/")
 }
 
 // swap puts the new files in their places. All that is needed to go back is on
@@ -101,6 +132,8 @@ func (a *app) swap(changes []replaced) error {
 				return err
 			}
 			a.have[oldName(m.Run, i, c)] = true
+		} else if err := a.keepCome(c.Path, keptName(m.Run, i, c)); err != nil {
+			return err
 		}
 		if c.New != nil {
 			if err := a.move(a.state(newName(m.Run, i)), a.path(c.Path)); err != nil {
@@ -112,15 +145,61 @@ func (a *app) swap(changes []replaced) error {
 	return nil
 }
 
-// settle says that what is there now is to stay.
-func (a *app) settle() error {
-	m := *a.now
-	m.Former = nil
-	if err := a.write(&m); err != nil {
+// keepCome moves a file that was not there when the plan was made, and has come
+// since, out of the place of a new one. The app has made it, most likely.
+func (a *app) keepCome(name, kept string) error {
+	_, err := a.host.Size(a.path(name))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case remote.IsBroken(err):
 		return err
 	}
+	a.have[kept] = true
+	return a.move(a.path(name), a.state(kept))
+}
+
+// settle says that what is there now is to stay. What has been written meanwhile to
+// files that are replaced is kept for good, and told.
+func (a *app) settle() (notes []string, err error) {
+	m := *a.now
+	notes = a.notes
+	for i, c := range m.Last {
+		is, err := a.isWritten(i, c)
+		if err != nil {
+			return notes, err
+		}
+		if is {
+			notes = append(notes, fmt.Sprintf("%s has been written to on the host while this deploy was under way: that is kept as %s, and --rollback brings it back",
+				a.path(c.Path), a.state(keptName(m.Run, i, c))))
+		}
+	}
+	m.Former = nil
+	if err := a.write(&m); err != nil {
+		return notes, err
+	}
 	a.clean()
-	return nil
+	return notes, nil
+}
+
+// isWritten reports whether somebody has written to a file since the plan, which is
+// kept then. It looks at what swap has moved away, for between a look before and the
+// move there is time to write, too; and the app that runs until it is restarted may
+// have the file open.
+func (a *app) isWritten(i int, c replaced) (bool, error) {
+	switch kept := keptName(a.now.Run, i, c); {
+	case c.Old == nil:
+		return a.have[kept], nil
+	case c.Old.SHA256 == "": // the plan knows
+		return false, nil
+	default:
+		old := oldName(a.now.Run, i, c)
+		if is, err := a.wasDeployed(old, c.Old); is || err != nil {
+			return false, err
+		}
+		a.have[kept] = true
+		return true, a.move(a.state(old), a.state(kept))
+	}
 }
 
 // restart has the next request restart the app.
@@ -132,13 +211,36 @@ func (a *app) restart(file string) error {
 	return put(a.host, file, text, 0o644, meter{})
 }
 
-// move moves a file. One that is not there has been moved before.
+// move moves a file. One that is not there has been moved before: by this run, if it
+// still holds the turn.
 func (a *app) move(from, to string) error {
+	if err := a.turn(); err != nil {
+		return err
+	}
 	err := a.host.Rename(from, to)
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, sizeErr := a.host.Size(from); errors.Is(sizeErr, fs.ErrNotExist) {
-			return nil
+			return a.turn()
 		}
 	}
+	if err != nil {
+		return err
+	}
+	if err = a.turn(); errors.Is(err, errLost) && path.Dir(to) == a.state("") {
+		a.giveBack(from, to)
+	}
 	return err
+}
+
+// giveBack undoes a move out of the app's folder in the midst of which this run was
+// asleep, for the file may be another run's. As long as the manifest is as this one
+// has left it, that is yet to put in order what it finds.
+func (a *app) giveBack(from, to string) {
+	text, err := a.host.Read(a.state("manifest.json"), 0, maxText)
+	if err != nil || bytes.Equal(text, a.text) {
+		return
+	}
+	if _, err := a.host.Size(from); errors.Is(err, fs.ErrNotExist) {
+		a.host.Rename(to, from) // else it stays in stateFolder
+	}
 }

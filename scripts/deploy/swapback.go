@@ -18,8 +18,12 @@ func (a *app) back() error {
 	m := a.now
 	for i, c := range m.Last {
 		oldFile, aside := oldName(m.Run, i, c), asideName(m.Run, i)
-		isPlaced := a.have[oldFile]
-		if c.Old == nil {
+		if kept := keptName(m.Run, i, c); a.have[kept] { // written to meanwhile
+			oldFile = kept
+		}
+		hasOld := a.have[oldFile]
+		isPlaced := hasOld
+		if c.Old == nil && !hasOld {
 			isPlaced = !a.have[newName(m.Run, i)] && !a.have[aside]
 		}
 		if !isPlaced {
@@ -28,7 +32,7 @@ func (a *app) back() error {
 		if err := a.moveAside(c.Path, aside); err != nil {
 			return err
 		}
-		if c.Old != nil {
+		if hasOld {
 			if err := a.move(a.state(oldFile), a.path(c.Path)); err != nil {
 				return err
 			}
@@ -62,7 +66,7 @@ func (a *app) settleBack() (kept []string, err error) {
 				a.host.Remove(a.state(aside)) // it does no harm
 				continue
 			}
-			to := a.state(fmt.Sprintf("kept-%s-%s", strings.TrimPrefix(aside, "aside-"), path.Base(c.Path)))
+			to := a.state(fmt.Sprintf("kept-since-%s-%s", strings.TrimPrefix(aside, "aside-"), path.Base(c.Path)))
 			if err := a.move(a.state(aside), to); err != nil {
 				return kept, err
 			}

@@ -42,8 +42,17 @@ func writeFiles(t *testing.T, folder string, files map[string]string) {
 	}
 }
 
-// placeApp deploys a folder's files, but for the last step of it.
-func placeApp(t *testing.T, host remote.Host, folder, dir string) (a *app, notes []string) {
+// stageApp uploads a folder's files, as a deploy does before it moves the first.
+func stageApp(t *testing.T, host remote.Host, folder, dir string) (a *app, changes []replaced) {
+	t.Helper()
+	a, changes, _ = planApp(t, host, folder, dir)
+	if err := a.stage(t.Context(), dir, changes, meter{}); err != nil {
+		t.Fatal(err)
+	}
+	return a, changes
+}
+
+func planApp(t *testing.T, host remote.Host, folder, dir string) (a *app, changes []replaced, notes []string) {
 	t.Helper()
 	files, _, err := scan(dir, nil)
 	if err != nil {
@@ -52,10 +61,17 @@ func placeApp(t *testing.T, host remote.Host, folder, dir string) (a *app, notes
 	if a, err = openApp(host, folder); err != nil {
 		t.Fatal(err)
 	}
-	changes, notes, err := a.plan(files)
-	if err != nil {
+	a.site = "../public_html"
+	if changes, notes, err = a.plan(files); err != nil {
 		t.Fatal(err)
 	}
+	return a, changes, notes
+}
+
+// placeApp deploys a folder's files, but for the last step of it.
+func placeApp(t *testing.T, host remote.Host, folder, dir string) (a *app, notes []string) {
+	t.Helper()
+	a, changes, notes := planApp(t, host, folder, dir)
 	a.putChanges(t, dir, changes)
 	return a, notes
 }
@@ -79,10 +95,11 @@ func deployApp(t *testing.T, host remote.Host, folder, dir string) (notes []stri
 	if a.now.Former == nil {
 		return notes
 	}
-	if err := a.settle(); err != nil {
+	kept, err := a.settle()
+	if err != nil {
 		t.Fatal(err)
 	}
-	return notes
+	return append(notes, kept...)
 }
 
 // wantFiles demands what files of a folder have, "" for none.
@@ -120,7 +137,7 @@ func TestWrittenSince(t *testing.T) {
 				writeFiles(t, dir, map[string]string{"data.json": "two", "gone.txt": "", "new.db": "seed"})
 				a, _ := placeApp(t, host, folder, dir)
 				if way == "rollback" {
-					if err := a.settle(); err != nil {
+					if _, err := a.settle(); err != nil {
 						t.Fatal(err)
 					}
 				}

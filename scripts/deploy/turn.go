@@ -19,17 +19,24 @@ import (
 // What is left by a run that broke off stays the same, which a next run watches for
 // patience: in that time one that goes on shows it by its beat, or where a large
 // file is on its way by that file. No clock is compared with another's.
+//
+// One that was asleep for longer, as a laptop is whose lid was closed, looks whether
+// it is still there before it moves anything (holdsTurn).
 var (
 	beatTime = 5 * time.Second
 	patience = time.Minute
 )
+
+// notice is how long after its last sign of life a run moves files without a look,
+// and for which the next one waits when it has taken the turn.
+func notice() time.Duration { return patience / 6 }
 
 // beats are the two names of that file.
 var beats = [...]string{".htbeat-1", ".htbeat-2"}
 
 var (
 	errUnderWay = errors.New("another deploy of this site is under way, or has just ended: nothing has been changed; run this again when it is over")
-	errLost     = errors.New("this run was without a connection for so long that another deploy has begun, which the site is left to: run this again when that is over")
+	errLost     = errors.New("this run was without a connection, or asleep, for so long that another deploy has begun, which the site is left to: run this again when that is over")
 )
 
 // takeTurn waits for no other run: it fails where there is one. The context it
@@ -40,6 +47,9 @@ func (d *deploy) takeTurn(ctx context.Context) (_ context.Context, end func(), e
 			return nil, nil, err
 		}
 		d.served.removeTemp(d.served.path(e.Name))
+		if err := pause(ctx, notice()); err != nil {
+			return nil, nil, err
+		}
 	}
 	d.served.removeLeft()
 	if err := d.served.makeTemp(); err != nil {
@@ -56,6 +66,8 @@ func (d *deploy) takeTurn(ctx context.Context) (_ context.Context, end func(), e
 		d.served.clean()
 		return nil, nil, err
 	}
+	d.signed.Store(time.Now().UnixNano())
+	d.served.turn = d.holdsTurn
 	ctx, lose := context.WithCancelCause(ctx)
 	stop := d.beat(ctx, lose)
 	return ctx, func() { stop(); lose(nil); d.served.clean() }, nil
@@ -94,16 +106,23 @@ func (d *deploy) watch(ctx context.Context, temp string) error {
 	d.say("another deploy is under way, or broke off: that shows within %.0f seconds\n", patience.Seconds())
 	before := look()
 	for end := time.Now().Add(patience); time.Now().Before(end); {
-		select {
-		case <-ctx.Done():
-			return errInterrupted
-		case <-time.After(beatTime / 2):
+		if err := pause(ctx, beatTime/2); err != nil {
+			return err
 		}
 		if look() != before {
 			return errUnderWay
 		}
 	}
 	return nil
+}
+
+func pause(ctx context.Context, length time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return errInterrupted
+	case <-time.After(length):
+		return nil
+	}
 }
 
 // cutShort returns why a run has to end.
@@ -126,7 +145,12 @@ func (d *deploy) beat(ctx context.Context, lose func(error)) (stop func()) {
 			case <-time.After(beatTime):
 			}
 			from, to := path.Join(d.served.temp, beats[i]), path.Join(d.served.temp, beats[1-i])
-			if err := d.host.Rename(from, to); err != nil && d.isLost() {
+			now := time.Now()
+			switch err := d.host.Rename(from, to); {
+			case err == nil:
+				d.signed.Store(now.UnixNano())
+			case d.isLost():
+				d.signed.Store(0)
 				lose(errLost)
 				return
 			}
@@ -135,17 +159,35 @@ func (d *deploy) beat(ctx context.Context, lose func(error)) (stop func()) {
 	return func() { close(done); wait.Wait() }
 }
 
-// isLost reports whether another run has taken this one for dead: then its folder
-// is there no more.
-func (d *deploy) isLost() bool {
+// isLost reports whether another run has taken this one for dead.
+func (d *deploy) isLost() bool { return errors.Is(d.look(), errLost) }
+
+// look returns errLost where another run has taken this one for dead: then its
+// folder is there no more.
+func (d *deploy) look() error {
 	list, err := d.host.List(d.served.folder)
 	if err != nil {
-		return false
+		return err
 	}
 	for _, e := range list {
 		if d.served.path(e.Name) == d.served.temp {
-			return false
+			return nil
 		}
 	}
-	return true
+	return errLost
+}
+
+// holdsTurn is look for before each move, where the last sign of life tells that it
+// is not needed. Its time is that of the wall: the monotonic clock stands still
+// while a machine sleeps (clock_gettime(2), CLOCK_MONOTONIC).
+func (d *deploy) holdsTurn() error {
+	now := time.Now()
+	if silent := now.UnixNano() - d.signed.Load(); 0 <= silent && silent < int64(notice()) {
+		return nil
+	}
+	if err := d.look(); err != nil {
+		return err
+	}
+	d.signed.Store(now.UnixNano())
+	return nil
 }

@@ -73,7 +73,7 @@ func (s *served) place(steps []step) error {
 		if step.wait {
 			time.Sleep(waitTime)
 		}
-		if err := s.isOurs(step.name); err != nil {
+		if err := errors.Join(s.isOurs(step.name), s.turn()); err != nil {
 			return err
 		}
 		var err error

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestWrittenMeanwhile has the app write to files that a deploy is about to replace,
+// after it has made its plan: what it wrote is kept and told, or is back in its
+// place where the deploy is taken back.
+func TestWrittenMeanwhile(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		file   string
+		isOpen bool // the app writes after the file has been moved, for it has it open
+		ours   string
+	}{
+		{"one that is changed here", "data.json", false, "two"},
+		{"one that is changed here, and open", "data.json", true, "two"},
+		{"one that is no more here", "seed.db", false, ""},
+		{"one that is no more here, and open", "seed.db", true, ""},
+		{"one that is new here", "lib/new.db", false, "test row"},
+		{"nothing", "", false, ""},
+	} {
+		for _, way := range []string{"it stays", "rollback", "undo", "undo, broken off on the way"} {
+			t.Run(c.name+", "+way, func(t *testing.T) {
+				host, folder := thisHost(t)
+				dir := t.TempDir()
+				writeFiles(t, dir, map[string]string{"data.json": "one", "seed.db": "seed", "lib/same.txt": "same"})
+				deployApp(t, host, folder, dir)
+				writeFiles(t, dir, map[string]string{"data.json": "two", "seed.db": "", "lib/new.db": "test row"})
+				a, changes := stageApp(t, host, folder, dir)
+				write := appWrites(t, folder, c.file)
+				if !c.isOpen {
+					write()
+				}
+				if err := a.swap(changes); err != nil {
+					t.Fatal(err)
+				}
+				wantFiles(t, folder, map[string]string{"data.json": "two", "seed.db": "", "lib/new.db": "test row"})
+				if c.isOpen {
+					write()
+				}
+				if !strings.HasPrefix(way, "undo") {
+					notes, err := a.settle()
+					if err != nil {
+						t.Fatal(err)
+					}
+					wantTold(t, folder, c.file, notes)
+				}
+				if way == "it stays" {
+					wantFiles(t, folder, map[string]string{"data.json": "two", "seed.db": "", "lib/new.db": "test row"})
+					writeFiles(t, dir, map[string]string{"more.txt": "more"})
+					deployApp(t, host, folder, dir)
+					wantFiles(t, folder, map[string]string{c.file: c.ours})
+					wantFiles(t, filepath.Join(folder, stateFolder), keptFiles(folder, c.file))
+					return
+				}
+				if kept := takeBack(t, a, way); kept != nil {
+					t.Errorf("kept is %q", kept)
+				}
+				wantFiles(t, folder, map[string]string{"data.json": "one", "seed.db": "seed", "lib/new.db": "", c.file: theirs[c.file]})
+			})
+		}
+	}
+}
+
+// theirs is what files have when the app has written to them.
+var theirs = map[string]string{"data.json": "one, and orders", "seed.db": "seed, and orders", "lib/new.db": ", and orders"}
+
+// appWrites has the app open a file, "" for none, and write to it later.
+func appWrites(t *testing.T, folder, file string) (write func()) {
+	t.Helper()
+	if file == "" {
+		return func() {}
+	}
+	f, err := os.OpenFile(filepath.Join(folder, file), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return func() {
+		if _, err := fmt.Fprint(f, ", and orders"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// keptFiles is what has to be kept of a file, under its name in stateFolder.
+func keptFiles(folder, file string) map[string]string {
+	files := map[string]string{}
+	list, _ := filepath.Glob(filepath.Join(folder, stateFolder, "kept-*-"+filepath.Base(file)))
+	for _, name := range list {
+		files[filepath.Base(name)] = theirs[file]
+	}
+	return files
+}
+
+// wantTold demands that one note tells of a file, and where what the app has
+// written to it is; of "" there is none.
+func wantTold(t *testing.T, folder, file string, notes []string) {
+	t.Helper()
+	if file == "" {
+		if notes != nil {
+			t.Errorf("said is %q", notes)
+		}
+		return
+	}
+	kept := keptFiles(folder, file)
+	if len(kept) != 1 || len(notes) != 1 || !strings.HasPrefix(notes[0], filepath.Join(folder, file)+" ") {
+		t.Fatalf("said is %q, kept %q", notes, kept)
+	}
+	for name := range kept {
+		if !strings.Contains(notes[0], name) {
+			t.Errorf("said is %q, kept %s", notes, name)
+		}
+	}
+	wantFiles(t, filepath.Join(folder, stateFolder), kept)
+}
