@@ -45,7 +45,7 @@ func TestTwoAtOnce(t *testing.T) {
 		}
 	}
 	if ended == nil {
-		t.Skip("each has seen the other")
+		return // each has seen the other: nothing is deployed, and both say so
 	}
 	v := ended[len(ended)-1]
 	for name, text := range h.files(t, "app") {
