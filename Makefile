@@ -44,14 +44,7 @@ run-ondemand: build ## the same, where nothing listens until the page is asked f
 .PHONY: test
 test: ## install what the tests need, run all tests
 	@scripts/webservers
-	@$(MAKE) --no-print-directory -j2 test-program test-modules # they mostly wait
-
-.PHONY: test-program
-test-program:
-	go test -count=1 -parallel 4 -timeout 25m ./... # what the tests build is not in go test's cache
-
-.PHONY: test-modules
-test-modules:
+	go test -count=1 -timeout 25m ./... # what the tests build is not in go test's cache
 	@for module in $(MODULES); do \
 		echo "go test ./... in $$module"; (cd $$module && go test -count=1 -timeout 15m ./...) || exit; \
 	done

@@ -44,8 +44,8 @@ func TestBrowsersAlwaysRestart(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			s := newSite(t, "-delay 3s")
-			s.patience = time.Second // on a busy machine a response takes its time, too
+			s := newSite(t, "-delay 8s")
+			s.patience = 5 * time.Second // on a busy machine a response takes its time, too
 			tt.set(s)
 			s.AlwaysRestart = filepath.Join(s.Dir, "always_restart.txt")
 			s.write("always_restart.txt", "")
