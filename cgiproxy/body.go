@@ -71,9 +71,6 @@ func (c *call) checkEnd(req *http.Request) error {
 	return nil
 }
 
-// BehindNginx reports whether SERVER_SOFTWARE is nginx.
-func BehindNginx(software string) bool { return strings.HasPrefix(software, "nginx/") }
-
 // awaitNoBody reads a byte of a body that nothing has told of, and refuses the
 // request where there is one: of a body without a length over HTTP/2 nginx tells
 // nothing where it passes it on as it comes, and the app would take an empty one

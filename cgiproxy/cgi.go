@@ -67,8 +67,8 @@ func ServeCGI(status StatusPage) int {
 	return 0
 }
 
-// behindFcgiwrap reports whether the script's web server is nginx, by way of
-// fcgiwrap.
+// behindFcgiwrap reports whether the web server that has started this process is
+// nginx, by way of fcgiwrap.
 func behindFcgiwrap(env Environ) bool { return BehindNginx(env["SERVER_SOFTWARE"]) }
 
 // soon returns a look that is repeated for a moment until it says yes: where an

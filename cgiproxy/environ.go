@@ -131,6 +131,9 @@ func (env Environ) https() bool {
 	return strings.EqualFold(env["REQUEST_SCHEME"], "https")
 }
 
+// BehindNginx reports whether a SERVER_SOFTWARE is nginx.
+func BehindNginx(software string) bool { return strings.HasPrefix(software, "nginx/") }
+
 // scriptFolder returns the public folder that the script is in ("/" or
 // "/sub", decoded), and the script's name there. The name is empty where
 // SCRIPT_NAME does not end in the name of the script's file: nginx sends the

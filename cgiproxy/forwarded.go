@@ -102,7 +102,7 @@ func takeClaims(h http.Header, trusted bool) (claims http.Header) {
 				claims[name] = values
 			}
 			delete(h, name)
-		case replacesTarget(name), !trusted && isProxyField(name):
+		case !trusted && isProxyField(name), replacesTarget(name):
 			delete(h, name)
 		}
 	}

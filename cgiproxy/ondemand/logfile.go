@@ -64,11 +64,12 @@ func logSize(log *os.File) int64 {
 // trimLog takes the older half out of a log that is too long, for one system call
 // where it is not: each request does, when it comes and when it leaves. The app
 // writes to the file itself, for a pipe would need a process to read it, so while
-// nobody visits the log grows, but for an app with IdleStop. It stays the same file, for the app has it
-// open; as this appends, it goes on at the new end. What is written between the
-// last read and the cut is lost. Of two at once the second would cut off what the
-// first has kept: one of them has a lock, which is not the log's own, for whoever
-// may read that can hold it.
+// nobody visits the log grows, but for an app with IdleStop.
+//
+// It stays the same file, for the app has it open; as this appends, it goes on at
+// the new end. What is written between the last read and the cut is lost. Of two at
+// once the second would cut off what the first has kept: one of them has a lock,
+// which is not the log's own, for whoever may read that can hold it.
 func (f folder) trimLog(path string) {
 	var st unix.Stat_t
 	if unix.Stat(path, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG || st.Size <= maxLog {

@@ -142,8 +142,8 @@ func ftpRoot(t testing.TB, file, pkg string) string {
 	return ""
 }
 
-// proftpdConfig has uploads come under another name, as many hosts do, and leaves out TLSOptions: that a data connection resumes the session
-// is its default.
+// proftpdConfig has uploads come under another name, as many hosts do, and leaves out
+// TLSOptions: that a data connection resumes the session is its default.
 func proftpdConfig(root, dir, port, ca string) string {
 	return "ModulePath " + root + `/usr/lib/proftpd
 LoadModule mod_tls.c
