@@ -5,7 +5,11 @@ package ondemand
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -51,6 +55,48 @@ func TestPortOfAnotherBesideHelper(t *testing.T) {
 	}
 	if again, err := other.get(ctx, "/"); err != nil || again != theirs {
 		t.Errorf("the other site's process was %s, is %s, %v", theirs, again, err)
+	}
+}
+
+// A port that was free when it was chosen may have been chosen for two sites: the
+// one whose app comes second does not show the other's, and is given another port.
+func TestPortOfTwo(t *testing.T) {
+	t.Parallel()
+	s, ctx := newSite(t, ""), context.Background()
+	auto(s)
+	s.Command = "while test ! -e bind; do sleep 0.02; done; " + s.Command
+	got := make(chan string, 1)
+	go func() {
+		pid, err := s.get(ctx, "/")
+		got <- fmt.Sprint(pid, err)
+	}()
+	var address string
+	eventually(t, "a port is chosen", func() bool {
+		st, err := s.folder().read()
+		if err == nil && len(st.run.addresses) > 0 && st.run.pid != 0 {
+			address = st.run.addresses[0]
+		}
+		return address != ""
+	})
+	other := newSite(t, "")
+	other.Addresses = []string{address}
+	theirs, err := other.get(ctx, "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(s.Dir, "bind"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if first := <-got; !strings.Contains(first, "another site's app") {
+		t.Errorf("the second got %q; the first app is process %s", first, theirs)
+	}
+	eventually(t, "it is started on another port", func() bool {
+		pid, err := s.get(ctx, "/")
+		return err == nil && pid != theirs
+	})
+	s.oneApp()
+	if again, err := other.get(ctx, "/"); err != nil || again != theirs {
+		t.Errorf("the first app was process %s, is %s, %v", theirs, again, err)
 	}
 }
 

@@ -24,7 +24,7 @@ func (a *App) ready(ctx context.Context, s *state, c *child, leave time.Time) (n
 	patience := patience{until: limit}
 	status, ended := exit(0), false
 	for {
-		conn, err := a.connect(ctx, s.run.network, s.run.addresses)
+		conn, err := a.reach(ctx, &s.run)
 		switch {
 		case err == nil && a.staysUp(ctx, s, leave):
 			at("accepted")
@@ -61,6 +61,21 @@ func (a *App) ready(ctx context.Context, s *state, c *child, leave time.Time) (n
 		if waitErr := patience.wait(ctx); waitErr != nil && ctx.Err() == nil && err != nil {
 			return nil, a.timedOut(ctx, s, logBefore)
 		}
+	}
+}
+
+// reach connects to a run that is being started. A port that was free when it was
+// chosen may have been chosen for two sites, and be the other's by now.
+func (a *App) reach(ctx context.Context, r *run) (net.Conn, error) {
+	conn, err := a.connect(ctx, r.network, r.addresses)
+	if err != nil || !a.Auto || !a.isAnothers(conn.RemoteAddr()) {
+		return conn, err
+	}
+	conn.Close()
+	return nil, &Error{
+		Kind:   Stranger,
+		Cause:  fmt.Errorf("%v is another site's app's by now", conn.RemoteAddr()),
+		Remedy: "the next start is on another port",
 	}
 }
 

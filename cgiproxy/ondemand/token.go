@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -72,6 +73,14 @@ func (r *run) meet(log string, auto bool) {
 		}
 	}
 	r.app, r.appStart = first.pid, first.start
+}
+
+// isAnothers reports whether an app that was started for another site listens there.
+func (a *App) isAnothers(at net.Addr) bool {
+	return slices.ContainsFunc(listeners(ownProcesses()), func(l listener) bool {
+		token := tokenOf(l.process.pid)
+		return token != "" && !strings.HasPrefix(token, a.tokenPrefix()) && l.at(at.Network(), []string{at.String()})
+	})
 }
 
 // mayListen reports whether it is a run that listens at its address, if anybody
