@@ -1,6 +1,9 @@
 package cgiproxy
 
-import "time"
+import (
+	"sync"
+	"time"
+)
 
 // A request under way looks for its client after firstLook, then after ten
 // times as long and so on, and from then on every lastLook. Most are over
@@ -16,27 +19,30 @@ const (
 // stream may be silent for hours, and hold one of the few processes that a host
 // allows.
 func WatchClient(gone func(), looks ...func() bool) (stop func()) {
-	ended := make(chan struct{})
+	var mu sync.Mutex
+	var timer *time.Timer // nil once nobody wants to know
 	pause := firstLook
-	var look func()
-	look = func() {
-		select {
-		case <-ended:
-			return
-		default:
-		}
+	look := func() {
 		for _, hasLeft := range looks {
 			if hasLeft() {
 				gone()
 				return
 			}
 		}
-		pause = min(10*pause, lastLook)
-		time.AfterFunc(pause, look)
+		mu.Lock()
+		defer mu.Unlock()
+		if timer != nil {
+			pause = min(10*pause, lastLook)
+			timer.Reset(pause)
+		}
 	}
-	first := time.AfterFunc(pause, look)
+	mu.Lock()
+	defer mu.Unlock()
+	timer = time.AfterFunc(pause, look)
 	return func() {
-		first.Stop() // else each request would wake the process once more
-		close(ended)
+		mu.Lock()
+		defer mu.Unlock()
+		timer.Stop() // else each request would wake the process once more
+		timer = nil
 	}
 }

@@ -21,7 +21,7 @@ import (
 type conn struct {
 	net.Conn
 	listener *listener
-	input    *input
+	input    *input               // nil while nothing comes
 	incoming map[uint16]*incoming // by id
 	last     *request             // it is here as a whole, and the connection ends after it
 	unread   atomic.Bool          // nobody reads, for last is being answered
@@ -53,12 +53,13 @@ func (l *listener) open(accepted net.Conn) *conn {
 // serve takes what the web server sends, until the connection ends. Most have
 // one request, without a body: it is answered here, and meanwhile nobody reads.
 func (c *conn) serve() {
-	c.input = takeInput(c.Conn)
-	err := c.readRecord()
-	for ; err == nil && c.last == nil; err = c.readRecord() {
+	var err error
+	for err == nil && c.last == nil {
 		c.input = c.input.await(c.Conn)
+		err = c.readRecord()
 	}
 	c.input.release()
+	c.input = nil
 	if last := c.last; err == nil {
 		c.last = nil
 		c.unread.Store(true)
@@ -218,24 +219,19 @@ func (c *conn) begin(id uint16, vars []string, body io.ReadCloser) *request {
 // idle reports whether the connection is kept open for another request.
 func (c *conn) idle() bool { return c.served && c.running == 0 }
 
-// left reports whether the web server has left. Where it has more to say and
-// nobody reads, somebody does from here on.
+// left reports whether the web server has closed the connection, also while nobody
+// reads from it since the app does not take the request's body. Where there is
+// something to read and nobody reads, somebody does from here on.
 func (c *conn) left() bool {
-	if c.hungUp() {
+	var hungUp, input bool
+	err := descriptor.Control(c.Conn, func(fd int) { hungUp, input = descriptor.HungUp(fd), descriptor.HasInput(fd) })
+	if err != nil || hungUp {
 		return true
 	}
-	if c.unread.Load() && c.hasInput() && c.unread.CompareAndSwap(true, false) {
+	if input && c.unread.CompareAndSwap(true, false) {
 		go c.serve()
 	}
 	return false
-}
-
-// hungUp reports whether the web server has closed the connection, also while
-// nobody reads from it since the app does not take the request's body.
-func (c *conn) hungUp() bool {
-	gone := false
-	err := descriptor.Control(c.Conn, func(fd int) { gone = descriptor.HungUp(fd) })
-	return err != nil || gone
 }
 
 // hasInput reports whether the web server has sent something, or its end.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"runtime"
 	"testing"
+	"time"
 
 	"proxy.cgi/cgiproxy/internal/testkit"
 )
@@ -38,6 +39,30 @@ func TestIdleStreams(t *testing.T) {
 			}
 		}
 	}
+	holdsAtMost(t, 20<<10, open) // 17.7 KiB, both ends in this test included; 234 through net/http/fcgi
+}
+
+// A connection holds no buffer until the web server says something: of a crowd that
+// opens, most are accepted before that.
+func TestSilentConnections(t *testing.T) {
+	l, _ := serve(t, "UPSTREAM=127.0.0.1:1")
+	isOpen := func(n int) bool {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return len(l.conns) == n
+	}
+	n := 0
+	holdsAtMost(t, 8<<10, func() { // 3.6 KiB, both ends in this test included; 35 with a buffer
+		dial(t, l)
+		for n++; !isOpen(n); {
+			time.Sleep(time.Millisecond)
+		}
+	})
+}
+
+// holdsAtMost checks how many bytes of memory each of many holds.
+func holdsAtMost(t *testing.T, limit int64, open func()) {
+	t.Helper()
 	used := func() uint64 {
 		runtime.GC()
 		runtime.GC() // twice, to empty each sync.Pool
@@ -46,14 +71,14 @@ func TestIdleStreams(t *testing.T) {
 		return m.HeapAlloc + m.StackInuse
 	}
 	open()
-	const streams, limit = 100, 20 << 10 // 18.5 KiB, both ends in this test included; 234 through net/http/fcgi
+	const many = 100
 	before := used()
-	for range streams {
+	for range many {
 		open()
 	}
-	if each := (int64(used()) - int64(before)) / streams; each > limit {
-		t.Errorf("an idle event stream holds %d bytes, want at most %d", each, limit)
+	if each := (int64(used()) - int64(before)) / many; each > limit {
+		t.Errorf("each holds %d bytes, want at most %d", each, limit)
 	} else {
-		t.Logf("an idle event stream holds %d bytes", each)
+		t.Logf("each holds %d bytes", each)
 	}
 }

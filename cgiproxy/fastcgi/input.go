@@ -37,14 +37,17 @@ func (in *input) release() {
 }
 
 // await waits until something comes, without a buffer for it, and returns the
-// input to go on with. The next read tells why nothing will.
+// input to go on with. The next read tells why nothing will. A connection has none
+// at first: of a crowd that opens, most are accepted before they say anything.
 func (in *input) await(conn net.Conn) *input {
-	if in.r.Buffered() > 0 {
+	if in != nil && in.r.Buffered() > 0 {
 		return in
 	}
 	_ = descriptor.AwaitInput(conn, func() {
-		in.release()
-		in = nil
+		if in != nil {
+			in.release()
+			in = nil
+		}
 	})
 	if in == nil {
 		in = takeInput(conn)
