@@ -46,7 +46,7 @@ test: ## install what the tests need, run all tests
 	@scripts/webservers
 	go test -count=1 -timeout 25m ./... # what the tests build is not in go test's cache
 	@for module in $(MODULES); do \
-		echo "go test ./... in $$module"; (cd $$module && go test -count=1 -timeout 15m ./...) || exit; \
+		echo "go test ./... in $$module"; (cd $$module && go test -count=1 -timeout 15m -parallel 4 ./...) || exit; \
 	done
 
 .PHONY: deploy
