@@ -5,7 +5,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -13,7 +12,6 @@ import (
 
 	"proxy.cgi/cgiproxy"
 	"proxy.cgi/cgiproxy/internal/testkit"
-	"proxy.cgi/cgiproxy/upstream"
 )
 
 // echoApp answers each request on a connection with its request line.
@@ -239,102 +237,3 @@ func TestFastCGIClientLeft(t *testing.T) {
 
 // firstLooks is the time of the first two looks for the client.
 const firstLooks = 60 * time.Millisecond
-
-// A listener that is told to stop answers what is under way, and closes what
-// is kept for later.
-func TestFastCGIStop(t *testing.T) {
-	asked, goOn := make(chan bool), make(chan bool)
-	app := testkit.StartApp(t, func(conn net.Conn) {
-		head, _ := testkit.ReadHead(conn)
-		if strings.HasPrefix(head, "GET /slow ") {
-			close(asked)
-			<-goOn
-		}
-		io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
-	})
-	l, _ := serve(t, app.Upstream())
-	kept, slow := dial(t, l), dial(t, l)
-	kept.send(begin(true, visitVars()...), stdin(""))
-	if response := kept.response(); response.Body != "ok" {
-		t.Fatalf("got %+v", response)
-	}
-	slow.send(begin(true, visitVars("REQUEST_URI=/slow")...), stdin(""))
-	<-asked
-
-	kept.send(begin(true, visitVars()...), stdin(""))
-	if response := kept.response(); response.Body != "ok" {
-		t.Errorf("got %+v", response)
-	}
-	start := time.Now()
-	l.awaitCurrent(100 * time.Millisecond)
-	if took := time.Since(start); took < 100*time.Millisecond {
-		t.Errorf("settle returned after %v, with a request under way", took)
-	}
-	l.stop()
-	if n, err := kept.Read(make([]byte, 1)); err != io.EOF {
-		t.Errorf("the kept connection: %d bytes, %v; want its end", n, err)
-	}
-	if conn, err := net.Dial("tcp", l.Addr().String()); err == nil {
-		conn.Close()
-		t.Error("another connection is accepted")
-	}
-	start = time.Now()
-	l.awaitAll(100 * time.Millisecond)
-	if took := time.Since(start); took < 100*time.Millisecond {
-		t.Errorf("finish returned after %v, with a request under way", took)
-	}
-	close(goOn)
-	if response := slow.response(); response.Body != "ok" || response.status == nil {
-		t.Errorf("the request under way got %+v", response)
-	}
-	start = time.Now()
-	l.awaitAll(10 * time.Second)
-	if took := time.Since(start); took > 5*time.Second {
-		t.Errorf("finish took %v, with nothing under way", took)
-	}
-}
-
-// A listener settles when those are answered that were there at that time.
-func TestFastCGISettle(t *testing.T) {
-	asked := make(chan bool, 2)
-	goOn := map[string]chan bool{"/old": make(chan bool), "/new": make(chan bool)}
-	app := testkit.StartApp(t, func(conn net.Conn) {
-		head, _ := testkit.ReadHead(conn)
-		asked <- true
-		<-goOn[strings.Fields(head)[1]]
-		io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-	})
-	l, _ := serve(t, app.Upstream())
-	old, late := dial(t, l), dial(t, l)
-	old.send(begin(false, visitVars("REQUEST_URI=/old")...), stdin(""))
-	<-asked
-	settled := make(chan time.Duration)
-	start := time.Now()
-	go func() { l.awaitCurrent(5 * time.Second); settled <- time.Since(start) }()
-	time.Sleep(50 * time.Millisecond)
-	late.send(begin(false, visitVars("REQUEST_URI=/new")...), stdin(""))
-	<-asked
-	close(goOn["/old"])
-	if took := <-settled; took < 50*time.Millisecond || took > 4*time.Second {
-		t.Errorf("settled after %v, want the time of the old request", took)
-	}
-	close(goOn["/new"])
-	if response := late.response(); response.Body != "ok" {
-		t.Errorf("the late request got %+v", response)
-	}
-}
-
-// The garbage collector starts a thread for each processor, and hosts count
-// them.
-func TestProcessors(t *testing.T) {
-	before := runtime.GOMAXPROCS(64)
-	defer runtime.GOMAXPROCS(before)
-	more := oneProcessor()
-	if got := runtime.GOMAXPROCS(0); got != 1 {
-		t.Errorf("one request at a time has %d processors, want 1", got)
-	}
-	more()
-	if got := runtime.GOMAXPROCS(0); got != upstream.MaxProcessors {
-		t.Errorf("more requests have %d processors, want %d", got, upstream.MaxProcessors)
-	}
-}
