@@ -85,16 +85,17 @@ func soon(look func() bool) func() bool {
 	}
 }
 
-// variables returns those of the process, also where a name occurs twice: of a
-// field that a client or a proxy has repeated fcgiwrap behind nginx passes on each
-// value, and os.Environ only the first.
+// variables returns those of the process, also where a name occurs twice: a field
+// may, or two whose names differ in CGI no more. os.Environ has only the first; it
+// makes room for all, so that most requests need not look further.
 func variables() []string {
-	if BehindNginx(os.Getenv("SERVER_SOFTWARE")) {
+	vars := os.Environ()
+	if len(vars) < cap(vars) {
 		if all, err := os.ReadFile("/proc/self/environ"); err == nil {
 			return strings.Split(string(all), "\x00")
 		}
 	}
-	return os.Environ()
+	return vars
 }
 
 // waitUntilRead lets the web server pass on what it has of a response that was

@@ -1,6 +1,7 @@
 package cgiproxy
 
 import (
+	"fmt"
 	"os"
 	"path"
 	"strings"
@@ -13,7 +14,8 @@ import (
 //
 //   - a variable that mod_rewrite's internal redirect renamed to REDIRECT_X,
 //     and that is needed, has its own name again;
-//   - HTTP_ names are upper case with underscores, each once;
+//   - HTTP_ names are upper case with underscores, each once; AMBIGUOUS lists those
+//     that stand for more than one field name, as far as the web server tells;
 //   - a control byte in a field value is a space (RFC 9110, section 5.5);
 //   - fields that repeat a variable of RFC 3875 are gone;
 //   - REDIRECT_STATUS is that of a refused request, whichever redirect had it;
@@ -25,13 +27,16 @@ type Environ map[string]string
 // `E=HTTP_AUTHORIZATION:%{HTTP:Authorization}` is the usual case.
 var redirected = [...]string{"HTTP_AUTHORIZATION", "REMOTE_USER"}
 
+// ambiguous lists, set apart by blanks, variables of which each is two fields.
+const ambiguous = "AMBIGUOUS"
+
 // NewEnviron reads "NAME=value" strings as os.Environ returns them. Of a name
 // that occurs twice the first counts, as for getenv; but a field that does is one
-// with all its values (RFC 9110, section 5.3): nginx before 1.23 passes it on as
-// often as the client did.
+// with all its values (RFC 9110, section 5.3).
 func NewEnviron(vars []string) Environ {
 	env := make(Environ, len(vars))
-	var renamed []string // by internal redirects
+	var renamed []string  // by internal redirects
+	var repeated []string // fields
 	for _, v := range vars {
 		name, value, ok := strings.Cut(v, "=")
 		if !ok {
@@ -54,7 +59,11 @@ func NewEnviron(vars []string) Environ {
 			env[name] = value
 		case strings.HasPrefix(name, "HTTP_"):
 			env[name] = first + fieldSeparator(name) + value
+			repeated = append(repeated, name)
 		}
+	}
+	if repeated != nil && !env.repeatsFields() {
+		env[ambiguous] = strings.Join(repeated, " ")
 	}
 	env.restoreRedirected(renamed)
 	// nginx passes both on beside CONTENT_TYPE and CONTENT_LENGTH; a client
@@ -133,6 +142,16 @@ func (env Environ) https() bool {
 
 // BehindNginx reports whether a SERVER_SOFTWARE is nginx.
 func BehindNginx(software string) bool { return strings.HasPrefix(software, "nginx/") }
+
+// repeatsFields reports whether the web server passes a field on as often as it has
+// got it: nginx before 1.23. The others, and nginx from then on, join the values: what
+// is there twice, is two fields, X-A and X_A, for which CGI has one name (RFC 3875,
+// section 4.1.18).
+func (env Environ) repeatsFields() bool {
+	var major, minor int
+	n, _ := fmt.Sscanf(env["SERVER_SOFTWARE"], "nginx/%d.%d", &major, &minor)
+	return n == 2 && (major < 1 || major == 1 && minor < 23)
+}
 
 // scriptFolder returns the public folder that the script is in ("/" or
 // "/sub", decoded), and the script's name there. The name is empty where

@@ -10,6 +10,7 @@ import (
 )
 
 func TestNewEnviron(t *testing.T) {
+	const nginx122 = "SERVER_SOFTWARE=nginx/1.22.1" // which repeats fields
 	tests := []struct {
 		name string
 		vars []string
@@ -24,10 +25,11 @@ func TestNewEnviron(t *testing.T) {
 
 		{"field name with hyphens", []string{"HTTP_X-Foo-Bar=1"}, Environ{"HTTP_X_FOO_BAR": "1"}},
 		{"field name in lower case", []string{"HTTP_x_foo=1"}, Environ{"HTTP_X_FOO": "1"}},
-		{"repeated field", []string{"HTTP_A=1", "HTTP_B=2", "HTTP_A=3", "HTTP_A="}, Environ{"HTTP_A": "1, 3, ", "HTTP_B": "2"}},
-		{"repeated field in two spellings", []string{"HTTP_X-Foo=1", "HTTP_X_FOO=2"}, Environ{"HTTP_X_FOO": "1, 2"}},
-		{"repeated cookie", []string{"HTTP_COOKIE=a=1", "HTTP_COOKIE=b=2"}, Environ{"HTTP_COOKIE": "a=1; b=2"}},
-		{"repeated field that is a variable's", []string{"HTTP_CONTENT_LENGTH=1", "HTTP_CONTENT_LENGTH=2"}, Environ{}},
+		{"repeated field", []string{"HTTP_A=1", "HTTP_B=2", "HTTP_A=3", "HTTP_A=", nginx122}, Environ{"HTTP_A": "1, 3, ", "HTTP_B": "2", "SERVER_SOFTWARE": "nginx/1.22.1"}},
+		{"repeated cookie", []string{nginx122, "HTTP_COOKIE=a=1", "HTTP_COOKIE=b=2"}, Environ{"HTTP_COOKIE": "a=1; b=2", "SERVER_SOFTWARE": "nginx/1.22.1"}},
+		{"two fields of one name", []string{"HTTP_X-Foo=1", "HTTP_B=2", "HTTP_X_FOO=3"}, Environ{"HTTP_X_FOO": "1, 3", "HTTP_B": "2", "AMBIGUOUS": "HTTP_X_FOO"}},
+		{"more of them", []string{"HTTP_A=1", "HTTP_B=2", "HTTP_B=3", "HTTP_A=4"}, Environ{"HTTP_A": "1, 4", "HTTP_B": "2, 3", "AMBIGUOUS": "HTTP_B HTTP_A"}},
+		{"repeated field that is a variable's", []string{nginx122, "HTTP_CONTENT_LENGTH=1", "HTTP_CONTENT_LENGTH=2"}, Environ{"SERVER_SOFTWARE": "nginx/1.22.1"}},
 		{"field name with a dot is a token", []string{"HTTP_X.FOO=1"}, Environ{"HTTP_X.FOO": "1"}},
 		{"field names that are no tokens", []string{"HTTP_=1", "HTTP_A B=1", "HTTP_A:B=1", "HTTP_\xe9=1", "HTTP_A\r\nB=1", "HTTP_(=1"}, Environ{}},
 

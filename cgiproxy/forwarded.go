@@ -83,6 +83,22 @@ func setForwarded(h http.Header, env Environ, from peer, prefix string) publicUR
 	return public
 }
 
+// checkClaims refuses what a trusted peer says of the client where the client may
+// have said it, in another spelling: Caddy and HAProxy pass X_Forwarded_For on as it
+// came, beside the X-Forwarded-For that they set.
+func (p peer) checkClaims(env Environ) error {
+	if !p.trusted {
+		return nil
+	}
+	for name := range strings.FieldsSeq(env[ambiguous]) {
+		field := http.CanonicalHeaderKey(strings.ReplaceAll(strings.TrimPrefix(name, "HTTP_"), "_", "-"))
+		if strings.HasPrefix(field, "X-Forwarded-") || isProxyField(field) {
+			return badRequest("%s is there in two spellings, and one may be the visitor's: %s has to take out names with underscores", field, p.addr)
+		}
+	}
+	return nil
+}
+
 // isPrefix reports whether a claim is a path to put before others. A client may
 // have made it: browsers read "//" and "/\" as the begin of another site.
 func isPrefix(claim string) bool {

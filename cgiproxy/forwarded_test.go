@@ -101,6 +101,40 @@ func TestForwarded(t *testing.T) {
 	}
 }
 
+// Where the web server joins the values of a field itself, a variable that is there
+// twice is two fields, of which a proxy in front has set one and passed on the other.
+func TestAmbiguousClaims(t *testing.T) {
+	const trusted, strangers = "TRUSTED_PROXIES=198.51.100.7", "TRUSTED_PROXIES=10.0.0.0/8"
+	tests := []struct {
+		name, server, field, proxies string
+		refused                      bool
+	}{
+		{"address, lighttpd", "lighttpd/1.4.69", "HTTP_X_FORWARDED_FOR", trusted, true},
+		{"address, LiteSpeed", "LiteSpeed", "HTTP_X_FORWARDED_FOR", trusted, true},
+		{"address, unknown server", "", "HTTP_X_FORWARDED_FOR", trusted, true},
+		{"address, nginx", "nginx/1.23.0", "HTTP_X_FORWARDED_FOR", trusted, true},
+		{"address, a later nginx", "nginx/2.0.1", "HTTP_X_FORWARDED_FOR", trusted, true},
+		{"address on two lines, nginx before 1.23", "nginx/1.22.1", "HTTP_X_FORWARDED_FOR", trusted, false},
+		{"address on two lines, an old nginx", "nginx/0.8.54", "HTTP_X_FORWARDED_FOR", trusted, false},
+		{"prefix", "lighttpd/1.4.69", "HTTP_X_FORWARDED_PREFIX", trusted, true},
+		{"address of a CDN", "lighttpd/1.4.69", "HTTP_CF_CONNECTING_IP", trusted, true},
+		{"what is nobody's claim", "lighttpd/1.4.69", "HTTP_X_FOO", trusted, false},
+		{"what is thrown away", "lighttpd/1.4.69", "HTTP_X_REAL_IP", trusted, false},
+		{"a client's claims are thrown away", "lighttpd/1.4.69", "HTTP_X_FORWARDED_FOR", strangers, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			env := visit("SERVER_SOFTWARE="+tt.server, tt.field+"=203.0.113.9", tt.field+"=203.0.113.10")
+			_, _, err := newRequest(env, configure(t, tt.proxies), "")
+			if tt.refused {
+				wantFailure(t, err, 400)
+			} else if err != nil {
+				t.Errorf("behind %q, %s twice: %v", tt.server, tt.field, err)
+			}
+		})
+	}
+}
+
 func TestPublicURL(t *testing.T) {
 	tests := []struct {
 		name     string

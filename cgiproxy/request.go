@@ -29,6 +29,9 @@ func newRequest(env Environ, cfg *settings.Config, mark string) (*http.Request, 
 		return nil, reverseMapping{}, err
 	}
 	peer := newPeer(env, cfg.TrustedProxies)
+	if err := peer.checkClaims(env); err != nil {
+		return nil, reverseMapping{}, err
+	}
 	setMark(in.header, mark)
 	public := setForwarded(in.header, env, peer, target.prefix)
 	if public.host == "" {

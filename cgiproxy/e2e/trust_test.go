@@ -273,8 +273,11 @@ var claimCases = []trustCase{
 	trustGet("claims that cannot be", "X-Forwarded-Host: a/b\r\nX-Forwarded-Proto: javascript\r\nX-Forwarded-Port: -1\r\nX-Forwarded-Prefix: //evil.example\r\n"),
 	trustGet("claims", "X-Forwarded-Host: www.example:8443\r\nX-Forwarded-Proto: HTTPS\r\nX-Forwarded-Prefix: /front/\r\n",
 		"X-Forwarded-Host: www.example:8443", "X-Forwarded-Proto: https", "X-Forwarded-Port: 8443", "X-Forwarded-Prefix: /front"),
-	trustGet("chain on two lines", "X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: 203.0.113.9\r\n", "X-Forwarded-For: 203.0.113.9, 127.0.0.1").
-		not(on("fcgiwrap passes a variable for each line, of which a Go program sees the first", nginx)),
+	trustGet("chain on two lines", "X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: 203.0.113.9\r\n", "X-Forwarded-For: 203.0.113.9, 127.0.0.1"),
 	trustGet("chain in two spellings", "X_Forwarded_For: 6.6.6.6\r\nX-Forwarded-For: 203.0.113.9\r\nX.Forwarded.For: 6.6.6.6\r\n", "X-Forwarded-For: 203.0.113.9, 127.0.0.1").
-		not(on("passes a variable for each spelling, and nobody knows which one the proxy wrote", lighttpds...)),
+		but(on(bad, lighttpds...)), // a variable for each spelling, and nobody knows which one the proxy wrote
+	trustGet("chain in two spellings, the proxy's first", "X-Forwarded-For: 203.0.113.9\r\nX_Forwarded_For: 6.6.6.6\r\n", "X-Forwarded-For: 203.0.113.9, 127.0.0.1").
+		but(on(bad, lighttpds...)),
+	trustGet("address in two spellings", "True_Client_IP: 6.6.6.6\r\nTrue-Client-IP: 203.0.113.9\r\n", "True-Client-Ip: 203.0.113.9").
+		but(on(bad, lighttpds...)),
 }
