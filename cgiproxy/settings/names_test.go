@@ -34,7 +34,7 @@ func TestSettingsBad(t *testing.T) {
 		"REQUIRE_OWNER":   {"maybe"},
 		"LOG_LEVEL":       {"loud", "3"},
 		"START_TIMEOUT":   {"30", "-1s"},
-		"START_ENV":       {"A-B", "HTTP_HOST", "QUERY_STRING", "PORT", "SECRET", "CGIPROXY_SECRET", "A=1"},
+		"START_ENV":       {"A-B", "HTTP_HOST", "QUERY_STRING", "PORT", "CGIPROXY_SECRET", "STATUS_TOKEN", "LOG_LEVEL", "A=1"},
 		"START_PAGE":      {"maybe"},
 		"IDLE_STOP":       {"30", "-1m"},
 		"LOG_FILE":        {"proxy.log", "logs/proxy.log", "logs/../proxy.log", ".htaccess", ".htcgiproxy", "log.htproxy"},

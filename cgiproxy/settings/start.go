@@ -50,6 +50,9 @@ func (n *Names) Decode(value string) error {
 			return fmt.Errorf("%s is of the request: each would restart the app", name)
 		case name == "PORT" || name == "SOCKET":
 			return errors.New("PORT and SOCKET are from UPSTREAM")
+		case name == "SECRET": // with which the app checks signatures
+		case IsSecret(strings.TrimPrefix(name, Prefix)): // before the command, ps would show it
+			return fmt.Errorf("%s is a setting of proxy.cgi: the app can have SECRET, which is %sSECRET, and others under names that no setting has", name, Prefix)
 		case isSetting(strings.TrimPrefix(name, Prefix)):
 			return fmt.Errorf("%s is a setting of proxy.cgi: for the app write it before the command, %sSTART='%s=... command'", name, Prefix, name)
 		}
@@ -120,9 +123,13 @@ func (c *Config) checkStartLog() error {
 // or else from vars.
 func (c *Config) addStartVars(f *finder, vars map[string]string) {
 	for _, name := range c.StartEnv {
-		if value := f.counted[name].value; value != "" {
+		found := f.counted[name]
+		value := cmp.Or(found.value, vars[name], vars["REDIRECT_"+name])
+		switch {
+		case value == "":
+		case found.source == filepath.Join(c.folder, File):
 			c.StartVars = append(c.StartVars, name+"="+value)
-		} else if value := cmp.Or(vars[name], vars["REDIRECT_"+name]); value != "" {
+		default:
 			c.StartPassing = append(c.StartPassing, name+"="+value)
 		}
 	}

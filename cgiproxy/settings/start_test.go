@@ -107,3 +107,30 @@ func TestStartVars(t *testing.T) {
 		t.Errorf("warnings %q, want %q", got, want)
 	}
 }
+
+// The app checks signatures with SECRET. One of SetEnv, which not all requests have,
+// does not restart it.
+func TestStartSecret(t *testing.T) {
+	for _, tt := range []struct {
+		name, file    string
+		vars          map[string]string
+		vary, passing []string
+	}{
+		{"the file", "CGIPROXY_SECRET=s3cret", nil, []string{"SECRET=s3cret"}, nil},
+		{"the file, without the prefix", "SECRET=s3cret", nil, []string{"SECRET=s3cret"}, nil},
+		{"SetEnv", "", map[string]string{"CGIPROXY_SECRET": "s3cret"}, nil, []string{"SECRET=s3cret"}},
+		{"none", "", nil, nil, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			folder := t.TempDir()
+			testkit.WriteFile(t, folder, File, "UPSTREAM=auto\nSTART=./app\nSTART_ENV=SECRET\n"+tt.file+"\n")
+			cfg, _, err := Load(tt.vars, folder)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(cfg.StartVars, tt.vary) || !slices.Equal(cfg.StartPassing, tt.passing) {
+				t.Errorf("the app gets %q and %q, want %q and %q", cfg.StartVars, cfg.StartPassing, tt.vary, tt.passing)
+			}
+		})
+	}
+}
