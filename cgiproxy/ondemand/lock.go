@@ -48,6 +48,7 @@ var errBusy error = unix.EWOULDBLOCK
 func (f folder) lock() (*os.File, error) {
 	file, err := f.take("lock")
 	if err == nil {
+		f.forgetOthers()
 		at("locked")
 	}
 	return file, err

@@ -1,0 +1,116 @@
+//go:build linux
+
+package ondemand
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Files of requests that a backup has brought back are removed by who has the lock,
+// and not the one that a request holds.
+func TestForgetOthers(t *testing.T) {
+	t.Parallel()
+	const first, last, stopping = usePrefix + "0", usePrefix + "f", stoppingPrefix + "1"
+	for _, tt := range []struct {
+		name   string
+		oldest []string // first
+		held   string
+		want   string
+	}{
+		{"one", []string{last}, "", last},
+		{"the newest", []string{last, first}, "", first},
+		{"held, the oldest", []string{first, last}, first, first},
+		{"held, the newest", []string{last, first}, first, first},
+		{"held and closed", []string{stopping, first, last}, stopping, stopping},
+		{"closed is old", []string{stopping, first}, "", first},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f := folder(t.TempDir())
+			for i, name := range tt.oldest {
+				if err := os.WriteFile(f.file(name), nil, 0o600); err != nil {
+					t.Fatal(err)
+				}
+				at := time.Now().Add(time.Duration(i-10) * time.Hour)
+				if err := os.Chtimes(f.file(name), at, at); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if tt.held != "" {
+				fd, err := f.use(tt.held, false)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer unix.Close(fd)
+			}
+			lock, err := f.lock()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer lock.Close()
+			if left, err := f.uses(); err != nil || !slices.Equal(left, []string{tt.want}) {
+				t.Errorf("left are %q, want %q, %v", left, tt.want, err)
+			}
+		})
+	}
+}
+
+// A backup of the app's folder is put back while a request is under way: the next
+// restart waits for that all the same.
+func TestRestoredBackup(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{usePrefix + "0000000000000000", usePrefix + "ffffffffffffffff"} {
+		s := newSite(t, "")
+		s.write("drain-limit", "1m")
+		s.answered("/")
+		stream := make(chan error, 1)
+		go func() {
+			_, err := s.get(t.Context(), "/stream")
+			stream <- err
+		}()
+		eventually(t, "the stream is under way", s.inUse)
+		s.write(".cgiproxy/"+name, "")
+		s.restart()
+		next := s.process("/")
+		var warnings strings.Builder
+		next.Stderr = &warnings
+		if err := next.Start(); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the gate is closed", s.isStopping)
+		s.write("stream-end", "")
+		if err, cut := next.Wait(), <-stream; err != nil || cut != nil {
+			t.Errorf("%s: next %v; the stream %v; %s", name, err, cut, warnings.String())
+		}
+		if n := len(s.starts()); n != 2 {
+			t.Errorf("%s: %d starts, want 2", name, n)
+		}
+	}
+}
+
+// Nor does the watcher take the files of a backup for those of the requests.
+func TestRestoredBackupWatched(t *testing.T) {
+	t.Parallel()
+	s := idle(t, "")
+	stream := make(chan error, 1)
+	go func() {
+		_, err := s.get(t.Context(), "/stream")
+		stream <- err
+	}()
+	eventually(t, "the stream is under way", s.inUse)
+	s.write(".cgiproxy/"+usePrefix+"0000000000000000", "")
+	s.write(".cgiproxy/"+usePrefix+"ffffffffffffffff", "")
+	eventually(t, "the files of the backup are gone", func() bool {
+		left, err := s.folder().uses()
+		return err == nil && len(left) == 1
+	})
+	s.write("stream-end", "")
+	if err := <-stream; err != nil || len(s.starts()) != 1 {
+		t.Errorf("the stream: %v; %d starts, want 1", err, len(s.starts()))
+	}
+}
