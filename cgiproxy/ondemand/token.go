@@ -58,15 +58,17 @@ func (r *run) started(p process) bool {
 // meet notes who listens: the app may have left the session of its command. A
 // program that shows a title in place of its arguments (setproctitle) overwrites
 // the environment as well, so now is the time, just after the address was free.
-// It must have the log open then, which the command was given: else it may be what
-// somebody has started by hand, or another site. A port that was chosen for this
-// start is known to nobody else: there it may be what a supervisor has started,
-// which was there before, and of which the command has asked that.
+// It must have the log open then, which the command was given, or listen on a socket
+// whose file was not there before: else it may be what somebody has started by hand,
+// or another site. A port that was chosen for this start is known to nobody else:
+// there it may be what a supervisor has started, which was there before, and of which
+// the command has asked that.
 func (r *run) meet(log string, auto bool) {
 	first := process{}
 	for _, l := range listeners(ownSince(r.start)) {
 		p := l.process
-		ours := p.session == r.pid || r.started(p) || overwritten(p.pid) && hasOpen(p.pid, log) ||
+		ours := p.session == r.pid || r.started(p) ||
+			overwritten(p.pid) && (hasOpen(p.pid, log) || r.network == "unix" && r.pid != 0) ||
 			auto && tokenOf(p.pid) == "" && r.pid != 0
 		if ours && l.at(r.network, r.addresses) && (first.pid == 0 || p.start < first.start) {
 			first = p // the others are its workers, which come and go

@@ -66,8 +66,19 @@ func TestStartedByHand(t *testing.T) {
 			shell := s.byHand(s.kill())
 			before := s.answered("/")
 			s.restart()
-			if after := s.answered("/"); after != before {
-				t.Errorf("process %s, then %s", before, after)
+			if after, err := s.get(t.Context(), "/"); err != nil || after != before {
+				t.Errorf("process %s, then %s, %v", before, after, err)
+			}
+			select {
+			case line := <-s.warn:
+				if !strings.Contains(line, "not restarted") || !strings.Contains(line, "not started here") {
+					t.Error(line)
+				}
+			default:
+				t.Error("no warning that it is not restarted")
+			}
+			if st, err := s.Status(); err != nil || !strings.Contains(st.Listener, "started elsewhere") {
+				t.Errorf("status %+v, %v", st, err)
 			}
 			if err := s.Stop(context.Background()); err == nil || !strings.Contains(err.Error(), "not started here") {
 				t.Errorf("stop: %v", err)
@@ -181,16 +192,30 @@ func (s *site) rewriteState(from, to string) {
 }
 
 // Who listens is known also where the app has a session of its own and shows
-// nothing of its environment.
+// nothing of its environment: by the log, or by a socket that was not there.
 func TestKnownListener(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, "")
-	s.Command = "env -i PORT=$PORT " + testBinary(t) + " testapp -daemon"
-	pid := s.answered("/")
-	if st, err := s.folder().read(); err != nil || strconv.Itoa(st.run.app) != pid {
-		t.Errorf("the state has process %d, want %s, %v", st.run.app, pid, err)
+	for _, tt := range []struct {
+		name   string
+		set    func(*site)
+		output string
+	}{
+		{"a port", func(*site) {}, ""},
+		{"a socket", socket, ""},
+		{"a socket, the log closed", socket, " >/dev/null"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, "")
+			tt.set(s)
+			s.Command = "env -i PORT=$PORT SOCKET=$SOCKET " + testBinary(t) + " testapp -daemon" + tt.output
+			pid := s.answered("/")
+			if st, err := s.folder().read(); err != nil || strconv.Itoa(st.run.app) != pid {
+				t.Errorf("the state has process %d, want %s, %v", st.run.app, pid, err)
+			}
+			s.stops(pid)
+		})
 	}
-	s.stops(pid)
 }
 
 // A server that somebody starts by hand on the app's port while that is coming up,
