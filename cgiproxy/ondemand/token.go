@@ -77,12 +77,22 @@ func (r *run) meet(log string, auto bool) {
 	r.app, r.appStart = first.pid, first.start
 }
 
-// isAnothers reports whether an app that was started for another site listens there.
-func (a *App) isAnothers(at net.Addr) bool {
-	return slices.ContainsFunc(listeners(ownProcesses()), func(l listener) bool {
-		token := tokenOf(l.process.pid)
-		return token != "" && !strings.HasPrefix(token, a.tokenPrefix()) && l.at(at.Network(), []string{at.String()})
-	})
+// isOwn reports whether a token is of a run of the site, or of its folder, which
+// another with the same settings may share.
+func (a *App) isOwn(token string) bool {
+	return strings.HasPrefix(token, a.tokenPrefix()) || (&run{token: token}).dir() == a.Dir
+}
+
+// othersAt returns a process that listens there and was started for another site's
+// app, as a run.
+func (a *App) othersAt(at net.Addr) (r run, found bool) {
+	for _, l := range listeners(ownProcesses()) {
+		r := run{pid: l.process.pid, token: tokenOf(l.process.pid)}
+		if r.token != "" && !a.isOwn(r.token) && l.at(at.Network(), []string{at.String()}) {
+			return r, true
+		}
+	}
+	return run{}, false
 }
 
 // mayListen reports whether it is a run that listens at its address, if anybody
@@ -180,7 +190,7 @@ func (a *App) earlier() (r run) {
 			continue
 		}
 		started := run{pid: p.pid, start: p.start, token: tokenOf(p.pid)}
-		if started.token != "" && (strings.HasPrefix(started.token, a.tokenPrefix()) || started.dir() == a.Dir) {
+		if a.isOwn(started.token) {
 			r = started
 		}
 	}
