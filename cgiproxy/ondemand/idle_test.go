@@ -157,6 +157,21 @@ func TestWatcherIsReplaced(t *testing.T) {
 	}
 }
 
+// One that did not run for a reason that has passed is tried again.
+func TestWatcherIsReplacedLater(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "")
+	s.IdleStop = time.Hour
+	s.write("watch-period", "50ms")
+	s.Executable = s.Dir + "/proxy.cgi"
+	copyTo(t, s.Executable, "")
+	s.served()
+	copyTo(t, s.Executable, "#!/bin/sh\ntest -e passes || { touch tried; exit 1; }\ntouch \"took-over-$3\"\n")
+	eventually(t, "it is tried", func() bool { return s.exists("tried") })
+	s.write("passes", "")
+	eventually(t, "it takes over", func() bool { return s.exists("took-over-1h0m0s") })
+}
+
 // copyTo puts a program in the place of another, as an upload does: this one or
 // a script.
 func copyTo(t *testing.T, path, script string) {
