@@ -147,14 +147,18 @@ func hasOpen(pid int, path string) bool {
 }
 
 // appSession returns the session of who listened first, if that one lives and the
-// session has begun with the run: pm2 may have been there before. 0 is none.
-func (r *run) appSession() int {
+// session has begun with the run: pm2 may have been there before. Where its leader
+// has ended, as with nohup and cron, that shows in the others of it. 0 is none.
+func (r *run) appSession(own []process) int {
 	p, err := readProcess(r.app)
 	if r.app == 0 || err != nil || p.start != r.appStart {
 		return 0
 	}
-	own, _ := unix.Getsid(0)
-	if leader, err := readProcess(p.session); err == nil && leader.start < r.start || p.session == own {
+	ours, _ := unix.Getsid(0)
+	if leader, err := readProcess(p.session); err == nil && leader.start < r.start || p.session == ours {
+		return 0
+	}
+	if slices.ContainsFunc(own, func(q process) bool { return q.session == p.session && q.start < r.start }) {
 		return 0
 	}
 	return p.session

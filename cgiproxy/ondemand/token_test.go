@@ -83,14 +83,8 @@ func TestStartedByHand(t *testing.T) {
 			if err := s.Stop(context.Background()); err == nil || !strings.Contains(err.Error(), "not started here") {
 				t.Errorf("stop: %v", err)
 			}
-			members := 0
-			for _, p := range ownProcesses() {
-				if p.session == shell {
-					members++
-				}
-			}
-			if members != 3 {
-				t.Errorf("%d processes are left of the session, want 3", members)
+			if left := members(shell); len(left) != 3 {
+				t.Errorf("%d processes are left of the session, want 3", len(left))
 			}
 		})
 	}
@@ -142,18 +136,11 @@ func TestSessionOfAnother(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := run{pid: job.Process.Pid, start: 1, token: "another's"}
-	left := func() (found []process) {
-		for _, p := range ownProcesses() {
-			if p.session == r.pid {
-				found = append(found, p)
-			}
-		}
-		return found
+	left := members(r.pid)
+	if len(left) != 1 {
+		t.Fatalf("the session has %v left, want one", left)
 	}
-	if len(left()) != 1 {
-		t.Fatalf("the session has %v left, want one", left())
-	}
-	t.Cleanup(func() { _ = unix.Kill(left()[0].pid, unix.SIGKILL) })
+	t.Cleanup(func() { _ = unix.Kill(left[0].pid, unix.SIGKILL) })
 	if found := r.processes(); len(found) != 0 {
 		t.Errorf("taken for the app's: %v", found)
 	}
