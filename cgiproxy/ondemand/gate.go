@@ -201,10 +201,20 @@ func (f folder) forget(name string) bool {
 // openGate lets requests find the file under a name.
 func (f folder) openGate(name string) error {
 	found, err := f.findUse()
-	if err != nil || found == name {
+	if err != nil {
 		return err
 	}
-	if found == "" {
+	if found != "" && unix.Access(f.file(found), unix.R_OK|unix.W_OK) != nil {
+		// root has put a backup back: no request can open it.
+		if err := os.Remove(f.file(found)); err != nil {
+			return noState(err)
+		}
+		found = ""
+	}
+	switch found {
+	case name:
+		return nil
+	case "":
 		file, err := os.OpenFile(f.file(name), os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
 		if err != nil {
 			return noState(err)
