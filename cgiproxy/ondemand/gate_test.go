@@ -122,6 +122,30 @@ func TestRestoredByRoot(t *testing.T) {
 	}
 }
 
+// A request that finds its file locked, as "app retire" may have it, waits for that
+// with pauses.
+func TestLockedGate(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "")
+	before := s.answered("/")
+	gate, err := s.folder().closeGate()
+	if err == nil {
+		_, err = gate.empty()
+	}
+	if err == nil {
+		err = s.folder().openGate(s.nameNow())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.write("kill-at", "settled/200") // which takes 20 s with pauses
+	next := s.process("/")
+	time.AfterFunc(time.Second, func() { gate.Close() })
+	if after, err := next.Output(); err != nil || string(after) != before {
+		t.Errorf("process %s, then %s, %v", before, after, err)
+	}
+}
+
 // Nor does the watcher take the files of a backup for those of the requests.
 func TestRestoredBackupWatched(t *testing.T) {
 	t.Parallel()
