@@ -186,14 +186,14 @@ func (a *App) known(ctx context.Context) (*state, error) {
 }
 
 // earlier returns the first process that any run has started, for the site or in
-// its folder, as a run.
+// its folder, as a run: with the session's number, whose leader may have ended.
 func (a *App) earlier() (r run) {
 	own, _ := unix.Getsid(0)
 	for _, p := range ownProcesses() {
 		if p.session == own || r.pid != 0 && p.start >= r.start {
 			continue
 		}
-		started := run{pid: p.pid, start: p.start, token: tokenOf(p.pid)}
+		started := run{pid: p.session, start: p.start, token: tokenOf(p.pid)}
 		if a.isOwn(started.token) {
 			r = started
 		}
