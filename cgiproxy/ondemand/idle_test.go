@@ -61,6 +61,18 @@ func TestIdleStop(t *testing.T) {
 	}
 }
 
+// An app whose .cgiproxy was deleted is stopped all the same.
+func TestIdleStopWithoutState(t *testing.T) {
+	t.Parallel()
+	s := idle(t, "")
+	s.answered("/")
+	if err := os.RemoveAll(string(s.folder())); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the app is stopped", s.gone)
+	eventually(t, "the watcher has ended", func() bool { return len(s.others()) == 0 })
+}
+
 // others returns our processes in the folder that are not the app.
 func (s *site) others() (names []string) {
 	for _, p := range ownProcesses() {
