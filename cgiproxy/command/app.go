@@ -5,7 +5,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -207,34 +206,4 @@ func showApp(t *terminal, site *cgiproxy.Site) error {
 		return errors.New("the app does not run")
 	}
 	return nil
-}
-
-// followPause is the time between two looks at the log.
-const followPause = 250 * time.Millisecond
-
-// showLog prints the app's log. Where it becomes shorter, its older half has been
-// taken away, and what is new is at its end.
-func showLog(t *terminal, path string, follow bool) error {
-	log, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe would hold it up
-	if err != nil {
-		return fmt.Errorf("%w: has the app been started?", err)
-	}
-	defer log.Close()
-	info, err := log.Stat()
-	if err != nil || !info.Mode().IsRegular() {
-		return fmt.Errorf("%s is no regular file", path)
-	}
-	at, err := io.Copy(t.out, log)
-	for err == nil && follow {
-		time.Sleep(followPause)
-		if info, err = log.Stat(); err == nil && info.Size() < at {
-			at, err = log.Seek(0, io.SeekEnd)
-		}
-		if err == nil {
-			var n int64
-			n, err = io.Copy(t.out, log)
-			at += n
-		}
-	}
-	return err
 }

@@ -26,6 +26,7 @@ type program struct {
 	mu      sync.Mutex
 	file    os.FileInfo // as it was; nil where it is not known
 	refused os.FileInfo // a new one that does not run
+	tried   time.Time   // when that was last tried
 }
 
 func startedFrom(log *cgiproxy.Logger) *program {
@@ -67,31 +68,39 @@ func (p *program) whenReplaced(act func()) {
 // uploaded. A time that is yet to come is another machine's.
 const settleTime = time.Second
 
+// retryTime is when a new file that did not run is tried again: the limit of
+// processes may have been reached, or the machine busy.
+const retryTime = time.Minute
+
 func (p *program) replaced() bool {
 	if p.file == nil {
 		return false
 	}
 	now, err := os.Stat(p.path)
-	if err != nil || sameFile(now, p.file) || sameFile(now, p.refused) {
+	if err != nil || sameFile(now, p.file) {
 		return false
 	}
-	if age := time.Since(now.ModTime()); 0 <= age && age < settleTime {
+	known := sameFile(now, p.refused)
+	if age := time.Since(now.ModTime()); 0 <= age && age < settleTime || known && time.Since(p.tried) < retryTime {
 		return false
 	}
 	if err := tryRun(p.path); err != nil {
-		p.refused = now
-		p.log.Errorf("the new %s does not run, so the old one goes on: %v: is it built for this system, and was it uploaded in binary mode?", p.path, err)
+		p.refused, p.tried = now, time.Now()
+		if !known {
+			p.log.Errorf("the new %s does not run, so the old one goes on: %v: is it built for this system, uploaded in binary mode, and may it be run (chmod 755)?", p.path, err)
+		}
 		return false
 	}
 	return true
 }
 
-// sameFile reports whether a and b are one state of one file, or both nil.
+// sameFile reports whether a and b are one state of one file, or both nil. chmod
+// keeps the time, and may let others write to it, or have it run at last.
 func sameFile(a, b os.FileInfo) bool {
 	if a == nil || b == nil {
 		return a == nil && b == nil
 	}
-	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
+	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size() && a.Mode() == b.Mode()
 }
 
 // tryRun runs the file's version command. A script that is no proxy.cgi may

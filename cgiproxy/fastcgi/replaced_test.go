@@ -100,6 +100,42 @@ func TestReplacedTwice(t *testing.T) {
 	}
 }
 
+// One that did not run for a reason that has passed takes over in the end.
+func TestReplacedLater(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		script string
+		mode   os.FileMode
+		passes func(t *testing.T, p *program)
+	}{
+		{"permissions", "echo proxy.cgi v1", 0o600, func(t *testing.T, p *program) {
+			if err := os.Chmod(p.path, 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{"a limit", `[ -e "$0.passed" ] && echo proxy.cgi v1`, 0o700, func(t *testing.T, p *program) {
+			testkit.WriteFile(t, filepath.Dir(p.path), "proxy.fcgi.passed", "")
+			p.tried = time.Now().Add(-retryTime)
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p, logged := replaceable(t)
+			writeProgram(t, p.path, tt.script, -time.Minute)
+			if err := os.Chmod(p.path, tt.mode); err != nil {
+				t.Fatal(err)
+			}
+			p.whenReplaced(func() { t.Error("it takes over while it does not run") })
+			testkit.WantText(t, logged.String(), "chmod 755")
+			tt.passes(t, p)
+			acted := false
+			p.whenReplaced(func() { acted = true })
+			if !acted {
+				t.Error("it runs now, but does not take over")
+			}
+		})
+	}
+}
+
 func TestLookIsDue(t *testing.T) {
 	p := &program{}
 	if !p.checkDue() {

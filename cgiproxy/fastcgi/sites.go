@@ -64,8 +64,7 @@ func (c *siteCache) site(env cgiproxy.Environ) *cgiproxy.Site {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	file, _ := os.Stat(filepath.Join(c.folder, settings.File))
-	same := sameFile(file, c.file) && (file == nil || file.Mode() == c.file.Mode()) // chmod keeps the time, and may let others write to it
-	if !same {
+	if !sameFile(file, c.file) {
 		c.file = file
 		c.clear()
 	}

@@ -45,6 +45,9 @@ func Put(text, lines string) (string, error) {
 	if at < 0 || at > place {
 		at = place
 	}
+	if strings.HasSuffix(strings.TrimSuffix(strings.TrimSuffix(rest[:at], "\n"), "\r"), "\\") {
+		return "", errors.New("the line above those of proxy.cgi ends in a backslash, so that Apache takes the first of them for the rest of it: take the backslash out, and run this again")
+	}
 	newline := "\n"
 	if strings.Contains(text, "\r\n") {
 		newline = "\r\n"
@@ -87,6 +90,7 @@ func Cut(text string) (rest string, err error) {
 // cut returns text without the block and where that was, -1 if nowhere.
 func cut(text string) (rest string, at int, err error) {
 	begin, end := -1, -1
+	newline := ""
 	offset := 0
 	for line := range strings.Lines(text) {
 		switch strings.TrimSpace(line) {
@@ -94,7 +98,7 @@ func cut(text string) (rest string, at int, err error) {
 			if begin >= 0 {
 				return "", -1, damaged("twice")
 			}
-			begin = offset
+			begin, newline = offset, line[len(strings.TrimRight(line, "\r\n")):]
 		case endMark:
 			if begin < 0 || end >= 0 {
 				return "", -1, damaged("without a beginning")
@@ -111,7 +115,7 @@ func cut(text string) (rest string, at int, err error) {
 	}
 	before := text[:begin]
 	if end == len(text) && !strings.HasSuffix(text, "\n") {
-		before = strings.TrimSuffix(strings.TrimSuffix(before, "\n"), "\r")
+		before = strings.TrimSuffix(before, newline)
 	}
 	return before + text[end:], len(before), nil
 }

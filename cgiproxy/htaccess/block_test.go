@@ -72,6 +72,7 @@ func TestPut(t *testing.T) {
 		{"conditions without a rule in a section", "Options -Indexes\n|<IfModule a>\nRewriteCond a b\n</IfModule>\n"},
 		{"a comment over two lines", "# no \\\nRewriteRule ^ index.php [L]\n|"},
 		{"a comment", "# RewriteRule ^ index.php [L]\n|"},
+		{"a backslash far above", "Options \\\n -Indexes\n|"},
 	} {
 		for _, newline := range []string{"\n", "\r\n"} {
 			t.Run(c.name+map[string]string{"\n": "", "\r\n": " CRLF"}[newline], func(t *testing.T) {
@@ -114,12 +115,29 @@ func TestPutMoves(t *testing.T) {
 	}
 }
 
+// TestCutReturn has a file that ends as those of old Macs do: the byte is its own.
+func TestCutReturn(t *testing.T) {
+	for _, old := range []string{"# a\r", "# a\r\n# b\r"} {
+		text, err := Put(old, "line\n")
+		for range 2 {
+			if back, cutErr := Cut(text); err != nil || cutErr != nil || back != old {
+				t.Errorf("taken out of %q: %q, %v, %v, want %q", text, back, err, cutErr, old)
+			}
+			text, err = Put(text, "line\n")
+		}
+	}
+}
+
 func TestPutRefuses(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"no end", "# BEGIN proxy.cgi\nline\n", "without its end"},
 		{"no beginning", "line\n# END proxy.cgi\n", "without a beginning"},
 		{"two blocks", "# BEGIN proxy.cgi\n# END proxy.cgi\n# BEGIN proxy.cgi\n# END proxy.cgi\n", "twice"},
 		{"htaccess.example as it is", example(t), "take the lines of htaccess.example out"},
+		{"a backslash at the end", "Options -Indexes \\", "ends in a backslash"},
+		{"a backslash and a newline", "# see C:\\\n", "ends in a backslash"},
+		{"a backslash and one of Windows", "# see C:\\\r\n", "ends in a backslash"},
+		{"a backslash above the block", "# see C:\\\n# BEGIN proxy.cgi\n# END proxy.cgi\n", "ends in a backslash"},
 		{"rules of the article", "RewriteRule ^(.*)$ proxy.fcgi/$1 [QSA,L]\n", "take the lines of htaccess.example out"},
 	} {
 		if _, err := Put(c.text, "line\n"); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -190,6 +208,13 @@ func TestNotes(t *testing.T) {
 		{"engine off above", "RewriteEngine Off\n", ""},
 		{"engine off below", "RewriteRule ^ index.php [L]\nRewriteEngine off\n", "RewriteEngine Off below"},
 		{"options below", "RewriteRule ^ index.php [L]\nOptions FollowSymLinks\n", "takes ExecCGI away"},
+		{"rules in a section", "<If \"true\">\nRewriteRule ^x$ y [R]\n</If>\n", "the rewrite lines in <If \"true\"> count there in place"},
+		{"the engine in a section", "<FilesMatch \"\\.php$\">\nRewriteEngine On\n</FilesMatch>\n", "count there in place"},
+		{"rules in a section for a module", "<IfModule mod_rewrite.c>\nRewriteEngine On\n</IfModule>\n", ""},
+		{"rules after a section", "<Files x>\n</Files>\nRewriteEngine On\n", ""},
+		{"scripts refused", "<FilesMatch \"\\.(py|cgi)$\">\n  Require all denied\n</FilesMatch>\n", "every page is 403"},
+		{"scripts refused as of old", "<Files *.cgi>\nOrder allow,deny\nDeny from all\n</Files>\n", "every page is 403"},
+		{"others refused", "<FilesMatch \"\\.(py|pl)$\">\nRequire all denied\n</FilesMatch>\n", ""},
 		{"options with signs below", "RewriteRule ^ index.php [L]\nOptions -Indexes\n", "other rewrite rules"},
 	} {
 		text, err := Put(c.text, "line\n")

@@ -1,6 +1,9 @@
 package htaccess
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Notes tells what the lines of others in a .htaccess with the block mean for
 // the app.
@@ -31,7 +34,40 @@ func Notes(text string) (notes []string) {
 			add(strings.TrimSpace(line) + " below the lines of proxy.cgi takes ExecCGI away: write +ExecCGI into it, with + or - before the others")
 		}
 	}
+	return append(notes, sectionNotes(rest)...)
+}
+
+// sectionNotes tells of sections that Apache merges after all that is outside of
+// them, wherever they stand.
+func sectionNotes(rest string) (notes []string) {
+	section := ""
+	for line := range lines(rest) {
+		words := words(line)
+		if len(words) == 0 {
+			continue
+		}
+		name := strings.ToLower(strings.TrimSuffix(words[0], ">"))
+		isMerged := slices.Contains([]string{"if", "elseif", "else", "files", "filesmatch"}, strings.TrimLeft(name, "</"))
+		switch {
+		case isMerged && strings.HasPrefix(name, "</"):
+			section = ""
+		case isMerged && strings.HasPrefix(name, "<"):
+			section = strings.TrimSpace(line)
+		case section != "" && strings.HasPrefix(name, "rewrite"):
+			notes = append(notes, "the rewrite lines in "+section+" count there in place of those of proxy.cgi, and the app gets nothing of what it is for: take them out of it")
+			section = ""
+		case strings.Contains(section, "cgi") && refuses(words):
+			notes = append(notes, section+" refuses files: where the name of proxy.cgi is one of them, every page is 403")
+			section = ""
+		}
+	}
 	return notes
+}
+
+// refuses reports whether a line keeps everybody out.
+func refuses(words []string) bool {
+	args := strings.ToLower(strings.Join(words[1:], " "))
+	return isDirective(words, "Require") && args == "all denied" || isDirective(words, "Deny") && args == "from all"
 }
 
 // isAbsolute reports whether Options replaces those that are set: it does where

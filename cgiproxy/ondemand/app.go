@@ -61,11 +61,13 @@ func (a *App) Enter(ctx context.Context) (leave func(), err error) {
 	a.folder().trimLog(a.log())
 	patience := a.patience()
 	for settled := false; ; {
-		now := a.look()
+		now, held := a.look(), false
 		if !now.always || settled {
-			if fd, err := a.folder().use(now.name(), a.IdleStop > 0); err == nil {
+			fd, err := a.folder().use(now.name(), a.IdleStop > 0)
+			if err == nil {
 				return func() { unix.Close(fd); a.folder().trimLog(a.log()) }, nil
 			}
+			held = err != unix.ENOENT
 		}
 		err := a.settle(ctx, now, arrived, hurry)
 		busy := err == errBusy
@@ -81,8 +83,8 @@ func (a *App) Enter(ctx context.Context) (leave func(), err error) {
 				return func() { unix.Close(fd) }, nil
 			}
 		}
-		if err == errStillStarting {
-			busy, err = true, patience.wait(ctx) // the old app has ended just now
+		if err == errStillStarting || err == nil && held && !busy {
+			busy, err = true, patience.wait(ctx) // the old app has ended just now, or is being ended
 		}
 		switch {
 		case err == nil:

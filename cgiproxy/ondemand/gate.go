@@ -1,10 +1,12 @@
 package ondemand
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -143,58 +145,76 @@ func changed(before, now []stamp) bool {
 	return false
 }
 
-// A hash is FNV-1a.
-type hash uint64
-
-func newHash() hash { return 14695981039346656037 }
-
-func (h *hash) byte(b byte) { *h = (*h ^ hash(b)) * 1099511628211 }
-
-func (h *hash) text(s string) {
-	for i := range len(s) {
-		h.byte(s[i])
-	}
-	h.byte(0) // the end: "ab", "c" is not "a", "bc"
-}
-
-func (h *hash) number(n uint64) {
-	for range 8 {
-		h.byte(byte(n))
-		n >>= 8
-	}
-}
-
-func (h hash) String() string {
-	const digits = "0123456789abcdef"
-	var text [16]byte
-	for i := range text {
-		text[i] = digits[h>>(60-4*i)&15]
-	}
-	return string(text[:])
-}
-
 // findUse returns the name that the file of the requests has now, "" for none.
 func (f folder) findUse() (string, error) {
+	names, err := f.uses()
+	if err != nil || len(names) == 0 {
+		return "", err
+	}
+	return names[len(names)-1], nil
+}
+
+// uses returns the names of all files of requests.
+func (f folder) uses() (names []string, err error) {
 	entries, err := os.ReadDir(string(f))
 	if err != nil {
-		return "", noState(err)
+		return nil, noState(err)
 	}
-	found := ""
 	for _, e := range entries {
 		if strings.HasPrefix(e.Name(), stoppingPrefix) || strings.HasPrefix(e.Name(), usePrefix) {
-			found = e.Name()
+			names = append(names, e.Name())
 		}
 	}
-	return found, nil
+	return names, nil
+}
+
+// forgetOthers leaves one file of the requests. A backup that was put back may have
+// brought another, and a stop that takes that one cuts the requests which hold the
+// first. So one that a request holds stays, or else the newest. The lock is held.
+func (f folder) forgetOthers() {
+	names, _ := f.uses()
+	if len(names) < 2 {
+		return
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		return cmp.Compare(stampOf(f.file(a)).time, stampOf(f.file(b)).time)
+	})
+	left := len(names)
+	for _, name := range names {
+		if left > 1 && f.forget(name) {
+			left--
+		}
+	}
+}
+
+// forget removes a file of the requests that none of them holds: it holds it itself
+// meanwhile, so that none begins.
+func (f folder) forget(name string) bool {
+	fd, err := unix.Open(f.file(name), unix.O_RDWR|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
+	if err == nil {
+		defer unix.Close(fd)
+		err = unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
+	}
+	return err != errBusy && unix.Unlink(f.file(name)) == nil
 }
 
 // openGate lets requests find the file under a name.
 func (f folder) openGate(name string) error {
 	found, err := f.findUse()
-	if err != nil || found == name {
+	if err != nil {
 		return err
 	}
-	if found == "" {
+	if found != "" && unix.Access(f.file(found), unix.R_OK|unix.W_OK) != nil {
+		// root has put a backup back: no request can open it.
+		if err := os.Remove(f.file(found)); err != nil {
+			return noState(err)
+		}
+		found = ""
+	}
+	switch found {
+	case name:
+		return nil
+	case "":
 		file, err := os.OpenFile(f.file(name), os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
 		if err != nil {
 			return noState(err)

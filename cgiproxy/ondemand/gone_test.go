@@ -28,6 +28,7 @@ func TestStateIsGone(t *testing.T) {
 		{"auto", auto, gone},
 		{"watched", watched, gone},
 		{"a session of its own", func(s *site) { s.Command = testBinary(t) + " testapp -daemon" }, gone},
+		{"a session whose leader has ended", func(s *site) { s.Command = testBinary(t) + " testapp & exit" }, gone},
 		{"a port, file by file", func(*site) {}, (*site).mirror},
 		{"auto, file by file", auto, (*site).mirror},
 		{"cut", auto, func(s *site) error { return os.Truncate(s.folder().file("state"), 10) }},

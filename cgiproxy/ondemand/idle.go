@@ -192,6 +192,11 @@ func (w *watcher) tick() bool {
 	switch {
 	case err != nil || s.phase == starting && s.run.pid == 0:
 		return false
+	case s.phase == "" && time.Since(w.used) >= w.idleStop: // .cgiproxy was deleted, and no request has come since
+		_ = (&run{pid: w.pid, start: w.start}).end(context.Background(), killLimit)
+		return true
+	case s.phase == "":
+		return false
 	case !w.mine(s):
 		return s.old.pid != w.pid || s.old.start != w.start // it may go on where the new app does not start
 	}
@@ -218,22 +223,6 @@ func (w *watcher) tick() bool {
 		return w.stop()
 	}
 	return false
-}
-
-// helpStarter writes down that the app listens where who started it was ended
-// before he could.
-func (w *watcher) helpStarter() {
-	lock, err := w.folder.lock()
-	if err != nil {
-		return
-	}
-	defer lock.Close()
-	s, err := w.folder.read()
-	if err == nil && w.mine(s) && s.phase == starting && s.run.listens() {
-		s.phase, s.failures, s.next = running, 0, time.Time{}
-		s.run.meet(w.log, false)
-		_ = w.folder.write(s)
-	}
 }
 
 // wasUsed reports whether there was a request since the last call, or is one. A

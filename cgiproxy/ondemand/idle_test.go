@@ -61,6 +61,18 @@ func TestIdleStop(t *testing.T) {
 	}
 }
 
+// An app whose .cgiproxy was deleted is stopped all the same.
+func TestIdleStopWithoutState(t *testing.T) {
+	t.Parallel()
+	s := idle(t, "")
+	s.answered("/")
+	if err := os.RemoveAll(string(s.folder())); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the app is stopped", s.gone)
+	eventually(t, "the watcher has ended", func() bool { return len(s.others()) == 0 })
+}
+
 // others returns our processes in the folder that are not the app.
 func (s *site) others() (names []string) {
 	for _, p := range ownProcesses() {
@@ -155,6 +167,21 @@ func TestWatcherIsReplaced(t *testing.T) {
 	if st, err := s.Status(); err != nil || st.LastExit != "ended by itself with status 5" {
 		t.Errorf("status %+v, %v", st, err)
 	}
+}
+
+// One that did not run for a reason that has passed is tried again.
+func TestWatcherIsReplacedLater(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "")
+	s.IdleStop = time.Hour
+	s.write("watch-period", "50ms")
+	s.Executable = s.Dir + "/proxy.cgi"
+	copyTo(t, s.Executable, "")
+	s.served()
+	copyTo(t, s.Executable, "#!/bin/sh\ntest -e passes || { touch tried; exit 1; }\ntouch \"took-over-$3\"\n")
+	eventually(t, "it is tried", func() bool { return s.exists("tried") })
+	s.write("passes", "")
+	eventually(t, "it takes over", func() bool { return s.exists("took-over-1h0m0s") })
 }
 
 // copyTo puts a program in the place of another, as an upload does: this one or

@@ -107,3 +107,19 @@ func (a *App) endedUnseen() *Error {
 		Output: lastLines(a.log(), 0),
 	}
 }
+
+// helpStarter writes down that the app listens where who started it was ended
+// before he could.
+func (w *watcher) helpStarter() {
+	lock, err := w.folder.lock()
+	if err != nil {
+		return
+	}
+	defer lock.Close()
+	s, err := w.folder.read()
+	if err == nil && w.mine(s) && s.phase == starting && s.run.listens() {
+		s.phase, s.failures, s.next = running, 0, time.Time{}
+		s.run.meet(w.log, false)
+		_ = w.folder.write(s)
+	}
+}

@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -249,31 +248,6 @@ func TestBrowsersOfHiddenApp(t *testing.T) {
 	if st, err := s.folder().read(); err != nil || st.failures != 1 || len(s.starts()) != 1 || !strings.Contains(failed, "within 1s") {
 		t.Errorf("%d starts, want 1; %s; state %+v, %v", len(s.starts()), failed, st, err)
 	}
-}
-
-// A supervisor that was there before starts the app in a session of its own, and
-// with an environment of its own.
-func TestSupervisor(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, "")
-	auto(s)
-	s.Command = "echo $PORT >port.new && mv port.new port"
-	supervisor := exec.Command("/bin/sh", "-c", `while sleep 0.05; do
-		if mv port now; then PORT=$(cat now) setsid `+testBinary(t)+` testapp & fi
-	done`)
-	supervisor.Dir, supervisor.SysProcAttr = s.Dir, &syscall.SysProcAttr{Setsid: true}
-	if err := supervisor.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = unix.Kill(-supervisor.Process.Pid, unix.SIGKILL); _ = supervisor.Wait() })
-	pid, err := s.get(context.Background(), "/")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if again, err := s.get(context.Background(), "/"); err != nil || again != pid || len(s.starts()) != 1 {
-		t.Errorf("process %s, then %s, %v; %d starts, want 1", pid, again, err, len(s.starts()))
-	}
-	s.stops(pid)
 }
 
 // A new version that never listens and does not end either is not left behind.

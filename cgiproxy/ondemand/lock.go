@@ -48,6 +48,7 @@ var errBusy error = unix.EWOULDBLOCK
 func (f folder) lock() (*os.File, error) {
 	file, err := f.take("lock")
 	if err == nil {
+		f.forgetOthers()
 		at("locked")
 	}
 	return file, err
@@ -133,7 +134,7 @@ type patience struct {
 // patience lasts for a drain, a stop, a start, and some more.
 func (a *App) patience() patience {
 	limit := drainLimit + killLimit + 2*a.timeout()
-	return patience{until: time.Now().Add(limit), what: a.folder().file("lock")}
+	return patience{until: time.Now().Add(limit), what: string(a.folder())}
 }
 
 // wait returns ctx's error, or an *Error when patience is at its end.
@@ -141,7 +142,7 @@ func (p *patience) wait(ctx context.Context) error {
 	if time.Now().After(p.until) {
 		return &Error{
 			Kind:       Busy,
-			Cause:      fmt.Errorf("another process holds %s, and does not get on", filepath.Clean(p.what)),
+			Cause:      fmt.Errorf("another process holds a lock in %s, and does not get on", filepath.Clean(p.what)),
 			Remedy:     "find it with `fuser` or `lsof`, and end it",
 			RetryAfter: time.Minute,
 		}

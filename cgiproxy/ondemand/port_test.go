@@ -87,7 +87,7 @@ func TestPortOfTwo(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(s.Dir, "bind"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if first := <-got; !strings.Contains(first, "another site's app") {
+	if first := <-got; !strings.Contains(first, address+" listens process "+theirs+" of another site's app, in "+other.Dir) {
 		t.Errorf("the second got %q; the first app is process %s", first, theirs)
 	}
 	eventually(t, "it is started on another port", func() bool {

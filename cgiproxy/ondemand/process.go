@@ -33,7 +33,7 @@ func (r *run) processes() []process {
 		return nil
 	}
 	own := ownProcesses()
-	shell, app := r.pid, r.appSession()
+	shell, app := r.pid, r.appSession(own)
 	switch leader, err := readProcess(r.pid); {
 	case err == nil && leader.start != r.start,
 		err != nil && !slices.ContainsFunc(own, func(p process) bool { return p.session == r.pid && r.started(p) }):

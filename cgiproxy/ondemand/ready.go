@@ -68,14 +68,19 @@ func (a *App) ready(ctx context.Context, s *state, c *child, leave time.Time) (n
 // chosen may have been chosen for two sites, and be the other's by now.
 func (a *App) reach(ctx context.Context, r *run) (net.Conn, error) {
 	conn, err := a.connect(ctx, r.network, r.addresses)
-	if err != nil || !a.Auto || !a.isAnothers(conn.RemoteAddr()) {
+	if err != nil || !a.Auto {
 		return conn, err
+	}
+	at := conn.RemoteAddr()
+	other, found := a.othersAt(at)
+	if !found {
+		return conn, nil
 	}
 	conn.Close()
 	return nil, &Error{
 		Kind:   Stranger,
-		Cause:  fmt.Errorf("%v is another site's app's by now", conn.RemoteAddr()),
-		Remedy: "the next start is on another port",
+		Cause:  fmt.Errorf("on %v listens process %d of another site's app, in %s", at, other.pid, other.dir()),
+		Remedy: "the next start is on another port; if that does not help, one daemon (pm2?) runs both apps: give each its own",
 	}
 }
 

@@ -73,7 +73,8 @@ func (a *App) startOrGoOn(ctx context.Context, lock *os.File, s *state, patience
 // retire has the old app ended when no request is under way that may go to it,
 // and lets requests find another file. It starts "app retire" for the first, as
 // this process may not live as long; and first, as a request that finds the new
-// file has no reason to look whether this was done.
+// file has no reason to look whether this was done. That takes the place of the one
+// before, so that there are never two.
 func (a *App) retire(s *state) error {
 	f, name := a.folder(), a.nameNow()
 	found, err := f.findUse()
@@ -92,17 +93,11 @@ func (a *App) retire(s *state) error {
 		return noState(err)
 	}
 	next.Close()
-	if err := os.Rename(f.file("next"), f.file(name)); err != nil {
+	if err := os.Rename(f.file("next"), f.file(found)); err != nil {
 		return noState(err)
 	}
 	at("requests find another file")
-	if found == name {
-		return nil
-	}
-	if err := os.Remove(f.file(found)); err != nil {
-		return noState(err)
-	}
-	return nil
+	return f.openGate(name)
 }
 
 // retireWhenFree starts "app retire" for a run and the file of its requests.

@@ -123,10 +123,13 @@ func (a *App) settle(ctx context.Context, now look, arrived time.Time, patience 
 	other := s.settings != "" && s.settings != now.settings || changed(s.stamps, now.stamps)
 	halfway := s.phase == stopping || s.phase == starting && s.old.pid != 0 // of a process that was ended
 	asked := other || halfway || now.always && !begun && s.run.began.Before(arrived)
-	if asked && (s.run.alive() || s.old.alive()) {
-		if a.replaceable(s) {
+	if asked {
+		switch known := s.run.alive() || s.old.alive(); {
+		case !known:
+			err = a.nobodyAt(ctx, a.addresses(&s.run))
+		case a.replaceable(s):
 			err = a.replace(ctx, lock, s, patience)
-		} else {
+		default:
 			err = a.stop(ctx, s)
 		}
 		switch _, failed := errors.AsType[*Error](err); {

@@ -134,6 +134,28 @@ func TestTwoSites(t *testing.T) {
 	}
 }
 
+// Of two sites with one app the second goes on with a start that a browser of the
+// first has left.
+func TestTwoSitesStarting(t *testing.T) {
+	t.Parallel()
+	for name, set := range map[string]func(*site){"a port": func(*site) {}, "auto": auto} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			first := newSite(t, "").settledBy(t)
+			set(first)
+			first.Command = "while test ! -e bind; do sleep 0.02; done; " + first.Command
+			if _, err := first.App.browse(time.Second, "/"); err != context.DeadlineExceeded {
+				t.Fatalf("a browser of the first: %v, want that it leaves", err)
+			}
+			second := first.second(t)
+			first.write("bind", "")
+			if _, err := second.get(t.Context(), "/"); err != nil || len(first.starts()) != 1 {
+				t.Errorf("the second: %v; %d starts, want 1", err, len(first.starts()))
+			}
+		})
+	}
+}
+
 // A site that was moved, or is found by another path, is the same.
 func TestMovedSite(t *testing.T) {
 	t.Parallel()

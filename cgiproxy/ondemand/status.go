@@ -102,6 +102,9 @@ func (a *App) Status() (Status, error) {
 		if a.Connect == nil {
 			st.Listener = "somebody's"
 		}
+		if st.PID == 0 {
+			st.Listener += ", started elsewhere: no restart reaches it"
+		}
 	case nobodyListens(err):
 		st.Listener = "nobody"
 	default:

@@ -20,9 +20,8 @@ func (w *watcher) takeOver() {
 	if err != nil || os.SameFile(now, w.program) || time.Since(now.ModTime()) < time.Second {
 		return // it may still be uploaded
 	}
-	w.program = now // not again, whatever comes of it
 	if !runs(path) {
-		return
+		return // yet: it may have no permission so far, or no process be left for it
 	}
 	_ = syscall.Exec(path, []string{os.Args[0], "app", "watch", w.idleStop.String(), w.log, w.command,
 		strconv.Itoa(w.pid), strconv.FormatUint(w.start, 10)}, os.Environ())

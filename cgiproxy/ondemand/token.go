@@ -58,15 +58,17 @@ func (r *run) started(p process) bool {
 // meet notes who listens: the app may have left the session of its command. A
 // program that shows a title in place of its arguments (setproctitle) overwrites
 // the environment as well, so now is the time, just after the address was free.
-// It must have the log open then, which the command was given: else it may be what
-// somebody has started by hand, or another site. A port that was chosen for this
-// start is known to nobody else: there it may be what a supervisor has started,
-// which was there before, and of which the command has asked that.
+// It must have the log open then, which the command was given, or listen on a socket
+// whose file was not there before: else it may be what somebody has started by hand,
+// or another site. A port that was chosen for this start is known to nobody else:
+// there it may be what a supervisor has started, which was there before, and of which
+// the command has asked that.
 func (r *run) meet(log string, auto bool) {
 	first := process{}
 	for _, l := range listeners(ownSince(r.start)) {
 		p := l.process
-		ours := p.session == r.pid || r.started(p) || overwritten(p.pid) && hasOpen(p.pid, log) ||
+		ours := p.session == r.pid || r.started(p) ||
+			overwritten(p.pid) && (hasOpen(p.pid, log) || r.network == "unix" && r.pid != 0) ||
 			auto && tokenOf(p.pid) == "" && r.pid != 0
 		if ours && l.at(r.network, r.addresses) && (first.pid == 0 || p.start < first.start) {
 			first = p // the others are its workers, which come and go
@@ -75,12 +77,22 @@ func (r *run) meet(log string, auto bool) {
 	r.app, r.appStart = first.pid, first.start
 }
 
-// isAnothers reports whether an app that was started for another site listens there.
-func (a *App) isAnothers(at net.Addr) bool {
-	return slices.ContainsFunc(listeners(ownProcesses()), func(l listener) bool {
-		token := tokenOf(l.process.pid)
-		return token != "" && !strings.HasPrefix(token, a.tokenPrefix()) && l.at(at.Network(), []string{at.String()})
-	})
+// isOwn reports whether a token is of a run of the site, or of its folder, which
+// another with the same settings may share.
+func (a *App) isOwn(token string) bool {
+	return strings.HasPrefix(token, a.tokenPrefix()) || (&run{token: token}).dir() == a.Dir
+}
+
+// othersAt returns a process that listens there and was started for another site's
+// app, as a run.
+func (a *App) othersAt(at net.Addr) (r run, found bool) {
+	for _, l := range listeners(ownProcesses()) {
+		r := run{pid: l.process.pid, token: tokenOf(l.process.pid)}
+		if r.token != "" && !a.isOwn(r.token) && l.at(at.Network(), []string{at.String()}) {
+			return r, true
+		}
+	}
+	return run{}, false
 }
 
 // mayListen reports whether it is a run that listens at its address, if anybody
@@ -135,14 +147,18 @@ func hasOpen(pid int, path string) bool {
 }
 
 // appSession returns the session of who listened first, if that one lives and the
-// session has begun with the run: pm2 may have been there before. 0 is none.
-func (r *run) appSession() int {
+// session has begun with the run: pm2 may have been there before. Where its leader
+// has ended, as with nohup and cron, that shows in the others of it. 0 is none.
+func (r *run) appSession(own []process) int {
 	p, err := readProcess(r.app)
 	if r.app == 0 || err != nil || p.start != r.appStart {
 		return 0
 	}
-	own, _ := unix.Getsid(0)
-	if leader, err := readProcess(p.session); err == nil && leader.start < r.start || p.session == own {
+	ours, _ := unix.Getsid(0)
+	if leader, err := readProcess(p.session); err == nil && leader.start < r.start || p.session == ours {
+		return 0
+	}
+	if slices.ContainsFunc(own, func(q process) bool { return q.session == p.session && q.start < r.start }) {
 		return 0
 	}
 	return p.session
@@ -170,15 +186,15 @@ func (a *App) known(ctx context.Context) (*state, error) {
 }
 
 // earlier returns the first process that any run has started, for the site or in
-// its folder, as a run.
+// its folder, as a run: with the session's number, whose leader may have ended.
 func (a *App) earlier() (r run) {
 	own, _ := unix.Getsid(0)
 	for _, p := range ownProcesses() {
 		if p.session == own || r.pid != 0 && p.start >= r.start {
 			continue
 		}
-		started := run{pid: p.pid, start: p.start, token: tokenOf(p.pid)}
-		if started.token != "" && (strings.HasPrefix(started.token, a.tokenPrefix()) || started.dir() == a.Dir) {
+		started := run{pid: p.session, start: p.start, token: tokenOf(p.pid)}
+		if a.isOwn(started.token) {
 			r = started
 		}
 	}

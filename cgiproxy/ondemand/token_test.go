@@ -66,20 +66,25 @@ func TestStartedByHand(t *testing.T) {
 			shell := s.byHand(s.kill())
 			before := s.answered("/")
 			s.restart()
-			if after := s.answered("/"); after != before {
-				t.Errorf("process %s, then %s", before, after)
+			if after, err := s.get(t.Context(), "/"); err != nil || after != before {
+				t.Errorf("process %s, then %s, %v", before, after, err)
+			}
+			select {
+			case line := <-s.warn:
+				if !strings.Contains(line, "not restarted") || !strings.Contains(line, "not started here") {
+					t.Error(line)
+				}
+			default:
+				t.Error("no warning that it is not restarted")
+			}
+			if st, err := s.Status(); err != nil || !strings.Contains(st.Listener, "started elsewhere") {
+				t.Errorf("status %+v, %v", st, err)
 			}
 			if err := s.Stop(context.Background()); err == nil || !strings.Contains(err.Error(), "not started here") {
 				t.Errorf("stop: %v", err)
 			}
-			members := 0
-			for _, p := range ownProcesses() {
-				if p.session == shell {
-					members++
-				}
-			}
-			if members != 3 {
-				t.Errorf("%d processes are left of the session, want 3", members)
+			if left := members(shell); len(left) != 3 {
+				t.Errorf("%d processes are left of the session, want 3", len(left))
 			}
 		})
 	}
@@ -131,18 +136,11 @@ func TestSessionOfAnother(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := run{pid: job.Process.Pid, start: 1, token: "another's"}
-	left := func() (found []process) {
-		for _, p := range ownProcesses() {
-			if p.session == r.pid {
-				found = append(found, p)
-			}
-		}
-		return found
+	left := members(r.pid)
+	if len(left) != 1 {
+		t.Fatalf("the session has %v left, want one", left)
 	}
-	if len(left()) != 1 {
-		t.Fatalf("the session has %v left, want one", left())
-	}
-	t.Cleanup(func() { _ = unix.Kill(left()[0].pid, unix.SIGKILL) })
+	t.Cleanup(func() { _ = unix.Kill(left[0].pid, unix.SIGKILL) })
 	if found := r.processes(); len(found) != 0 {
 		t.Errorf("taken for the app's: %v", found)
 	}
@@ -181,16 +179,30 @@ func (s *site) rewriteState(from, to string) {
 }
 
 // Who listens is known also where the app has a session of its own and shows
-// nothing of its environment.
+// nothing of its environment: by the log, or by a socket that was not there.
 func TestKnownListener(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, "")
-	s.Command = "env -i PORT=$PORT " + testBinary(t) + " testapp -daemon"
-	pid := s.answered("/")
-	if st, err := s.folder().read(); err != nil || strconv.Itoa(st.run.app) != pid {
-		t.Errorf("the state has process %d, want %s, %v", st.run.app, pid, err)
+	for _, tt := range []struct {
+		name   string
+		set    func(*site)
+		output string
+	}{
+		{"a port", func(*site) {}, ""},
+		{"a socket", socket, ""},
+		{"a socket, the log closed", socket, " >/dev/null"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, "")
+			tt.set(s)
+			s.Command = "env -i PORT=$PORT SOCKET=$SOCKET " + testBinary(t) + " testapp -daemon" + tt.output
+			pid := s.answered("/")
+			if st, err := s.folder().read(); err != nil || strconv.Itoa(st.run.app) != pid {
+				t.Errorf("the state has process %d, want %s, %v", st.run.app, pid, err)
+			}
+			s.stops(pid)
+		})
 	}
-	s.stops(pid)
 }
 
 // A server that somebody starts by hand on the app's port while that is coming up,

@@ -52,17 +52,33 @@ func connectOwn(cfg *settings.Config) func(ctx context.Context, network, address
 	}
 }
 
-// forgetOldApp closes the idle connections to an app that another has replaced
-// on another port: it may still answer for a while.
-func (t *Transport) forgetOldApp() {
+// idlePool returns the connections to the app. One that has replaced another on
+// another port has a pool of its own: the other may still answer for a while, and a
+// request that goes on there gives its connection back late.
+func (t *Transport) idlePool() *pool {
+	p, address := t.idle.Load(), t.chosenAddress()
+	if p != nil && (address == "" || address == p.address) {
+		return p
+	}
+	next := &pool{address: address}
+	if !t.idle.CompareAndSwap(p, next) {
+		return t.idle.Load() // another request has seen it, too
+	}
+	if p != nil {
+		p.close()
+	}
+	return next
+}
+
+// chosenAddress returns where App listens, where that is another at each start, and
+// if it is known.
+func (t *Transport) chosenAddress() string {
 	if t.App == nil || !t.App.Auto {
-		return
+		return ""
 	}
 	_, addresses, err := t.App.Address()
 	if err != nil || len(addresses) == 0 {
-		return
+		return ""
 	}
-	if before := t.idleAddress.Swap(&addresses[0]); before == nil || *before != addresses[0] {
-		t.CloseIdle()
-	}
+	return addresses[0]
 }

@@ -21,6 +21,8 @@ const (
 // A pool keeps connections to the app between requests. The zero value is an
 // empty one.
 type pool struct {
+	address string // of the app that it leads to, where that is another at each start; "" is not known
+
 	mu       sync.Mutex
 	idle     []idleConn // the latest last
 	expiring bool       // a call of expire is due

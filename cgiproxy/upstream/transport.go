@@ -36,8 +36,7 @@ type Transport struct {
 	// response, before the rest of it is given up. Zero is 10 s.
 	BodyLinger time.Duration
 
-	idle        pool
-	idleAddress atomic.Pointer[string] // of App with Auto, to which the idle connections are
+	idle atomic.Pointer[pool] // see idlePool
 }
 
 // RoundTrip implements http.RoundTripper. Unlike net/http it sends the
@@ -50,12 +49,12 @@ type Transport struct {
 // a *settings.Error, an *ondemand.Error, that of the request's context, or one that reading the
 // request's body gave.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	keep := t.Keep && repeatable(req)
-	if keep {
+	var keep *pool
+	if t.Keep && repeatable(req) {
 		kept := *req
 		kept.Close, req = false, &kept
-		t.forgetOldApp()
-		if conn := t.idle.take(); conn != nil {
+		keep = t.idlePool()
+		if conn := keep.take(); conn != nil {
 			gotConn(req.Context(), conn, true)
 			x := t.send(conn, req, keep)
 			resp, err := x.readResponse()
@@ -82,17 +81,20 @@ func gotConn(ctx context.Context, conn net.Conn, reused bool) {
 }
 
 // CloseIdle closes the connections that are kept and not in use.
-func (t *Transport) CloseIdle() { t.idle.close() }
+func (t *Transport) CloseIdle() {
+	if p := t.idle.Load(); p != nil {
+		p.close()
+	}
+}
 
-// send sends the request. The connection is kept afterwards if it may be.
-func (t *Transport) send(conn net.Conn, req *http.Request, keep bool) *exchange {
+// send sends the request. The connection is kept afterwards if it may be, unless keep
+// is nil.
+func (t *Transport) send(conn net.Conn, req *http.Request, keep *pool) *exchange {
 	x := startExchange(conn, t.Config, req)
 	if t.BodyLinger > 0 {
 		x.bodyLinger = t.BodyLinger
 	}
-	if keep {
-		x.pool = &t.idle
-	}
+	x.pool = keep
 	return x
 }
 

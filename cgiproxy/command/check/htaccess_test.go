@@ -36,6 +36,7 @@ func htaccessTests() []findingTest {
 		{"length", "none", Warning, "", rules("SetEnv ap_trust_cgilike_cl 1", ""), "ap_trust_cgilike_cl"},
 		{"streams", "none", Warning, "late", rules(`SetEnvIf Accept "text/event-stream" no-gzip no-brotli`, ""), "no-gzip"},
 		{"parents", "all denied", Warning, "forbidden", above("Require all denied"), "refuses every page"},
+		{"parents", "scripts denied", Warning, "forbidden", above("<FilesMatch \"\\.(cgi|pl)$\">\nRequire all denied\n</FilesMatch>"), "where proxy.cgi is one of the files"},
 		{"parents", "a redirect", Warning, "forbidden", above("Redirect 301 / https://example.org/"), "a redirect"},
 		{"parents", "rules that go down", Warning, "forbidden", above("RewriteOptions InheritDown"), "count here, too"},
 	}
@@ -53,6 +54,7 @@ func ruleTests() []findingTest {
 		{"rewrite", "the right base", OK, "", before("RewriteBase /shop/"), "are sent to proxy.cgi"},
 		{"rule-order", "WordPress", Fault, "apache-404", before(wordPress), "WordPress"},
 		{"rule-order", "another rule", Warning, "apache-404", before("RewriteRule ^page - [L]"), "does not reach the app"},
+		{"rule-order", "in a section", Warning, "apache-404", before("<If \"true\">\nRewriteRule ^x$ y [L]\n</If>"), "rewriterule in a section <if \"true\"> counts there in place of"},
 		{"rule-order", "to https", OK, "", before("RewriteCond %{HTTPS} off\nRewriteRule ^ https://%{HTTP_HOST}%{REQUEST_URI} [R=301,L]"), "no other"},
 		{"rule-order", "WordPress below", OK, "", func(s *testSite) { s.write(".htaccess", example(s.t)+wordPress+"\n", 0o644) }, "no other"},
 		{"error-pages", "no condition", Fault, "refused", func(s *testSite) {

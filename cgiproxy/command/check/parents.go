@@ -46,11 +46,15 @@ func checkParents(s *site) (all []Finding) {
 	for _, h := range append(slices.Clone(above), s.own()) {
 		for _, d := range h.directives {
 			args := strings.ToLower(d.args)
+			refuses := d.name == "require" && strings.Contains(args, "all denied") || d.name == "deny" && strings.HasSuffix(args, "from all")
+			if refuses && d.isForScripts() {
+				note(d, "take cgi out of its section's pattern", "where proxy.cgi is one of the files of the section, the web server refuses every page (403)")
+			}
 			if len(d.sections) > 0 && !d.in("ifmodule") {
 				continue // for some files or requests
 			}
 			switch {
-			case d.name == "require" && strings.Contains(args, "all denied"), d.name == "deny" && strings.HasSuffix(args, "from all"):
+			case refuses:
 				note(d, "take the line out, or write Require all granted into "+s.own().path, "the web server refuses every page (403)")
 			case d.name == "require" && strings.HasPrefix(args, "valid-user"):
 				note(d, "take it out if the app has a login of its own", "visitors have to log in at the web server")
@@ -66,4 +70,12 @@ func checkParents(s *site) (all []Finding) {
 		}
 	}
 	return all
+}
+
+// isForScripts reports whether the directive is for files whose names seem to be
+// those of scripts.
+func (d directive) isForScripts() bool {
+	return slices.ContainsFunc(d.sections, func(s string) bool {
+		return strings.HasPrefix(s, "files") && strings.Contains(s, "cgi")
+	})
 }

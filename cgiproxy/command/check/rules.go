@@ -110,8 +110,14 @@ func checkRuleOrder(s *site) (all []Finding) {
 	if last < 0 {
 		return nil // see rewrite
 	}
+	for _, d := range h.directives {
+		if strings.HasPrefix(d.name, "rewrite") && d.isMergedLater() && len(all) < mostLines {
+			all = append(all, cause{"apache-404", "take it out of the section"}.warning("%s: %s in a section <%s> counts there in place of the app's rules, which get nothing of what the section is for", d.place(), d.name, d.sections[len(d.sections)-1])...)
+		}
+	}
 	for _, r := range rules[:last] {
 		switch {
+		case r.isMergedLater():
 		case r.script() != "" || slices.Contains(ourRules(), r.pattern) || r.has("r", "redirect", "f", "forbidden", "g", "gone") || strings.Contains(r.to, "://"):
 		case strings.Contains(r.to, "index.php"):
 			all = append(all, cause{"apache-404", "take WordPress's lines out, or put those of proxy.cgi above them: proxy.cgi install does"}.fault("%s: the rule for index.php (WordPress has it) comes before the app's, and takes its requests", r.place())...)
@@ -123,6 +129,12 @@ func checkRuleOrder(s *site) (all []Finding) {
 		return fine("no other rewrite rule takes the app's requests")
 	}
 	return all
+}
+
+// isMergedLater reports whether the directive is in a section that Apache merges
+// after all that is outside of it: what mod_rewrite has there is in place of that.
+func (d directive) isMergedLater() bool {
+	return d.in("if ") || d.in("else") || d.in("files")
 }
 
 // statusCondition keeps the server's own error pages from the app.

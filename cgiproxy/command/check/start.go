@@ -36,7 +36,7 @@ func checkStart(s *site) (all []Finding) {
 			return cause{"setting", e.Remedy}.fault("%v", e)
 		}
 	}
-	if program := firstProgram(cfg.Start); strings.Contains(program, "/") && !strings.Contains(program, "$") {
+	if program := firstProgram(cfg.Start); strings.Contains(program, "/") {
 		path := program
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(cfg.StartDir, path)
@@ -91,11 +91,15 @@ func checkRestart(s *site) []Finding {
 }
 
 // firstProgram returns the program that a command of the shell runs first: what
-// stands behind NAME=value and exec.
+// stands behind NAME=value and exec. Where the shell makes something else of that, or
+// of what is before it, it is "".
 func firstProgram(command string) string {
 	for word := range strings.FieldsSeq(command) {
-		if word != "exec" && word != "env" && !strings.Contains(word, "=") {
-			return strings.Trim(word, `'"`)
+		switch {
+		case strings.ContainsAny(word, "\"'`\\~$;&|<>()[]{}*?#!"):
+			return ""
+		case word != "exec" && word != "env" && !strings.Contains(word, "="):
+			return word
 		}
 	}
 	return ""
