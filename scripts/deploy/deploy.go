@@ -220,7 +220,8 @@ func (d *deploy) planApp() (leftOut []string, err error) {
 		return nil, err
 	}
 	if !d.dryRun {
-		if _, err := d.app.repair(d.say); err != nil {
+		d.places = d.findPlaces()
+		if _, err := d.app.repair(d.say, d.places.restart); err != nil {
 			return nil, err
 		}
 	}

@@ -51,6 +51,8 @@ type app struct {
 	made   map[string]bool // folders that are there
 	notes  []string        // of folders that were made
 
+	restarted []byte // what the file that restarts it has, "" for nothing yet
+
 	// turn fails where another run has taken this one for dead. It is asked all the
 	// time: nothing of the other's may be moved.
 	turn func() error
@@ -129,13 +131,17 @@ func isNoneOfRun(r rune) bool {
 func (m *manifest) isTakenBack() bool { return m.Number > 0 && m.Last == nil && m.Former == nil }
 
 // repair puts back what was there before a run that broke off halfway, and
-// reports whether there was one.
-func (a *app) repair(tell func(format string, args ...any)) (bool, error) {
+// reports whether there was one. The app may run with what that one has brought, and
+// is restarted, before the manifest says that all is in order.
+func (a *app) repair(tell func(format string, args ...any), restart string) (bool, error) {
 	if a.now.Former == nil {
 		return false, nil
 	}
 	tell("an earlier run broke off: the app's files are put back first\n")
 	if err := a.back(); err != nil {
+		return true, err
+	}
+	if err := a.restart(restart); err != nil {
 		return true, err
 	}
 	kept, err := a.settleBack()

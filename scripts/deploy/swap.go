@@ -204,11 +204,11 @@ func (a *app) isWritten(i int, c replaced) (bool, error) {
 
 // restart has the next request restart the app.
 func (a *app) restart(file string) error {
-	text := []byte(time.Now().UTC().Format(time.RFC3339Nano) + "\n")
+	a.restarted = []byte(time.Now().UTC().Format(time.RFC3339Nano) + "\n")
 	if err := a.host.Mkdir(path.Dir(file), 0o755); err != nil {
 		return err
 	}
-	return put(a.host, file, text, 0o644, meter{})
+	return put(a.host, file, a.restarted, 0o644, meter{})
 }
 
 // move moves a file. One that is not there has been moved before: by this run, if it
