@@ -39,6 +39,9 @@ func (d *deploy) verify(ctx context.Context) (problems []string) {
 	if ctx.Err() != nil {
 		return nil
 	}
+	if address := d.whereServed(ctx); address != "" {
+		problems = append(problems, fmt.Sprintf("private files: everybody can download the app, as %s: name a folder that nobody is shown with --app-to, or one that begins with a dot in that of the site, as in --app-to %s", address, d.hiddenFolder()))
+	}
 	for _, f := range findings {
 		text := printable(f.Text)
 		if f.Check == "settings" && strings.Contains(text, "permission denied") {

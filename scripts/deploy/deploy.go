@@ -219,6 +219,11 @@ func (d *deploy) planApp() (leftOut []string, err error) {
 	if err := d.openApp(folder); err != nil {
 		return nil, err
 	}
+	if !known && d.appTo == "" && d.app.now.Number == 0 {
+		if err := d.besidePages(folder); err != nil {
+			return nil, err
+		}
+	}
 	if !d.dryRun {
 		d.places = d.findPlaces()
 		if _, err := d.app.repair(d.say, d.places.restart); err != nil {

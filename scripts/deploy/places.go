@@ -2,12 +2,10 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"io/fs"
 	"path"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -30,12 +28,12 @@ func (d *deploy) appFolder() (folder string, known bool, err error) {
 		}
 		return folder, true, nil
 	}
-	root, below := servedRoot(d.target)
-	if root == "." {
-		return "", false, errors.New("this login sees nothing but the served folder, where visitors could download the app: name a folder that begins with a dot, as in --app-to .app")
+	root, below := d.servedRoot()
+	if root == "." || root == "/" {
+		return "", false, fmt.Errorf("this login sees nothing but what is served, where visitors could download the app: name a folder that begins with a dot in that of the site, as in --app-to %s", d.hiddenFolder())
 	}
 	name := "app"
-	if base := path.Base(root); !slices.Contains(rootNames, base) { // an account has several, side by side
+	if base := path.Base(root); !isRootName(base) { // an account has several, side by side
 		name += "-" + base
 	}
 	if below != "" {

@@ -31,6 +31,7 @@ func TestRefused(t *testing.T) {
 		{"an app that is not there", nil, []string{"--app", "/nowhere"}, "there is no folder /nowhere on this machine"},
 		{"an app that is a file", nil, []string{"--app", "/etc/passwd"}, "/etc/passwd is no folder: --app names the one that the app's files are in, as in --app /etc"},
 		{"an app without a file", nil, []string{"--app", t.TempDir()}, "there is no file in"},
+		{"an app that visitors can download", nil, []string{"--app", "remote", "--app-to", "public_html/its own"}, "private files: everybody can download the app, as " + h.web.URL + "/its%20own/tmp/restart.txt: "},
 		{"nobody is let in", func(h *host) { h.WriteFile(t, "public_html/.htaccess", "Require all denied\n", 0o644) }, nil, "reach: refused"},
 		{"a line that is not allowed", func(h *host) { h.WriteFile(t, "public_html/.htaccess", "ServerName x\n", 0o644) }, nil, "reach: "},
 		{"settings that are wrong", func(h *host) { h.WriteFile(t, "public_html/.htcgiproxy", "MAX_BODY=much\n", 0o600) }, nil, "CGIPROXY_MAX_BODY"},
@@ -57,6 +58,16 @@ func TestRefused(t *testing.T) {
 			}
 			sameFiles(t, h.files(t, "public_html"), before)
 		})
+	}
+}
+
+// TestHiddenApp has the app where the refusals above say: nobody is shown it.
+func TestHiddenApp(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, hosting.VsftpdPlain)
+	h.mustDeploy(t, "--upstream", runningApp(t, "the app"), "--app", "remote", "--app-to", "public_html/.app")
+	if _, body := h.page(t, "/.app/remote.go"); body != "the app" {
+		t.Errorf("a file of the app is %.100q", body)
 	}
 }
 
