@@ -170,11 +170,11 @@ func (a *app) write(m *manifest) error {
 	return nil
 }
 
-// clean removes the files of other deploys than the last.
+// clean removes what has been uploaded and is not needed. Of old files it knows too
+// little: see discard.
 func (a *app) clean() {
 	for name := range a.have {
-		old := strings.HasPrefix(name, "old-"+a.now.Run+"-")
-		if strings.HasPrefix(name, "new-") || strings.HasPrefix(name, "old-") && !(old && a.now.Last != nil) {
+		if strings.HasPrefix(name, "new-") {
 			a.host.Remove(a.state(name)) // it does no harm
 		}
 	}

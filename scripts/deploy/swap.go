@@ -174,12 +174,37 @@ func (a *app) settle() (notes []string, err error) {
 				a.path(c.Path), a.state(keptName(m.Run, i, c))))
 		}
 	}
+	former := m.Former
 	m.Former = nil
 	if err := a.write(&m); err != nil {
 		return notes, err
 	}
 	a.clean()
-	return notes, nil
+	return append(notes, a.discard(former)...), nil
+}
+
+// discard removes what the deploy before this one has replaced, which nobody can bring
+// back any more, but for what has been written to since then: an app that nobody has
+// restarted has had it open. What cannot be looked at stays.
+func (a *app) discard(m *manifest) (notes []string) {
+	for i, c := range m.Last {
+		old := oldName(m.Run, i, c)
+		if c.Old == nil || c.Old.SHA256 == "" || !a.have[old] {
+			continue
+		}
+		is, err := isAs(a.host, a.state(old), c.Old)
+		switch {
+		case err != nil:
+		case is:
+			a.host.Remove(a.state(old)) // it does no harm
+		default:
+			kept := a.state(keptName(m.Run, i, c))
+			if a.move(a.state(old), kept) == nil {
+				notes = append(notes, fmt.Sprintf("%s has been written to on the host after the deploy before this one had replaced it: that is kept as %s", a.path(c.Path), kept))
+			}
+		}
+	}
+	return notes
 }
 
 // isWritten reports whether somebody has written to a file since the plan, which is
