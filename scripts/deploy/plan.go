@@ -7,6 +7,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strings"
 
 	"proxy.cgi/scripts/deploy/remote"
 )
@@ -150,10 +151,22 @@ func (p *plan) size(name string) (int64, error) {
 	return p.host.Size(p.path(name))
 }
 
-// list returns what is in a folder of the app, nil where it is not there.
+// list returns what is in a folder of the app, nil where it is not there. The folder
+// above it tells that, unless its list is without names that begin with a dot: to ask
+// for many takes hours (ftpHost.Mkdir).
 func (p *plan) list(dir string) (map[string]remote.Entry, error) {
 	if list, ok := p.lists[dir]; ok {
 		return list, nil
+	}
+	if dir != "." {
+		above, err := p.list(path.Dir(dir))
+		if err != nil {
+			return nil, err
+		}
+		if _, ok := above[path.Base(dir)]; above == nil || !ok && !strings.HasPrefix(path.Base(dir), ".") {
+			p.lists[dir] = nil
+			return nil, nil
+		}
 	}
 	entries, err := p.host.List(p.path(dir))
 	if errors.Is(err, fs.ErrNotExist) {

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"proxy.cgi/scripts/deploy/remote"
 )
 
 // TestOthersContent has what somebody else has written on the host where a deploy
@@ -60,5 +64,31 @@ func TestOthersContent(t *testing.T) {
 				t.Errorf("kept is %q, want %q", kept, c.kept)
 			}
 		})
+	}
+}
+
+// An askedHost notes which folders are asked for.
+type askedHost struct {
+	remote.Host
+	asked []string
+}
+
+func (h *askedHost) List(folder string) ([]remote.Entry, error) {
+	h.asked = append(h.asked, path.Base(folder))
+	return h.Host.List(folder)
+}
+
+// TestFewLists asks for no folder that the one above it is known not to have.
+func TestFewLists(t *testing.T) {
+	host, folder := thisHost(t)
+	dir := t.TempDir()
+	writeFiles(t, dir, map[string]string{"app.py": "x", "lib/a/x": "x", "lib/b/c/x": "x", ".well-known/x": "x"})
+	writeFiles(t, folder, map[string]string{"lib/a/other": "x"})
+	asked := &askedHost{Host: host}
+	if _, changes, _ := planApp(t, asked, folder, dir); len(changes) != 4 {
+		t.Errorf("there are %d files to bring", len(changes))
+	}
+	if got, want := fmt.Sprint(asked.asked), fmt.Sprint([]string{stateFolder, path.Base(folder), ".well-known", "lib", "a"}); got != want {
+		t.Errorf("asked are %s, want %s", got, want)
 	}
 }
