@@ -50,6 +50,7 @@ type app struct {
 	have   map[string]bool // names in stateFolder
 	made   map[string]bool // folders that are there
 	notes  []string        // of folders that were made
+	missed []string        // of files that cannot be brought back
 
 	restarted []byte // what the file that restarts it has, "" for nothing yet
 

@@ -122,10 +122,13 @@ func (p *plan) addGone(name string, old file) error {
 		if err == nil && isSame {
 			isSame, err = isAs(p.host, p.path(name), &old)
 		}
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		switch {
+		case errors.Is(err, fs.ErrNotExist): // nothing to bring back, either
+			delete(p.now.Files, name)
+			return nil
+		case err != nil:
 			return err
-		}
-		if err == nil && !isSame {
+		case !isSame:
 			p.note(name, "is no more here, but has been changed on the host since the last deploy, and stays: delete it there if nobody needs it")
 			return nil
 		}

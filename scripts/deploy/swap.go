@@ -188,10 +188,10 @@ func (a *app) settle() (notes []string, err error) {
 // restarted has had it open. What cannot be looked at stays.
 func (a *app) discard(m *manifest) (notes []string) {
 	for i, c := range m.Last {
-		old := oldName(m.Run, i, c)
-		if c.Old == nil || c.Old.SHA256 == "" || !a.have[old] {
+		if c.Old == nil || c.Old.SHA256 == "" {
 			continue
 		}
+		old := oldName(m.Run, i, c)
 		is, err := isAs(a.host, a.state(old), c.Old)
 		switch {
 		case err != nil:
