@@ -24,6 +24,9 @@ func (a *app) stage(ctx context.Context, dir string, changes []replaced, m meter
 	if err := makePrivate(a.host, a.state("")); err != nil {
 		return err
 	}
+	if err := a.shut(changes); err != nil {
+		return err
+	}
 	for i, c := range changes {
 		if c.New == nil {
 			continue
