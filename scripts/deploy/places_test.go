@@ -59,6 +59,9 @@ func TestAnotherSite(t *testing.T) {
 			if _, err := d.planApp(); err != nil {
 				t.Fatal(err)
 			}
+			if d.appWork == nil {
+				return
+			}
 			d.app.putChanges(t, dir, d.appWork)
 			if _, err := d.app.settle(); err != nil {
 				t.Fatal(err)
