@@ -6,9 +6,11 @@ import (
 	"io/fs"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
+	"proxy.cgi/cgiproxy/command/install"
 	"proxy.cgi/cgiproxy/settings"
 )
 
@@ -21,7 +23,8 @@ func (d *deploy) appFolder() (folder string, known bool, err error) {
 	start := d.setting("START_DIR")
 	switch {
 	case d.appTo != "":
-		return path.Clean(d.appTo), start != "", nil
+		folder = path.Clean(d.appTo)
+		return folder, start != "" && d.mayLeadTo(start, folder), nil
 	case start != "":
 		if folder = d.onHost(start); folder == "" {
 			return "", true, fmt.Errorf("how does FTP call the folder %s of the host? Say it with --app-to", start)
@@ -40,6 +43,16 @@ func (d *deploy) appFolder() (folder string, known bool, err error) {
 		name += "-" + strings.ReplaceAll(below, "/", "-")
 	}
 	return path.Join(path.Dir(root), name), false, nil
+}
+
+// mayLeadTo reports whether a START_DIR is that folder. It is where it is said together
+// with it, or where that cannot be told.
+func (d *deploy) mayLeadTo(start, folder string) bool {
+	if slices.ContainsFunc(d.settings, func(s install.Assignment) bool { return s.Name == "START_DIR" }) {
+		return true
+	}
+	at := d.onHost(start)
+	return at == "" || at == folder
 }
 
 // openApp opens the app's folder, unless it is another site's.
