@@ -231,7 +231,7 @@ func (d *deploy) planApp() (leftOut []string, err error) {
 		}
 	}
 	var notes []string
-	d.appWork, notes, err = d.app.plan(files)
+	d.appWork, notes, err = d.app.plan(files, leftOut)
 	d.note(notes...)
 	return leftOut, err
 }

@@ -21,8 +21,8 @@ type plan struct {
 }
 
 // plan returns what to replace to have these files there, and what their owner
-// may not expect.
-func (a *app) plan(files map[string]file) (changes []replaced, notes []string, err error) {
+// may not expect. What is left out here, and an earlier deploy has brought, stays.
+func (a *app) plan(files map[string]file, leftOut []string) (changes []replaced, notes []string, err error) {
 	p := &plan{app: a, lists: map[string]map[string]remote.Entry{}}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		f := files[name]
@@ -35,8 +35,16 @@ func (a *app) plan(files map[string]file) (changes []replaced, notes []string, e
 			return nil, nil, err
 		}
 	}
+	staying := map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(a.now.Files)) {
 		if _, ok := files[name]; ok {
+			continue
+		}
+		if left := leftOutWith(leftOut, name); left != "" {
+			if !staying[left] {
+				p.note(left, "is left out here, though an earlier deploy has brought it, and stays as it is there: --include "+path.Base(left)+" brings it anew")
+			}
+			staying[left] = true
 			continue
 		}
 		if err := p.addGone(name, a.now.Files[name]); err != nil {
@@ -44,6 +52,17 @@ func (a *app) plan(files map[string]file) (changes []replaced, notes []string, e
 		}
 	}
 	return p.changes, p.notes, nil
+}
+
+// leftOutWith returns which of those that are left out, folders with a slash at their
+// end, a file is or is in, "" for none.
+func leftOutWith(leftOut []string, name string) string {
+	for _, left := range leftOut {
+		if name == left || strings.HasSuffix(left, "/") && strings.HasPrefix(name, left) {
+			return left
+		}
+	}
+	return ""
 }
 
 // addNew adds a file that no deploy has put there.

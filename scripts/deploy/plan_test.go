@@ -92,3 +92,36 @@ func TestFewLists(t *testing.T) {
 		t.Errorf("asked are %s, want %s", got, want)
 	}
 }
+
+// TestIncludedOnce has a deploy bring what is usually left out, and a next one that is
+// not told to: it stays there until it is gone here.
+func TestIncludedOnce(t *testing.T) {
+	host, folder := thisHost(t)
+	dir := t.TempDir()
+	files := map[string]string{"app.py": "x", ".env": "SECRET=1", "node_modules/a/x.js": "a", "node_modules/b/x.js": "b"}
+	writeFiles(t, dir, files)
+	deployApp(t, host, folder, dir, ".env", "node_modules")
+	files["app.py"] = "y"
+	writeFiles(t, dir, files)
+	notes := strings.Join(deployApp(t, host, folder, dir), "\n")
+	for _, name := range []string{".env", "node_modules"} {
+		if want := filepath.Join(folder, name) + " is left out here, though an earlier deploy has brought it"; strings.Count(notes, want) != 1 {
+			t.Errorf("said is %q, want %q once", notes, want)
+		}
+	}
+	wantFiles(t, folder, files)
+
+	for name := range files {
+		if name != "app.py" {
+			files[name] = ""
+		}
+	}
+	writeFiles(t, dir, files)
+	if err := os.RemoveAll(filepath.Join(dir, "node_modules")); err != nil {
+		t.Fatal(err)
+	}
+	if notes := deployApp(t, host, folder, dir); notes != nil {
+		t.Errorf("said is %q", notes)
+	}
+	wantFiles(t, folder, files)
+}

@@ -225,7 +225,7 @@ func TestNotInList(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			_, _, err = a.plan(map[string]file{"data.db": {}})
+			_, _, err = a.plan(map[string]file{"data.db": {}}, nil)
 			return err
 		}},
 	} {
