@@ -12,6 +12,7 @@ import (
 
 	"proxy.cgi/cgiproxy/command/install"
 	"proxy.cgi/cgiproxy/settings"
+	"proxy.cgi/scripts/deploy/remote"
 )
 
 // places are where the settings say that the app's files are, as FTP calls them.
@@ -136,6 +137,8 @@ type appState struct {
 	pid   string // of its first process
 
 	unreplaced string // why the last restart failed, where the app from before went on
+
+	closed bool // this login may not read it: scripts run as another user
 }
 
 // failure is why the app does not start; an older proxy.cgi notes it as exit in
@@ -154,7 +157,15 @@ func (d *deploy) appState() (s appState) {
 	if d.places.dir == "" {
 		return s
 	}
-	text, _ := d.host.Read(path.Join(d.places.dir, ".cgiproxy/state"), 0, maxText)
+	const folder = ".cgiproxy"
+	text, err := d.host.Read(path.Join(d.places.dir, folder, "state"), 0, maxText)
+	if err != nil {
+		list, _ := d.host.List(d.places.dir)
+		isThere := slices.ContainsFunc(list, func(e remote.Entry) bool { return e.Name == folder })
+		_, err := d.host.List(path.Join(d.places.dir, folder))
+		s.closed = isThere && err != nil
+		return s
+	}
 	for line := range strings.Lines(string(text)) {
 		name, quoted, _ := strings.Cut(strings.TrimSpace(line), " ")
 		value, err := strconv.Unquote(quoted)
