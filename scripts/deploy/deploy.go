@@ -219,10 +219,14 @@ func (d *deploy) planApp() (leftOut []string, err error) {
 	if err := d.openApp(folder); err != nil {
 		return nil, err
 	}
-	if !known && d.appTo == "" && d.app.now.Number == 0 {
-		if err := d.besidePages(folder); err != nil {
-			return nil, err
-		}
+	switch isNew := d.appTo == "" && d.app.now.Number == 0; {
+	case isNew && known:
+		err = d.isAnother(folder)
+	case isNew:
+		err = d.besidePages(folder)
+	}
+	if err != nil {
+		return nil, err
 	}
 	if !d.dryRun {
 		d.places = d.findPlaces()

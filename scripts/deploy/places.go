@@ -56,6 +56,17 @@ func (d *deploy) mayLeadTo(start, folder string) bool {
 	return at == "" || at == folder
 }
 
+// isAnother demands of a folder that no deploy has brought anything to that it is not
+// another one of the host, where START_DIR is found by its last parts alone (onHost).
+func (d *deploy) isAnother(folder string) error {
+	start := d.setting("START_DIR")
+	list, _ := d.host.List(folder) // it has been found, or is yet to be made
+	if !path.IsAbs(start) || start == folder || len(list) == 0 {
+		return nil
+	}
+	return fmt.Errorf("is the folder %s, where there is %s, the one that the host calls %s? If it is, say so with --app-to %s", folder, list[0].Name, start, folder)
+}
+
 // openApp opens the app's folder, unless it is another site's.
 func (d *deploy) openApp(folder string) (err error) {
 	if d.app, err = openApp(d.host, folder); err != nil {

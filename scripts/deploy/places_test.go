@@ -129,3 +129,47 @@ func TestAppMoves(t *testing.T) {
 		})
 	}
 }
+
+// A rooted host has a folder of this machine as all there is. It can only be read.
+type rooted struct {
+	remote.Host
+	home string
+}
+
+func (h rooted) List(folder string) ([]remote.Entry, error) {
+	return h.Host.List(path.Join(h.home, folder))
+}
+
+func (h rooted) Size(name string) (int64, error) { return h.Host.Size(path.Join(h.home, name)) }
+
+func (h rooted) Read(name string, offset, most int64) ([]byte, error) {
+	return h.Host.Read(path.Join(h.home, name), offset, most)
+}
+
+// TestFoundByItsEnd has a START_DIR of which a login sees the last parts alone, if that
+// is the same folder.
+func TestFoundByItsEnd(t *testing.T) {
+	dir := t.TempDir()
+	writeFiles(t, dir, map[string]string{"app.py": "x"})
+	for _, c := range []struct{ name, there, appTo, want string }{
+		{"it is empty", "", "", ""},
+		{"there is something", "server.py", "", "is the folder app, where there is server.py, the one that the host calls /home/me/web/app? If it is, say so with --app-to app"},
+		{"it has been said", "server.py", "app", ""},
+		{"a deploy has brought it", stateFolder + "/manifest.json", "", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			here, home := thisHost(t)
+			if err := os.Mkdir(path.Join(home, "app"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if c.there != "" {
+				writeFiles(t, home, map[string]string{path.Join("app", c.there): `{"number": 1, "files": {}}`})
+			}
+			o := &options{target: &remote.Target{Folder: "public_html"}, app: dir, appTo: c.appTo, dryRun: true}
+			d := &deploy{options: o, host: rooted{here, home}, lines: []byte("CGIPROXY_START=x\nCGIPROXY_START_DIR=/home/me/web/app\n"), out: io.Discard}
+			if _, err := d.planApp(); (err != nil) != (c.want != "") || err != nil && err.Error() != c.want {
+				t.Errorf("%v, want %q", err, c.want)
+			}
+		})
+	}
+}
