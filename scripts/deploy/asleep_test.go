@@ -111,7 +111,7 @@ func takeOver(t *testing.T, host remote.Host, folder string, files map[string]st
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.repair(t.Logf); err != nil {
+	if _, err := a.repair(t.Logf, filepath.Join(folder, "tmp/restart.txt")); err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()

@@ -174,12 +174,12 @@ func (d *deploy) rollBack(ctx context.Context) error {
 		d.showWork()
 		return nil
 	}
-	repaired, err := d.app.repair(d.say)
+	repaired, err := d.app.repair(d.say, d.places.restart)
 	if err == nil && !repaired {
 		err = d.app.rollBack()
-	}
-	if err == nil {
-		err = d.app.restart(d.places.restart)
+		if err == nil {
+			err = d.app.restart(d.places.restart)
+		}
 	}
 	if err != nil {
 		return err

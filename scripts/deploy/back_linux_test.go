@@ -1,12 +1,16 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"proxy.cgi/cgiproxy/command/finding"
+	"proxy.cgi/cgiproxy/command/live"
 )
 
 // pythonApp is an app that its first request starts. The file data, which is its
@@ -32,7 +36,12 @@ type pythonSite struct {
 
 func (s *pythonSite) deploy(t *testing.T) (out string, status int) {
 	t.Helper()
-	return s.run(t, "--app", s.app, "--start", "exec python3 app.py", "--binary", filepath.Join(archive, "proxy.cgi"))
+	return s.deployUntil(t, t.Context())
+}
+
+func (s *pythonSite) deployUntil(t *testing.T, ctx context.Context) (out string, status int) {
+	t.Helper()
+	return s.runUntil(t, ctx, "--app", s.app, "--start", "exec python3 app.py", "--binary", filepath.Join(archive, "proxy.cgi"))
 }
 
 func (s *pythonSite) write(t *testing.T, begin string, status int, page string) {
@@ -122,4 +131,55 @@ func (s *pythonSite) firstFails(t *testing.T) {
 		t.Errorf("exit status %d, want %q:\n%s", status, want, out)
 	}
 	s.wantPage(t, "the old site")
+}
+
+// TestRestartedAfterBreak has the connection break off for good while the new version
+// runs: whatever is deployed next, the app runs with the files that are there then.
+func TestRestartedAfterBreak(t *testing.T) {
+	s := &pythonSite{newCutHost(t), t.TempDir()}
+	s.write(t, "", 200, "old")
+	if out, status := s.deploy(t); status != 0 {
+		t.Fatal(out)
+	}
+	asked := askLive
+	for _, c := range []struct {
+		name string
+		next func() (out string, status int)
+	}{
+		{"the one from before", func() (string, int) { return s.deploy(t) }},
+		{"another, which ends before it is there", func() (string, int) {
+			s.write(t, "", 200, "another")
+			writeFiles(t, s.app, map[string]string{"second.txt": "which is looked for when the first is there"})
+			ctx, interrupt := context.WithCancel(t.Context())
+			s.cut.OnCommand(func(line string) {
+				if strings.HasPrefix(line, "STOR /app/.proxycgi-deploy/new-") {
+					interrupt()
+				}
+			})
+			defer s.cut.OnCommand(nil)
+			defer writeFiles(t, s.app, map[string]string{"second.txt": ""})
+			return s.deployUntil(t, ctx)
+		}},
+		{"--rollback", func() (string, int) { return s.run(t, "--rollback") }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			askLive = func(ctx context.Context, o live.Options) []finding.Finding {
+				s.cut.Set(1, true, true)
+				return asked(ctx, o)
+			}
+			s.write(t, "", 200, "new")
+			if out, status := s.deploy(t); status != 1 || !strings.Contains(out, "broke off") {
+				t.Fatalf("exit status %d:\n%s", status, out)
+			}
+			s.wantPage(t, "new")
+			askLive = asked
+			s.cut.Set(0, false, false)
+			s.write(t, "", 200, "old")
+			out, _ := c.next()
+			if !strings.Contains(out, "the app's files are put back first") {
+				t.Errorf("it is not put back:\n%s", out)
+			}
+			s.wantPage(t, "old")
+		})
+	}
 }

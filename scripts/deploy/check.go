@@ -29,6 +29,8 @@ func (d *deploy) verify(ctx context.Context) (problems []string) {
 	// Where a new app does not start, proxy.cgi lets the old one go on.
 	now := d.appState()
 	switch started, tried := now.since(d.before); {
+	case d.before.closed && d.appWork != nil:
+		d.warnings = append(d.warnings, "warning  app: whether it starts with these files is not known, for the host runs it as another user, and this login cannot read "+path.Join(d.places.dir, ".cgiproxy")+": the status page tells")
 	case started:
 	case tried:
 		return []string{"the app does not start with these files, and the one from before still answers: " + printable(now.failure())}
@@ -38,6 +40,9 @@ func (d *deploy) verify(ctx context.Context) (problems []string) {
 	findings := d.live(ctx)
 	if ctx.Err() != nil {
 		return nil
+	}
+	if address := d.whereServed(ctx); address != "" {
+		problems = append(problems, fmt.Sprintf("private files: everybody can download the app, as %s: name a folder that nobody is shown with --app-to, or one that begins with a dot in that of the site, as in --app-to %s", address, d.hiddenFolder()))
 	}
 	for _, f := range findings {
 		text := printable(f.Text)
@@ -151,7 +156,10 @@ func (d *deploy) status(ctx context.Context) error {
 		}
 		return fmt.Errorf("%s does not work: --logs may say why", d.url)
 	}
-	if s := d.appState(); s.unreplaced != "" {
+	switch s := d.appState(); {
+	case s.closed:
+		d.say("warning  app: how it is cannot be read, for the host runs it as another user: the status page tells\n")
+	case s.unreplaced != "":
 		d.say("warning  restart: the last one failed (%s), and the app from before went on: the next start, after a reboot of the host for one, would fail, too; --logs may say why\n", printable(s.unreplaced))
 	}
 	return nil

@@ -219,13 +219,23 @@ func (d *deploy) planApp() (leftOut []string, err error) {
 	if err := d.openApp(folder); err != nil {
 		return nil, err
 	}
+	switch isNew := d.appTo == "" && d.app.now.Number == 0; {
+	case isNew && known:
+		err = d.isAnother(folder)
+	case isNew:
+		err = d.besidePages(folder)
+	}
+	if err != nil {
+		return nil, err
+	}
 	if !d.dryRun {
-		if _, err := d.app.repair(d.say); err != nil {
+		d.places = d.findPlaces()
+		if _, err := d.app.repair(d.say, d.places.restart); err != nil {
 			return nil, err
 		}
 	}
 	var notes []string
-	d.appWork, notes, err = d.app.plan(files)
+	d.appWork, notes, err = d.app.plan(files, leftOut)
 	d.note(notes...)
 	return leftOut, err
 }

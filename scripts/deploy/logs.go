@@ -17,7 +17,7 @@ type log struct {
 
 // findLogs returns the app's log, and those of errors where hosts have them.
 func (d *deploy) findLogs() (logs []*log) {
-	root, _ := servedRoot(d.target)
+	root, _ := d.servedRoot()
 	names := []string{
 		d.places.log,
 		d.served.path(settings.ValueIn(d.lines, "LOG_FILE")), // the folder itself where there is none

@@ -9,6 +9,7 @@
 //	app.go       the app's files here; manifest.go: those on the host; plan.go:
 //	             which to replace; modes.go: who may read them
 //	swap.go      their way into place; swapback.go: and back
+//	root.go      the document root, beside which the app goes, and never below it
 //	places.go    where the settings say that the app is
 //	check.go     whether the site works; page.go: its first page; logs.go: what it
 //	             has said
@@ -26,8 +27,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"path"
-	"slices"
 	"strings"
 	"syscall"
 
@@ -198,33 +197,4 @@ func (o *options) finish() error {
 		o.url += "/"
 	}
 	return nil
-}
-
-// guessSite returns what is probably the address of the folder: the host's name
-// without ftp., and what is below the document root.
-func guessSite(t *remote.Target) string {
-	host, _, _ := strings.Cut(t.Host, ":")
-	for _, prefix := range [...]string{"ftp.", "ftps.", "sftp."} {
-		host = strings.TrimPrefix(host, prefix)
-	}
-	_, below := servedRoot(t)
-	return path.Join(host, below)
-}
-
-// rootNames are of document roots, of which an account has one.
-var rootNames = []string{"public_html", "htdocs", "httpdocs", "html", "www", "web"}
-
-// servedRoot parts a folder into the document root and what is below it.
-func servedRoot(t *remote.Target) (root, below string) {
-	parts := strings.Split(t.Folder, "/")
-	at := 0 // by the usual names, or else the first folder of the login, or the last here
-	if t.Scheme == "" {
-		at = len(parts) - 1
-	}
-	for i, part := range parts {
-		if slices.Contains(rootNames, part) {
-			at = i
-		}
-	}
-	return strings.Join(parts[:at+1], "/"), strings.Join(parts[at+1:], "/")
 }

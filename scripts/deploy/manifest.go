@@ -50,6 +50,9 @@ type app struct {
 	have   map[string]bool // names in stateFolder
 	made   map[string]bool // folders that are there
 	notes  []string        // of folders that were made
+	missed []string        // of files that cannot be brought back
+
+	restarted []byte // what the file that restarts it has, "" for nothing yet
 
 	// turn fails where another run has taken this one for dead. It is asked all the
 	// time: nothing of the other's may be moved.
@@ -129,13 +132,17 @@ func isNoneOfRun(r rune) bool {
 func (m *manifest) isTakenBack() bool { return m.Number > 0 && m.Last == nil && m.Former == nil }
 
 // repair puts back what was there before a run that broke off halfway, and
-// reports whether there was one.
-func (a *app) repair(tell func(format string, args ...any)) (bool, error) {
+// reports whether there was one. The app may run with what that one has brought, and
+// is restarted, before the manifest says that all is in order.
+func (a *app) repair(tell func(format string, args ...any), restart string) (bool, error) {
 	if a.now.Former == nil {
 		return false, nil
 	}
 	tell("an earlier run broke off: the app's files are put back first\n")
 	if err := a.back(); err != nil {
+		return true, err
+	}
+	if err := a.restart(restart); err != nil {
 		return true, err
 	}
 	kept, err := a.settleBack()
@@ -164,11 +171,11 @@ func (a *app) write(m *manifest) error {
 	return nil
 }
 
-// clean removes the files of other deploys than the last.
+// clean removes what has been uploaded and is not needed. Of old files it knows too
+// little: see discard.
 func (a *app) clean() {
 	for name := range a.have {
-		old := strings.HasPrefix(name, "old-"+a.now.Run+"-")
-		if strings.HasPrefix(name, "new-") || strings.HasPrefix(name, "old-") && !(old && a.now.Last != nil) {
+		if strings.HasPrefix(name, "new-") {
 			a.host.Remove(a.state(name)) // it does no harm
 		}
 	}

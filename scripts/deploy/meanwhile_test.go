@@ -9,21 +9,23 @@ import (
 )
 
 // TestWrittenMeanwhile has the app write to files that a deploy is about to replace,
-// after it has made its plan: what it wrote is kept and told, or is back in its
-// place where the deploy is taken back.
+// after it has made its plan, or has replaced, for it has them open: what it wrote is
+// kept and told, or is back in its place where the deploy is taken back.
 func TestWrittenMeanwhile(t *testing.T) {
 	for _, c := range []struct {
-		name   string
-		file   string
-		isOpen bool // the app writes after the file has been moved, for it has it open
-		ours   string
+		name string
+		file string
+		when string // the app writes
+		ours string
 	}{
-		{"one that is changed here", "data.json", false, "two"},
-		{"one that is changed here, and open", "data.json", true, "two"},
-		{"one that is no more here", "seed.db", false, ""},
-		{"one that is no more here, and open", "seed.db", true, ""},
-		{"one that is new here", "lib/new.db", false, "test row"},
-		{"nothing", "", false, ""},
+		{"one that is changed here", "data.json", "planned", "two"},
+		{"one that is changed here, and open", "data.json", "placed", "two"},
+		{"one that is changed here, and open for long", "data.json", "settled", "two"},
+		{"one that is no more here", "seed.db", "planned", ""},
+		{"one that is no more here, and open", "seed.db", "placed", ""},
+		{"one that is no more here, and open for long", "seed.db", "settled", ""},
+		{"one that is new here", "lib/new.db", "planned", "test row"},
+		{"nothing", "", "", ""},
 	} {
 		for _, way := range []string{"it stays", "rollback", "undo", "undo, broken off on the way"} {
 			t.Run(c.name+", "+way, func(t *testing.T) {
@@ -34,27 +36,37 @@ func TestWrittenMeanwhile(t *testing.T) {
 				writeFiles(t, dir, map[string]string{"data.json": "two", "seed.db": "", "lib/new.db": "test row"})
 				a, changes := stageApp(t, host, folder, dir)
 				write := appWrites(t, folder, c.file)
-				if !c.isOpen {
-					write()
+				writeAt := func(when string) {
+					if when == c.when {
+						write()
+					}
 				}
+				writeAt("planned")
 				if err := a.swap(changes); err != nil {
 					t.Fatal(err)
 				}
 				wantFiles(t, folder, map[string]string{"data.json": "two", "seed.db": "", "lib/new.db": "test row"})
-				if c.isOpen {
-					write()
-				}
+				writeAt("placed")
 				if !strings.HasPrefix(way, "undo") {
 					notes, err := a.settle()
 					if err != nil {
 						t.Fatal(err)
 					}
-					wantTold(t, folder, c.file, notes)
+					if c.when != "settled" {
+						wantTold(t, folder, c.file, notes)
+					}
 				}
+				writeAt("settled")
 				if way == "it stays" {
 					wantFiles(t, folder, map[string]string{"data.json": "two", "seed.db": "", "lib/new.db": "test row"})
 					writeFiles(t, dir, map[string]string{"more.txt": "more"})
-					deployApp(t, host, folder, dir)
+					notes := deployApp(t, host, folder, dir)
+					if c.when == "settled" {
+						wantTold(t, folder, c.file, notes)
+					}
+					if old, _ := filepath.Glob(filepath.Join(folder, stateFolder, "old-*")); old != nil {
+						t.Errorf("left are %q", old)
+					}
 					wantFiles(t, folder, map[string]string{c.file: c.ours})
 					wantFiles(t, filepath.Join(folder, stateFolder), keptFiles(folder, c.file))
 					return

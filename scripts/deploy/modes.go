@@ -1,11 +1,13 @@
 package main
 
 import (
+	"errors"
 	"io/fs"
 	"path"
 	"slices"
 	"strings"
 
+	"proxy.cgi/cgiproxy/command/install"
 	"proxy.cgi/scripts/deploy/remote"
 )
 
@@ -55,4 +57,29 @@ func makePrivate(host remote.Host, name string) error {
 		return err
 	}
 	return host.Chmod(name, 0o700) // it may have been there
+}
+
+// closed is a .htaccess for a folder of which visitors are shown nothing. LiteSpeed
+// reads only the rule.
+const closed = `# The app's own files, which are for nobody else.
+Require all denied
+<IfModule mod_rewrite.c>
+	RewriteEngine On
+	RewriteRule ^ - [F]
+</IfModule>
+`
+
+// shut keeps visitors from an app's folder that is in the served one. The rules of the
+// site come after the app's files, and go with --uninstall.
+func (a *app) shut(changes []replaced) error {
+	name := a.path(install.HtaccessFile)
+	isInSite := strings.HasPrefix(a.site, "..") && strings.Trim(a.site, "./") == "" // all the way up
+	hasOwn := slices.ContainsFunc(changes, func(c replaced) bool { return a.path(c.Path) == name })
+	if !isInSite || hasOwn {
+		return nil
+	}
+	if _, err := a.host.Size(name); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return put(a.host, name, []byte(closed), 0o644, meter{})
 }

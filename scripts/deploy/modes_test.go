@@ -218,3 +218,31 @@ func TestHidden(t *testing.T) {
 	deployApp(t, host, folder, dir)
 	wantSecret("server.key")
 }
+
+// TestShut keeps visitors from an app's folder before its first file comes, where it is
+// in the served one.
+func TestShut(t *testing.T) {
+	for _, c := range []struct{ name, site, there, brings, want string }{
+		{"in the served folder", "..", "", "", closed},
+		{"further down", "../..", "", "", closed},
+		{"beside it", "../public_html", "", "", ""},
+		{"the served folder itself", ".", "", "", ""},
+		{"around it", "public_html", "", "", ""},
+		{"nobody knows", "", "", "", ""},
+		{"there is one", "..", "# mine", "", "# mine"},
+		{"the app brings one", "..", "", "# its", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			host, folder := thisHost(t)
+			dir := t.TempDir()
+			writeFiles(t, dir, map[string]string{"app.py": "x", ".htaccess": c.brings})
+			writeFiles(t, folder, map[string]string{".htaccess": c.there})
+			a, changes, _ := planApp(t, host, folder, dir)
+			a.site = c.site
+			if err := a.stage(t.Context(), dir, changes, meter{}); err != nil {
+				t.Fatal(err)
+			}
+			wantFiles(t, folder, map[string]string{".htaccess": c.want, "app.py": ""})
+		})
+	}
+}

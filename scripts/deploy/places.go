@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -11,7 +10,9 @@ import (
 	"strconv"
 	"strings"
 
+	"proxy.cgi/cgiproxy/command/install"
 	"proxy.cgi/cgiproxy/settings"
+	"proxy.cgi/scripts/deploy/remote"
 )
 
 // places are where the settings say that the app's files are, as FTP calls them.
@@ -23,25 +24,47 @@ func (d *deploy) appFolder() (folder string, known bool, err error) {
 	start := d.setting("START_DIR")
 	switch {
 	case d.appTo != "":
-		return path.Clean(d.appTo), start != "", nil
+		folder = path.Clean(d.appTo)
+		return folder, start != "" && d.mayLeadTo(start, folder), nil
 	case start != "":
 		if folder = d.onHost(start); folder == "" {
 			return "", true, fmt.Errorf("how does FTP call the folder %s of the host? Say it with --app-to", start)
 		}
 		return folder, true, nil
 	}
-	root, below := servedRoot(d.target)
-	if root == "." {
-		return "", false, errors.New("this login sees nothing but the served folder, where visitors could download the app: name a folder that begins with a dot, as in --app-to .app")
+	root, below := d.servedRoot()
+	if root == "." || root == "/" {
+		return "", false, fmt.Errorf("this login sees nothing but what is served, where visitors could download the app: name a folder that begins with a dot in that of the site, as in --app-to %s", d.hiddenFolder())
 	}
 	name := "app"
-	if base := path.Base(root); !slices.Contains(rootNames, base) { // an account has several, side by side
+	if base := path.Base(root); !isRootName(base) { // an account has several, side by side
 		name += "-" + base
 	}
 	if below != "" {
 		name += "-" + strings.ReplaceAll(below, "/", "-")
 	}
 	return path.Join(path.Dir(root), name), false, nil
+}
+
+// mayLeadTo reports whether a START_DIR is that folder. It is where it is said together
+// with it, or where that cannot be told.
+func (d *deploy) mayLeadTo(start, folder string) bool {
+	if slices.ContainsFunc(d.settings, func(s install.Assignment) bool { return s.Name == "START_DIR" }) {
+		return true
+	}
+	at := d.onHost(start)
+	return at == "" || at == folder
+}
+
+// isAnother demands of a folder that no deploy has brought anything to that it is not
+// another one of the host, where START_DIR is found by its last parts alone (onHost).
+func (d *deploy) isAnother(folder string) error {
+	start := d.setting("START_DIR")
+	list, _ := d.host.List(folder) // it has been found, or is yet to be made
+	if !path.IsAbs(start) || start == folder || len(list) == 0 {
+		return nil
+	}
+	return fmt.Errorf("is the folder %s, where there is %s, the one that the host calls %s? If it is, say so with --app-to %s", folder, list[0].Name, start, folder)
 }
 
 // openApp opens the app's folder, unless it is another site's.
@@ -125,6 +148,8 @@ type appState struct {
 	pid   string // of its first process
 
 	unreplaced string // why the last restart failed, where the app from before went on
+
+	closed bool // this login may not read it: scripts run as another user
 }
 
 // failure is why the app does not start; an older proxy.cgi notes it as exit in
@@ -143,7 +168,15 @@ func (d *deploy) appState() (s appState) {
 	if d.places.dir == "" {
 		return s
 	}
-	text, _ := d.host.Read(path.Join(d.places.dir, ".cgiproxy/state"), 0, maxText)
+	const folder = ".cgiproxy"
+	text, err := d.host.Read(path.Join(d.places.dir, folder, "state"), 0, maxText)
+	if err != nil {
+		list, _ := d.host.List(d.places.dir)
+		isThere := slices.ContainsFunc(list, func(e remote.Entry) bool { return e.Name == folder })
+		_, err := d.host.List(path.Join(d.places.dir, folder))
+		s.closed = isThere && err != nil
+		return s
+	}
 	for line := range strings.Lines(string(text)) {
 		name, quoted, _ := strings.Cut(strings.TrimSpace(line), " ")
 		value, err := strconv.Unquote(quoted)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"proxy.cgi/cgiproxy/command/install"
 	"proxy.cgi/scripts/deploy/remote"
 )
 
@@ -59,6 +60,9 @@ func TestAnotherSite(t *testing.T) {
 			if _, err := d.planApp(); err != nil {
 				t.Fatal(err)
 			}
+			if d.appWork == nil {
+				return
+			}
 			d.app.putChanges(t, dir, d.appWork)
 			if _, err := d.app.settle(); err != nil {
 				t.Fatal(err)
@@ -92,5 +96,80 @@ func TestLinkToServed(t *testing.T) {
 		if _, err := d.planApp(); (err != nil) != (c.want != "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s, %q: %v, want %q", c.folder, c.settings, err, c.want)
 		}
+	}
+}
+
+// TestAppMoves names another folder for the app than the settings on the host do: that
+// is then where the app is started.
+func TestAppMoves(t *testing.T) {
+	host, home := thisHost(t)
+	dir := t.TempDir()
+	writeFiles(t, dir, map[string]string{"app.py": "x"})
+	writeFiles(t, home, map[string]string{"public_html/index.html": "x", "app/app.py": "old"})
+	for _, c := range []struct{ name, startDir, flag, appTo, want string }{
+		{"elsewhere", "../app", "", "app2", "../app2"},
+		{"elsewhere than an absolute one", home + "/app", "", "app2", "../app2"},
+		{"the same", "../app", "", "app", "../app"},
+		{"the same, absolute", home + "/app", "", "app", home + "/app"},
+		{"one that is not seen here", "/nowhere/else", "", "app", "/nowhere/else"},
+		{"both are said", "../app", "/nowhere/else", "app2", "/nowhere/else"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := &options{target: &remote.Target{Folder: path.Join(home, "public_html")}, app: dir, appTo: path.Join(home, c.appTo)}
+			if c.flag != "" {
+				o.settings = []install.Assignment{{Name: "START_DIR", Value: c.flag}}
+			}
+			d := &deploy{options: o, host: host, out: io.Discard, lines: []byte("CGIPROXY_START=x\nCGIPROXY_START_DIR=" + c.startDir + "\n")}
+			if _, err := d.planApp(); err != nil {
+				t.Fatal(err)
+			}
+			if got := d.setting("START_DIR"); got != c.want {
+				t.Errorf("START_DIR is %s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+// A rooted host has a folder of this machine as all there is. It can only be read.
+type rooted struct {
+	remote.Host
+	home string
+}
+
+func (h rooted) List(folder string) ([]remote.Entry, error) {
+	return h.Host.List(path.Join(h.home, folder))
+}
+
+func (h rooted) Size(name string) (int64, error) { return h.Host.Size(path.Join(h.home, name)) }
+
+func (h rooted) Read(name string, offset, most int64) ([]byte, error) {
+	return h.Host.Read(path.Join(h.home, name), offset, most)
+}
+
+// TestFoundByItsEnd has a START_DIR of which a login sees the last parts alone, if that
+// is the same folder.
+func TestFoundByItsEnd(t *testing.T) {
+	dir := t.TempDir()
+	writeFiles(t, dir, map[string]string{"app.py": "x"})
+	for _, c := range []struct{ name, there, appTo, want string }{
+		{"it is empty", "", "", ""},
+		{"there is something", "server.py", "", "is the folder app, where there is server.py, the one that the host calls /home/me/web/app? If it is, say so with --app-to app"},
+		{"it has been said", "server.py", "app", ""},
+		{"a deploy has brought it", stateFolder + "/manifest.json", "", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			here, home := thisHost(t)
+			if err := os.Mkdir(path.Join(home, "app"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if c.there != "" {
+				writeFiles(t, home, map[string]string{path.Join("app", c.there): `{"number": 1, "files": {}}`})
+			}
+			o := &options{target: &remote.Target{Folder: "public_html"}, app: dir, appTo: c.appTo, dryRun: true}
+			d := &deploy{options: o, host: rooted{here, home}, lines: []byte("CGIPROXY_START=x\nCGIPROXY_START_DIR=/home/me/web/app\n"), out: io.Discard}
+			if _, err := d.planApp(); (err != nil) != (c.want != "") || err != nil && err.Error() != c.want {
+				t.Errorf("%v, want %q", err, c.want)
+			}
+		})
 	}
 }

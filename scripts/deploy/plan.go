@@ -7,6 +7,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strings"
 
 	"proxy.cgi/scripts/deploy/remote"
 )
@@ -20,8 +21,8 @@ type plan struct {
 }
 
 // plan returns what to replace to have these files there, and what their owner
-// may not expect.
-func (a *app) plan(files map[string]file) (changes []replaced, notes []string, err error) {
+// may not expect. What is left out here, and an earlier deploy has brought, stays.
+func (a *app) plan(files map[string]file, leftOut []string) (changes []replaced, notes []string, err error) {
 	p := &plan{app: a, lists: map[string]map[string]remote.Entry{}}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		f := files[name]
@@ -34,8 +35,16 @@ func (a *app) plan(files map[string]file) (changes []replaced, notes []string, e
 			return nil, nil, err
 		}
 	}
+	staying := map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(a.now.Files)) {
 		if _, ok := files[name]; ok {
+			continue
+		}
+		if left := leftOutWith(leftOut, name); left != "" {
+			if !staying[left] {
+				p.note(left, "is left out here, though an earlier deploy has brought it, and stays as it is there: --include "+path.Base(left)+" brings it anew")
+			}
+			staying[left] = true
 			continue
 		}
 		if err := p.addGone(name, a.now.Files[name]); err != nil {
@@ -43,6 +52,17 @@ func (a *app) plan(files map[string]file) (changes []replaced, notes []string, e
 		}
 	}
 	return p.changes, p.notes, nil
+}
+
+// leftOutWith returns which of those that are left out, folders with a slash at their
+// end, a file is or is in, "" for none.
+func leftOutWith(leftOut []string, name string) string {
+	for _, left := range leftOut {
+		if name == left || strings.HasSuffix(left, "/") && strings.HasPrefix(name, left) {
+			return left
+		}
+	}
+	return ""
 }
 
 // addNew adds a file that no deploy has put there.
@@ -121,10 +141,13 @@ func (p *plan) addGone(name string, old file) error {
 		if err == nil && isSame {
 			isSame, err = isAs(p.host, p.path(name), &old)
 		}
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		switch {
+		case errors.Is(err, fs.ErrNotExist): // nothing to bring back, either
+			delete(p.now.Files, name)
+			return nil
+		case err != nil:
 			return err
-		}
-		if err == nil && !isSame {
+		case !isSame:
 			p.note(name, "is no more here, but has been changed on the host since the last deploy, and stays: delete it there if nobody needs it")
 			return nil
 		}
@@ -150,10 +173,22 @@ func (p *plan) size(name string) (int64, error) {
 	return p.host.Size(p.path(name))
 }
 
-// list returns what is in a folder of the app, nil where it is not there.
+// list returns what is in a folder of the app, nil where it is not there. The folder
+// above it tells that, unless its list is without names that begin with a dot: to ask
+// for many takes hours (ftpHost.Mkdir).
 func (p *plan) list(dir string) (map[string]remote.Entry, error) {
 	if list, ok := p.lists[dir]; ok {
 		return list, nil
+	}
+	if dir != "." {
+		above, err := p.list(path.Dir(dir))
+		if err != nil {
+			return nil, err
+		}
+		if _, ok := above[path.Base(dir)]; above == nil || !ok && !strings.HasPrefix(path.Base(dir), ".") {
+			p.lists[dir] = nil
+			return nil, nil
+		}
 	}
 	entries, err := p.host.List(p.path(dir))
 	if errors.Is(err, fs.ErrNotExist) {

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"proxy.cgi/scripts/deploy/remote"
 )
 
 // TestOthersContent has what somebody else has written on the host where a deploy
@@ -61,4 +65,63 @@ func TestOthersContent(t *testing.T) {
 			}
 		})
 	}
+}
+
+// An askedHost notes which folders are asked for.
+type askedHost struct {
+	remote.Host
+	asked []string
+}
+
+func (h *askedHost) List(folder string) ([]remote.Entry, error) {
+	h.asked = append(h.asked, path.Base(folder))
+	return h.Host.List(folder)
+}
+
+// TestFewLists asks for no folder that the one above it is known not to have.
+func TestFewLists(t *testing.T) {
+	host, folder := thisHost(t)
+	dir := t.TempDir()
+	writeFiles(t, dir, map[string]string{"app.py": "x", "lib/a/x": "x", "lib/b/c/x": "x", ".well-known/x": "x"})
+	writeFiles(t, folder, map[string]string{"lib/a/other": "x"})
+	asked := &askedHost{Host: host}
+	if _, changes, _ := planApp(t, asked, folder, dir); len(changes) != 4 {
+		t.Errorf("there are %d files to bring", len(changes))
+	}
+	if got, want := fmt.Sprint(asked.asked), fmt.Sprint([]string{stateFolder, path.Base(folder), ".well-known", "lib", "a"}); got != want {
+		t.Errorf("asked are %s, want %s", got, want)
+	}
+}
+
+// TestIncludedOnce has a deploy bring what is usually left out, and a next one that is
+// not told to: it stays there until it is gone here.
+func TestIncludedOnce(t *testing.T) {
+	host, folder := thisHost(t)
+	dir := t.TempDir()
+	files := map[string]string{"app.py": "x", ".env": "SECRET=1", "node_modules/a/x.js": "a", "node_modules/b/x.js": "b"}
+	writeFiles(t, dir, files)
+	deployApp(t, host, folder, dir, ".env", "node_modules")
+	files["app.py"] = "y"
+	writeFiles(t, dir, files)
+	notes := strings.Join(deployApp(t, host, folder, dir), "\n")
+	for _, name := range []string{".env", "node_modules"} {
+		if want := filepath.Join(folder, name) + " is left out here, though an earlier deploy has brought it"; strings.Count(notes, want) != 1 {
+			t.Errorf("said is %q, want %q once", notes, want)
+		}
+	}
+	wantFiles(t, folder, files)
+
+	for name := range files {
+		if name != "app.py" {
+			files[name] = ""
+		}
+	}
+	writeFiles(t, dir, files)
+	if err := os.RemoveAll(filepath.Join(dir, "node_modules")); err != nil {
+		t.Fatal(err)
+	}
+	if notes := deployApp(t, host, folder, dir); notes != nil {
+		t.Errorf("said is %q", notes)
+	}
+	wantFiles(t, folder, files)
 }

@@ -17,6 +17,8 @@ func TestRefused(t *testing.T) {
 	t.Parallel()
 	h := newHost(t, hosting.VsftpdTLS)
 	app := runningApp(t, "the app")
+	open := t.TempDir()
+	writeFiles(t, open, map[string]string{"app.py": "x", ".htaccess": "# nothing"})
 	public := func(name string) string { return filepath.Join(h.Home, "public_html", name) }
 	for _, c := range []struct {
 		name  string
@@ -31,6 +33,7 @@ func TestRefused(t *testing.T) {
 		{"an app that is not there", nil, []string{"--app", "/nowhere"}, "there is no folder /nowhere on this machine"},
 		{"an app that is a file", nil, []string{"--app", "/etc/passwd"}, "/etc/passwd is no folder: --app names the one that the app's files are in, as in --app /etc"},
 		{"an app without a file", nil, []string{"--app", t.TempDir()}, "there is no file in"},
+		{"an app that visitors can download", nil, []string{"--app", open, "--app-to", "public_html/its own"}, "private files: everybody can download the app, as " + h.web.URL + "/its%20own/tmp/restart.txt: "},
 		{"nobody is let in", func(h *host) { h.WriteFile(t, "public_html/.htaccess", "Require all denied\n", 0o644) }, nil, "reach: refused"},
 		{"a line that is not allowed", func(h *host) { h.WriteFile(t, "public_html/.htaccess", "ServerName x\n", 0o644) }, nil, "reach: "},
 		{"settings that are wrong", func(h *host) { h.WriteFile(t, "public_html/.htcgiproxy", "MAX_BODY=much\n", 0o600) }, nil, "CGIPROXY_MAX_BODY"},
@@ -57,6 +60,25 @@ func TestRefused(t *testing.T) {
 			}
 			sameFiles(t, h.files(t, "public_html"), before)
 		})
+	}
+}
+
+// TestAppInServed has the app in the served folder, where some logins see nothing else:
+// nobody is shown it, neither now nor when the site's .htaccess is gone.
+func TestAppInServed(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, hosting.VsftpdPlain)
+	app := runningApp(t, "the app")
+	for _, folder := range []string{".app", "its own"} {
+		h.mustDeploy(t, "--upstream", app, "--app", "remote", "--app-to", "public_html/"+folder)
+		for _, when := range []string{"now", "after --uninstall"} {
+			if when != "now" {
+				h.mustDeploy(t, "--uninstall")
+			}
+			if status, body := h.page(t, "/"+folder+"/remote.go"); status != 403 {
+				t.Errorf("%s, %s: a file of the app is %d %.100q", folder, when, status, body)
+			}
+		}
 	}
 }
 

@@ -75,6 +75,19 @@ func TestScriptsOfAnother(t *testing.T) {
 	h.WriteFile(t, "public_html/.htcgiproxy", "", 0o644)
 	h.mustDeploy(t, "--upstream", app)
 	h.wantPage(t, "the app")
+
+	h.Mkdir(t, "app")
+	if err := os.Mkdir(filepath.Join(h.Home, "app/.cgiproxy"), 0o700); err != nil { // root's, which is another user, too
+		t.Fatal(err)
+	}
+	if out := h.mustDeploy(t, "--app", "remote"); !strings.Contains(out, "cannot read app/.cgiproxy: the status page tells") {
+		t.Errorf("that nobody knows whether the app starts is not said:\n%s", out)
+	}
+	settings := h.files(t, "public_html")[".htcgiproxy"] + "CGIPROXY_START=x\nCGIPROXY_REQUIRE_OWNER=false\nCGIPROXY_START_DIR=../app\n"
+	h.WriteFile(t, "public_html/.htcgiproxy", settings, 0o644)
+	if out := h.mustDeploy(t, "--status"); !strings.Contains(out, "how it is cannot be read") {
+		t.Errorf("--status:\n%s", out)
+	}
 }
 
 // TestReadableSecret has settings that hold a secret, and that others may read or

@@ -126,12 +126,20 @@ func openServed(host remote.Host, folder string) (*served, error) {
 // publicNames are of folders that hosts serve.
 var publicNames = [...]string{"public_html", "www", "htdocs", "httpdocs", "public"}
 
+// pageIn returns what tells that a folder has pages itself, "" for nothing.
+func pageIn(list []remote.Entry) string {
+	for _, e := range list {
+		if e.Name == install.HtaccessFile || strings.HasPrefix(e.Name, "index.") {
+			return e.Name
+		}
+	}
+	return ""
+}
+
 // publicFolder returns the folder in this one that is probably the served one, ""
 // where this one has pages itself.
 func (s *served) publicFolder() string {
-	if slices.ContainsFunc(s.list, func(e remote.Entry) bool {
-		return e.Name == install.HtaccessFile || strings.HasPrefix(e.Name, "index.")
-	}) {
+	if pageIn(s.list) != "" {
 		return ""
 	}
 	for _, name := range publicNames {

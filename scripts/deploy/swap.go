@@ -24,6 +24,9 @@ func (a *app) stage(ctx context.Context, dir string, changes []replaced, m meter
 	if err := makePrivate(a.host, a.state("")); err != nil {
 		return err
 	}
+	if err := a.shut(changes); err != nil {
+		return err
+	}
 	for i, c := range changes {
 		if c.New == nil {
 			continue
@@ -174,12 +177,37 @@ func (a *app) settle() (notes []string, err error) {
 				a.path(c.Path), a.state(keptName(m.Run, i, c))))
 		}
 	}
+	former := m.Former
 	m.Former = nil
 	if err := a.write(&m); err != nil {
 		return notes, err
 	}
 	a.clean()
-	return notes, nil
+	return append(notes, a.discard(former)...), nil
+}
+
+// discard removes what the deploy before this one has replaced, which nobody can bring
+// back any more, but for what has been written to since then: an app that nobody has
+// restarted has had it open. What cannot be looked at stays.
+func (a *app) discard(m *manifest) (notes []string) {
+	for i, c := range m.Last {
+		if c.Old == nil || c.Old.SHA256 == "" {
+			continue
+		}
+		old := oldName(m.Run, i, c)
+		is, err := isAs(a.host, a.state(old), c.Old)
+		switch {
+		case err != nil:
+		case is:
+			a.host.Remove(a.state(old)) // it does no harm
+		default:
+			kept := a.state(keptName(m.Run, i, c))
+			if a.move(a.state(old), kept) == nil {
+				notes = append(notes, fmt.Sprintf("%s has been written to on the host after the deploy before this one had replaced it: that is kept as %s", a.path(c.Path), kept))
+			}
+		}
+	}
+	return notes
 }
 
 // isWritten reports whether somebody has written to a file since the plan, which is
@@ -204,11 +232,11 @@ func (a *app) isWritten(i int, c replaced) (bool, error) {
 
 // restart has the next request restart the app.
 func (a *app) restart(file string) error {
-	text := []byte(time.Now().UTC().Format(time.RFC3339Nano) + "\n")
+	a.restarted = []byte(time.Now().UTC().Format(time.RFC3339Nano) + "\n")
 	if err := a.host.Mkdir(path.Dir(file), 0o755); err != nil {
 		return err
 	}
-	return put(a.host, file, text, 0o644, meter{})
+	return put(a.host, file, a.restarted, 0o644, meter{})
 }
 
 // move moves a file. One that is not there has been moved before: by this run, if it

@@ -17,28 +17,82 @@ import (
 func (a *app) back() error {
 	m := a.now
 	for i, c := range m.Last {
-		oldFile, aside := oldName(m.Run, i, c), asideName(m.Run, i)
-		if kept := keptName(m.Run, i, c); a.have[kept] { // written to meanwhile
-			oldFile = kept
-		}
-		hasOld := a.have[oldFile]
-		isPlaced := hasOld
-		if c.Old == nil && !hasOld {
-			isPlaced = !a.have[newName(m.Run, i)] && !a.have[aside]
-		}
-		if !isPlaced {
+		old, aside := a.listed(i, c), asideName(m.Run, i)
+		if old == "" && (a.have[newName(m.Run, i)] || a.have[aside]) { // not replaced yet, or back already
 			continue
+		}
+		if old == "" && c.Old != nil {
+			var err error
+			if old, err = a.seek(i, c); err == nil && old == "" {
+				err = a.miss(c)
+			}
+			if err != nil {
+				return err
+			}
+			if old == "" {
+				continue
+			}
 		}
 		if err := a.moveAside(c.Path, aside); err != nil {
 			return err
 		}
-		if hasOld {
-			if err := a.move(a.state(oldFile), a.path(c.Path)); err != nil {
+		if old != "" {
+			if err := a.move(a.state(old), a.path(c.Path)); err != nil {
 				return err
 			}
-			delete(a.have, oldFile)
+			delete(a.have, old)
 		}
 	}
+	return nil
+}
+
+// oldNames are those that what a deploy has replaced may have in stateFolder: where it
+// has been written to meanwhile, and where not.
+func (a *app) oldNames(i int, c replaced) [2]string {
+	return [...]string{keptName(a.now.Run, i, c), oldName(a.now.Run, i, c)}
+}
+
+// listed returns the one that is in the list of stateFolder, "" for none.
+func (a *app) listed(i int, c replaced) string {
+	for _, name := range a.oldNames(i, c) {
+		if a.have[name] {
+			return name
+		}
+	}
+	return ""
+}
+
+// seek asks for one that is not: Pure-FTPd lists 10,000 names at most.
+func (a *app) seek(i int, c replaced) (string, error) {
+	for _, name := range a.oldNames(i, c) {
+		if _, err := a.host.Size(a.state(name)); !errors.Is(err, fs.ErrNotExist) {
+			return name, err
+		}
+	}
+	return "", nil
+}
+
+// miss has the next deploy bring a file whose old version is nowhere, unless that has
+// not been moved yet, or is back already.
+func (a *app) miss(c replaced) (err error) {
+	var isThere bool
+	if c.New != nil {
+		isThere, err = isAs(a.host, a.path(c.Path), c.Old)
+	} else {
+		_, err = a.host.Size(a.path(c.Path))
+		isThere = err == nil
+	}
+	switch {
+	case isThere:
+		return nil
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return err
+	case c.New != nil:
+		a.now.Former.Files[c.Path] = *c.New
+	default:
+		delete(a.now.Former.Files, c.Path)
+	}
+	a.missed = append(a.missed, a.path(c.Path)+" stays as it is, for somebody has removed what was there before from "+a.state("")+": deploy the version that you want")
 	return nil
 }
 
@@ -56,6 +110,7 @@ func (a *app) moveAside(name, aside string) error {
 // for good, and told.
 func (a *app) settleBack() (kept []string, err error) {
 	m := a.now
+	kept = a.missed
 	for i, c := range m.Last {
 		for aside := asideName(m.Run, i); a.have[aside]; aside += "+" {
 			is, err := a.wasDeployed(aside, c.New)
@@ -103,9 +158,12 @@ func isAs(host remote.Host, name string, f *file) (bool, error) {
 	return err == nil && sum(text) == f.SHA256, nil
 }
 
-// rollBack undoes the last deploy. Should it break off, the next run goes on
-// with it, as with a deploy that broke off.
+// rollBack undoes the last deploy, as a whole or not at all. Should it break off, the
+// next run goes on with it, as with a deploy that broke off.
 func (a *app) rollBack() error {
+	if err := a.hasAllOld(); err != nil {
+		return err
+	}
 	former := &manifest{Number: a.now.Number, Site: a.now.Site, Files: maps.Clone(a.now.Files)}
 	for _, c := range a.now.Last {
 		if c.Old != nil && c.Old.SHA256 != "" {
@@ -120,4 +178,21 @@ func (a *app) rollBack() error {
 		return err
 	}
 	return a.back()
+}
+
+// hasAllOld demands that all is there that the last deploy has replaced.
+func (a *app) hasAllOld() error {
+	for i, c := range a.now.Last {
+		if c.Old == nil || a.listed(i, c) != "" {
+			continue
+		}
+		old, err := a.seek(i, c)
+		if err == nil && old == "" {
+			err = fmt.Errorf("the last deploy cannot be taken back, for somebody has removed what was there before %s from %s: nothing has been changed; deploy the version that you want", a.path(c.Path), a.state(""))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -52,9 +52,9 @@ func stageApp(t *testing.T, host remote.Host, folder, dir string) (a *app, chang
 	return a, changes
 }
 
-func planApp(t *testing.T, host remote.Host, folder, dir string) (a *app, changes []replaced, notes []string) {
+func planApp(t *testing.T, host remote.Host, folder, dir string, include ...string) (a *app, changes []replaced, notes []string) {
 	t.Helper()
-	files, _, err := scan(dir, nil)
+	files, leftOut, err := scan(dir, include)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,16 +62,16 @@ func planApp(t *testing.T, host remote.Host, folder, dir string) (a *app, change
 		t.Fatal(err)
 	}
 	a.site = "../public_html"
-	if changes, notes, err = a.plan(files); err != nil {
+	if changes, notes, err = a.plan(files, leftOut); err != nil {
 		t.Fatal(err)
 	}
 	return a, changes, notes
 }
 
 // placeApp deploys a folder's files, but for the last step of it.
-func placeApp(t *testing.T, host remote.Host, folder, dir string) (a *app, notes []string) {
+func placeApp(t *testing.T, host remote.Host, folder, dir string, include ...string) (a *app, notes []string) {
 	t.Helper()
-	a, changes, notes := planApp(t, host, folder, dir)
+	a, changes, notes := planApp(t, host, folder, dir, include...)
 	a.putChanges(t, dir, changes)
 	return a, notes
 }
@@ -89,9 +89,9 @@ func (a *app) putChanges(t *testing.T, dir string, changes []replaced) {
 	}
 }
 
-func deployApp(t *testing.T, host remote.Host, folder, dir string) (notes []string) {
+func deployApp(t *testing.T, host remote.Host, folder, dir string, include ...string) (notes []string) {
 	t.Helper()
-	a, notes := placeApp(t, host, folder, dir)
+	a, notes := placeApp(t, host, folder, dir, include...)
 	if a.now.Former == nil {
 		return notes
 	}

@@ -113,20 +113,36 @@ func TestNetrc(t *testing.T) {
 	}
 }
 
-// TestTargets has where a target leads: the site's address, and the app's folder.
+// TestTargets has where a target leads: the site's address, if it is not said, and
+// the app's folder, which is in no served one.
 func TestTargets(t *testing.T) {
-	for _, c := range []struct{ target, url, app string }{
-		{"ftps://me@example.com/public_html", "https://example.com/", "app"},
-		{"ftp://me@ftp.example.com/public_html/shop", "https://example.com/shop/", "app-shop"},
-		{"sftp://me@example.com:2222//home/me/www/shop", "https://example.com/shop/", "/home/me/app-shop"},
-		{"ftps://me@example.com/domains/example.com/public_html", "https://example.com/", "domains/example.com/app"},
-		{"ftps://me@example.com/html", "https://example.com/", "app"},
-		{"ftps://me@example.com/shop.example", "https://example.com/", "app-shop.example"},
-		{"ftps://me@example.com/shop.example/blog", "https://example.com/blog/", "app-shop.example-blog"},
-		{"ftps://me@example.com/", "https://example.com/", ""},
+	for _, c := range []struct{ target, said, url, app string }{
+		{"ftps://me@example.com/public_html", "", "https://example.com/", "app"},
+		{"ftp://me@ftp.example.com/public_html/shop", "", "https://example.com/shop/", "app-shop"},
+		{"sftp://me@example.com:2222//home/me/www/shop", "", "https://example.com/shop/", "/home/me/app-shop"},
+		{"ftps://me@example.com/domains/example.com/public_html", "", "https://example.com/", "domains/example.com/app"},
+		{"ftps://me@example.com/html", "", "https://example.com/", "app"},
+		{"ftps://me@example.com/shop.example", "", "https://example.com/", "app-shop.example"},
+		{"ftps://me@example.com/shop.example/blog", "", "https://example.com/blog/", "app-shop.example-blog"},
+		{"ftps://me@example.com/", "", "https://example.com/", ""},
+		// The names of roots, one below the other.
+		{"ftps://me@example.com/public_html/web", "", "https://example.com/web/", "app-web"},
+		{"ftps://me@example.com/public_html/web", "https://web.example/", "https://web.example/", "app-web"},
+		{"ftps://me@example.com/htdocs/html/shop", "", "https://example.com/html/shop/", "app-html-shop"},
+		{"ftps://me@example.com/www/web", "", "https://example.com/web/", "app-web"},
+		{"ftps://me@example.com/www/shop.example/public_html", "", "https://example.com/", "www/shop.example/app"},
+		{"sftp://me@example.com//home/me/www/web", "", "https://example.com/web/", "/home/me/app-web"},
+		{"sftp://me@example.com//var/www/html", "", "https://example.com/", "/var/www/app"},
+		{"sftp://me@example.com//var/www/vhosts/example.com/httpdocs", "", "https://example.com/", "/var/www/vhosts/example.com/app"},
+		{"sftp://me@example.com//www/htdocs/w0123/shop.example", "", "https://example.com/", "/www/htdocs/w0123/app-shop.example"},
+		// A login that begins in the root, as the address tells.
+		{"ftps://me@example.com/shop", "https://example.com/shop/", "https://example.com/shop/", ""},
+		{"ftps://me@example.com//shop/new", "https://example.com/shop/new", "https://example.com/shop/new/", ""},
+		{"ftps://me@example.com/public_html/shop", "https://example.com/~me/shop/", "https://example.com/~me/shop/", "app-shop"},
+		{"ftps://me@example.com/public_html/sites/shop", "https://shop.example/shop/", "https://shop.example/shop/", "app-sites-shop"},
 	} {
-		t.Run(c.target, func(t *testing.T) {
-			o, err := parse([]string{"--insecure", c.target})
+		t.Run(c.target+" "+c.said, func(t *testing.T) {
+			o, err := parse([]string{"--insecure", c.target, "--url", c.said})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -209,7 +225,7 @@ func TestNotInList(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			_, _, err = a.plan(map[string]file{"data.db": {}})
+			_, _, err = a.plan(map[string]file{"data.db": {}}, nil)
 			return err
 		}},
 	} {

@@ -91,3 +91,18 @@ func TestTooLong(t *testing.T) {
 		})
 	}
 }
+
+// TestNewFolder makes one that is not there, and asks for it in vain not even once.
+func TestNewFolder(t *testing.T) {
+	s := &scriptedServer{}
+	h, err := s.start(t, "ftp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Mkdir("a folder", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if mkd, cwd := s.count("MKD"), s.count("CWD"); mkd != 1 || cwd != 0 {
+		t.Errorf("MKD is sent %d times, CWD %d times", mkd, cwd)
+	}
+}

@@ -254,14 +254,17 @@ func (h *ftpHost) Rmdir(name string) error {
 	return err
 }
 
+// Mkdir does not ask first whether the folder is there: Pure-FTPd replies to each
+// CWD that fails 0.1 s later than to the one before.
 func (h *ftpHost) Mkdir(name string, mode fs.FileMode) error {
-	if _, err := h.ask(name, 250, "CWD "+h.path(name)); !errors.Is(err, fs.ErrNotExist) {
+	_, err := h.ask("make the folder "+name, 257, "MKD "+h.path(name))
+	if err == nil {
+		return h.Chmod(name, mode)
+	}
+	if _, cwdErr := h.ask(name, 250, "CWD "+h.path(name)); cwdErr != nil {
 		return err
 	}
-	if _, err := h.ask("make the folder "+name, 257, "MKD "+h.path(name)); err != nil {
-		return err
-	}
-	return h.Chmod(name, mode)
+	return nil
 }
 
 func (h *ftpHost) Close() error {

@@ -123,6 +123,8 @@ func (s *scriptedServer) serve(conn net.Conn) {
 			say("229 (|||%d|)", data.Addr().(*net.TCPAddr).Port)
 		case "CWD":
 			say("250 done")
+		case "MKD":
+			say("257 made")
 		case "LIST", "RETR":
 			say("150 here it comes")
 			say("%s", s.transfer(data))

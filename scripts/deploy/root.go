@@ -1,0 +1,133 @@
+// Where the served folders are, and that the app is in none of them.
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"proxy.cgi/scripts/deploy/remote"
+)
+
+// guessSite returns what is probably the address of the folder: the host's name
+// without ftp., and what is below the document root.
+func guessSite(t *remote.Target) string {
+	host, _, _ := strings.Cut(t.Host, ":")
+	for _, prefix := range [...]string{"ftp.", "ftps.", "sftp."} {
+		host = strings.TrimPrefix(host, prefix)
+	}
+	_, below := servedRoot(t.Folder, "")
+	return path.Join(host, below)
+}
+
+// rootNames are of document roots, of which an account has one. Those of the second
+// line are of other folders, too: public_html/web is below one, and one is in
+// www/example.com/public_html.
+var rootNames = [...][]string{
+	{"public_html", "htdocs", "httpdocs"},
+	{"html", "www", "web"},
+}
+
+func isRootName(name string) bool { return slices.Contains(slices.Concat(rootNames[:]...), name) }
+
+// servedRoot parts a folder into the document root and what is below it. The first
+// of the usual names is the root, for what is in it is served; without one it is the
+// first folder of the login, or the last of an absolute path. What the path of the
+// site's address ends with is below it in any case.
+func servedRoot(folder, address string) (root, below string) {
+	parts := strings.Split(folder, "/")
+	at, from := 0, 0
+	if path.IsAbs(folder) {
+		at, from = len(parts)-1, min(3, len(parts)) // /var/www, /home/www: accounts are in these
+	}
+	for _, names := range rootNames {
+		if i := slices.IndexFunc(parts[from:], func(part string) bool { return slices.Contains(names, part) }); i >= 0 {
+			at = from + i
+			break
+		}
+	}
+	at = min(at+1, len(parts)-sharedEnd(parts, strings.Split(strings.Trim(address, "/"), "/")))
+	return path.Clean(strings.Join(parts[:at], "/")), strings.Join(parts[at:], "/")
+}
+
+// sharedEnd returns how many parts two paths have in common at their ends.
+func sharedEnd(a, b []string) (n int) {
+	for n < min(len(a), len(b)) && a[len(a)-1-n] == b[len(b)-1-n] {
+		n++
+	}
+	return n
+}
+
+// servedRoot is that of the site's folder.
+func (o *options) servedRoot() (root, below string) {
+	address := ""
+	if u, err := url.Parse(o.url); err == nil {
+		address = u.Path
+	}
+	return servedRoot(o.target.Folder, address)
+}
+
+// hiddenFolder is one for the app that the site's .htaccess keeps from visitors.
+func (o *options) hiddenFolder() string { return path.Join(o.target.Folder, ".app") }
+
+// besidePages demands of a folder that nobody has named, and that is new, that it is
+// not beside pages: FTP logins may begin in a document root.
+func (d *deploy) besidePages(folder string) error {
+	list, err := d.host.List(path.Dir(folder))
+	if err != nil {
+		return err
+	}
+	if page := pageIn(list); page != "" {
+		return fmt.Errorf("beside %s, where the app would be, there is %s, so that visitors could download the app, too: name a folder that begins with a dot in that of the site, as in --app-to %s; if nobody is shown what is there, --app-to %s",
+			folder, path.Join(path.Dir(folder), page), d.hiddenFolder(), folder)
+	}
+	return nil
+}
+
+// addressOf returns where visitors would find a file of the host, if the folders
+// between it and the site's are served, "" where that cannot be told.
+func (o *options) addressOf(name string) string {
+	rel, err := filepath.Rel(filepath.FromSlash(o.target.Folder), filepath.FromSlash(name))
+	if err != nil {
+		return "" // one is absolute, the other is not
+	}
+	u, err := url.Parse(o.url)
+	if err != nil {
+		return ""
+	}
+	u.Path, u.RawPath = path.Join("/", u.Path, filepath.ToSlash(rel)), ""
+	return u.String()
+}
+
+// whereServed returns an address at which visitors can download what is in the app's
+// folder, "" for none. It asks for the file that has just restarted the app: nothing
+// else has its text, and it is no secret.
+func (d *deploy) whereServed(ctx context.Context) string {
+	address := d.addressOf(d.places.restart)
+	if d.appWork == nil || !strings.HasPrefix(d.places.restart, d.app.folder+"/") {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(ctx, pageTime)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return ""
+	}
+	resp, err := http.DefaultClient.Do(req) // to www., or to https
+	if err != nil {
+		return ""
+	}
+	defer resp.Body.Close()
+	if text, _ := io.ReadAll(io.LimitReader(resp.Body, 100)); !bytes.Equal(text, d.app.restarted) {
+		return ""
+	}
+	return address
+}
