@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -40,7 +39,7 @@ func ServeCGI(status StatusPage) int {
 	if env["CONTENT_LENGTH"] == "" && !syntax.IsSafe(env["REQUEST_METHOD"]) {
 		clientGone() // only a client that has been seen can be missed, at the end of the body
 	}
-	stop := WatchClient(cancel, stdoutClosed, func() bool { return !w.storable.Load() && clientGone() })
+	stop := WatchClient(cancel, stdoutClosed, func() bool { return !w.cacheCopy.IsGrowing() && clientGone() })
 	defer stop()
 
 	if length, err := strconv.ParseInt(env["CONTENT_LENGTH"], 10, 64); err == nil && length > largePiece {
@@ -151,12 +150,11 @@ func ExecutableFolder() string {
 // net/http/cgi it keeps the app's reason phrase, guesses no Content-Type, and
 // sends header and first piece together.
 type cgiWriter struct {
-	header  http.Header
-	file    *os.File
-	out     *bufio.Writer // to file
-	started bool
-
-	storable atomic.Bool // by a cache in the web server
+	header    http.Header
+	file      *os.File
+	out       *bufio.Writer // to file
+	started   bool
+	cacheCopy CacheCopy
 }
 
 // headerBuffer is room for a header and the first pieces of a small response,
@@ -177,7 +175,7 @@ func (w *cgiWriter) WriteStatus(code int, reason string) {
 		return
 	}
 	w.started = true
-	w.storable.Store(IsStorable(w.header))
+	w.cacheCopy.Begin(w.header)
 	w.out.Write(AppendHeader(w.out.AvailableBuffer(), code, reason, w.header))
 }
 
@@ -195,6 +193,7 @@ func AppendHeader(b []byte, code int, reason string, header http.Header) []byte 
 
 func (w *cgiWriter) Write(p []byte) (int, error) {
 	w.WriteHeader(http.StatusOK)
+	w.cacheCopy.Grow()
 	return w.out.Write(p)
 }
 

@@ -17,7 +17,8 @@
 //	failure.go    what goes wrong, and its status; errorpage.go, startingpage.go,
 //	              log.go, logfile.go
 //	cgi.go        one way in: a process for each request; package fastcgi is the
-//	              other; clientgone.go: a client that leaves (clientconn_linux.go)
+//	              other; clientgone.go: a client that leaves (clientconn_linux.go,
+//	              and cachecopy.go: who else wants the response)
 //
 // # Whom it trusts
 //

@@ -74,15 +74,6 @@ func StatusText(code int) string {
 	return "Server Error"
 }
 
-// IsStorable reports whether a cache in the web server may keep a response (RFC
-// 9111, section 3). Such a one has to be whole, or look cut, though its client has
-// left: the server may go on for the cache.
-func IsStorable(h http.Header) bool {
-	control := strings.ToLower(strings.Join(h["Cache-Control"], ","))
-	return !strings.Contains(control, "no-store") &&
-		(strings.Contains(control, "max") || h["Expires"] != nil || h["Last-Modified"] != nil || h["Etag"] != nil)
-}
-
 // A writeError is one of the web server's side.
 type writeError struct{ error }
 

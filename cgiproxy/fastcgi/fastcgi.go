@@ -119,7 +119,7 @@ func serveRequest(sites *siteCache, status cgiproxy.StatusPage, w *responseWrite
 	case err == nil:
 	case !w.HasStarted():
 		answerNobody(w)
-	case cgiproxy.ClientLeft(err) && !w.storable.Load():
+	case cgiproxy.ClientLeft(err) && !w.cacheCopy.IsMade():
 		// Nobody takes it for whole. For each connection that is cut mod_fcgid ends
 		// a process, and after some it starts none for a while.
 	default:
@@ -135,7 +135,7 @@ func (r *request) clientGone(w *responseWriter) func() bool {
 		return func() bool { return false }
 	}
 	gone := cgiproxy.ClientGone(r.env)
-	return func() bool { return !w.storable.Load() && gone() }
+	return func() bool { return !w.cacheCopy.IsGrowing() && gone() }
 }
 
 // answerNobody ends a request whose client has left before any response. For a

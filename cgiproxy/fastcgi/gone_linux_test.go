@@ -20,6 +20,7 @@ func TestClientGone(t *testing.T) {
 		{"Apache", "Apache/2.4.71", nil, true},
 		{"Apache, not for a cache", "Apache/2.4.71", http.Header{"Cache-Control": {"no-store"}, "Etag": {`"a"`}}, true},
 		{"Apache, for a cache", "Apache/2.4.71", http.Header{"Cache-Control": {"public, max-age=60"}}, false},
+		{"Apache, an event stream", "Apache/2.4.71", http.Header{"Content-Type": {"text/event-stream"}, "Etag": {`"a"`}}, true},
 		{"nginx", "nginx/1.22.1", nil, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -3,18 +3,17 @@ package fastcgi
 import (
 	"net"
 	"net/http"
-	"sync/atomic"
 
 	"proxy.cgi/cgiproxy"
 )
 
 // A responseWriter writes a response in records.
 type responseWriter struct {
-	request  *request
-	header   http.Header
-	started  bool
-	storable atomic.Bool // by a cache in the web server
-	unsent   []byte      // the header and small pieces: what goes out together
+	request   *request
+	header    http.Header
+	started   bool
+	cacheCopy cgiproxy.CacheCopy
+	unsent    []byte // the header and small pieces: what goes out together
 }
 
 // maxUnsent is room for a header and the first pieces of a small response, so
@@ -31,12 +30,13 @@ func (w *responseWriter) WriteStatus(code int, reason string) {
 		return
 	}
 	w.started = true
-	w.storable.Store(cgiproxy.IsStorable(w.header))
+	w.cacheCopy.Begin(w.header)
 	w.unsent = cgiproxy.AppendHeader(w.unsent, code, reason, w.header)
 }
 
 func (w *responseWriter) Write(p []byte) (int, error) {
 	w.WriteHeader(http.StatusOK)
+	w.cacheCopy.Grow()
 	if len(w.unsent)+len(p) <= maxUnsent {
 		w.unsent = append(w.unsent, p...)
 		return len(p), nil

@@ -1,0 +1,62 @@
+package cgiproxy
+
+import (
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"proxy.cgi/cgiproxy/syntax"
+)
+
+// A CacheCopy is the copy that a cache in the web server may make of a response. The
+// response has to be whole then, or look cut, though its client has left: the server
+// may go on for the cache. Its methods may be called at any time, Begin and Grow by
+// one goroutine.
+type CacheCopy struct {
+	grown atomic.Int64 // when the last piece came, in Unix nanoseconds; 0 where there is no copy
+}
+
+// standstill is the silence of the app after which a copy is given up: a cache gains
+// nothing by it, and who leaves such pages one after the other would use up the few
+// processes that a host allows. It is a choice.
+const standstill = 10 * time.Second
+
+// Begin tells of the header.
+func (c *CacheCopy) Begin(h http.Header) {
+	if isStorable(h) {
+		c.grown.Store(time.Now().UnixNano())
+	}
+}
+
+// Grow tells of a piece of the body.
+func (c *CacheCopy) Grow() {
+	if c.IsMade() {
+		c.grown.Store(time.Now().UnixNano())
+	}
+}
+
+// IsMade reports whether a cache may keep the response.
+func (c *CacheCopy) IsMade() bool { return c.grown.Load() != 0 }
+
+// IsGrowing reports whether the response has to go on for a cache.
+func (c *CacheCopy) IsGrowing() bool {
+	return c.IsMade() && time.Since(time.Unix(0, c.grown.Load())) < standstill
+}
+
+// isStorable reports whether a cache for all visitors keeps a response with this
+// header (RFC 9111, section 3, and what mod_cache makes of it). An event stream has
+// no end that a cache could wait for, and Last-Modified only because frameworks take
+// that for a reason to leave it as it is (Rack::ETag).
+func isStorable(h http.Header) bool {
+	control := strings.ToLower(strings.Join(h["Cache-Control"], ","))
+	if strings.Contains(control, "no-store") || syntax.HasToken(control, "private") || isEventStream(h) {
+		return false
+	}
+	return strings.Contains(control, "max") || h["Expires"] != nil || h["Last-Modified"] != nil || h["Etag"] != nil
+}
+
+func isEventStream(h http.Header) bool {
+	mediaType, _, _ := strings.Cut(h.Get("Content-Type"), ";")
+	return strings.EqualFold(strings.Trim(mediaType, " \t"), "text/event-stream")
+}
