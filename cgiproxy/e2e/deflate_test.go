@@ -34,6 +34,32 @@ func TestCompressedHost(t *testing.T) {
 	}
 }
 
+// TestCompressedCut has responses with a length that the app cuts short. nginx takes
+// the length out where it compresses, and yet knows that something is missing.
+func TestCompressedCut(t *testing.T) {
+	for _, kind := range nginxes {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			app := newRecorder(t, func(conn net.Conn, _ received) {
+				io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 50000\r\n\r\n"+strings.Repeat("A", 30000))
+			})
+			s := webserver.Run(t, kind, webserver.Options{Config: "gzip on; gzip_min_length 0;\n"})
+			script := scriptName(kind)
+			fillSite(t, s, "", "", app.addr, script)
+			if script == "proxy.fcgi" {
+				s.Spawn(t, script)
+			}
+			got := visit(t, s.Addr, "GET /page HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n")
+			if got.Header.Get("Content-Encoding") != "gzip" {
+				t.Errorf("got %v, want it compressed", got.Header)
+			}
+			if got.err == nil {
+				t.Error("the response looks whole")
+			}
+		})
+	}
+}
+
 // TestCompressedHostRange asks for the header of a part of an event stream, which
 // hung now and then where BYTERANGE took that, too.
 func TestCompressedHostRange(t *testing.T) {

@@ -122,6 +122,9 @@ func serveRequest(sites *siteCache, status cgiproxy.StatusPage, w *responseWrite
 	case cgiproxy.ClientLeft(err) && !w.cacheCopy.IsMade():
 		// Nobody takes it for whole. For each connection that is cut mod_fcgid ends
 		// a process, and after some it starts none for a while.
+	case cgiproxy.BehindNginx(r.env["SERVER_SOFTWARE"]) && w.header["Content-Length"] != nil:
+		// At the end of the records nginx minds what is missing; the end of the
+		// connection is one as good as any to it, once gzip has taken the length out.
 	default:
 		r.cut() // with a proper end the web server would take the response for whole
 	}
