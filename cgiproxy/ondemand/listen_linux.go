@@ -11,17 +11,19 @@ import (
 	"proxy.cgi/cgiproxy/descriptor"
 )
 
-// listeners returns the sockets that processes listen on. The tables in
-// /proc/net name a socket by its inode, and so does /proc/PID/fd.
+// listeners returns the sockets that processes listen on, each for all that have it:
+// a server's first process shares it with its workers. The tables in /proc/net name
+// a socket by its inode, and so does /proc/PID/fd.
 func listeners(of []process) []listener {
-	sockets := map[string]process{} // by inode
+	sockets := map[string][]process{} // by inode
 	for _, p := range of {
 		folder := "/proc/" + strconv.Itoa(p.pid) + "/fd/"
 		names, _ := readNames(folder)
 		for _, name := range names {
 			target, _ := os.Readlink(folder + name)
 			if inode, ok := strings.CutPrefix(target, "socket:["); ok {
-				sockets[strings.TrimSuffix(inode, "]")] = p
+				inode = strings.TrimSuffix(inode, "]")
+				sockets[inode] = append(sockets[inode], p)
 			}
 		}
 	}
@@ -29,19 +31,20 @@ func listeners(of []process) []listener {
 		return nil
 	}
 	var found []listener
-	_ = descriptor.EachListener(func(l descriptor.Listener) { // whom it does not show is not found
-		if p, ok := sockets[strconv.FormatUint(l.Inode, 10)]; ok {
-			found = append(found, listener{p, "tcp", l.At.String()})
+	add := func(inode, network, address string) {
+		for _, p := range sockets[inode] {
+			found = append(found, listener{p, network, address})
 		}
+	}
+	_ = descriptor.EachListener(func(l descriptor.Listener) { // whom it does not show is not found
+		add(strconv.FormatUint(l.Inode, 10), "tcp", l.At.String())
 	})
 	eachLine("/proc/net/unix", func(columns []string) {
 		const accepts = "00010000" // __SO_ACCEPTCON
 		if len(columns) < 8 || columns[3] != accepts {
 			return
 		}
-		if p, ok := sockets[columns[6]]; ok {
-			found = append(found, listener{p, "unix", columns[7]})
-		}
+		add(columns[6], "unix", columns[7])
 	})
 	return found
 }

@@ -39,10 +39,11 @@ func (r *run) processes() []process {
 		err != nil && !slices.ContainsFunc(own, func(p process) bool { return p.session == r.pid && r.started(p) }):
 		shell = 0
 	}
-	known := r.known()
+	hosted := r.isHosted()
+	known := r.known() && !hosted
 	var found []process
 	for _, p := range own {
-		if p.session == shell || p.session == app || p.pid == r.app && p.start == r.appStart || !known && r.started(p) {
+		if p.session == shell || p.session == app || p.pid == r.app && p.start == r.appStart && !hosted || !known && r.started(p) {
 			found = append(found, p)
 		}
 	}

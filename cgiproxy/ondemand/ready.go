@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"time"
 )
@@ -160,18 +161,9 @@ func (a *App) timedOut(ctx context.Context, s *state, logBefore int64) error {
 // elsewhere returns where the processes of a run listen.
 func (r *run) elsewhere() (addresses []string) {
 	for _, l := range listeners(r.processes()) {
-		addresses = append(addresses, l.String())
-	}
-	return addresses
-}
-
-// ownSince returns our processes that have begun since.
-func ownSince(start uint64) []process {
-	var later []process
-	for _, p := range ownProcesses() {
-		if p.start >= start {
-			later = append(later, p)
+		if !slices.ContainsFunc(addresses, func(a string) bool { return strings.HasPrefix(a, l.address+" ") }) {
+			addresses = append(addresses, l.String())
 		}
 	}
-	return later
+	return addresses
 }

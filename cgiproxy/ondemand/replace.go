@@ -97,7 +97,13 @@ func (a *App) retire(s *state) error {
 		return noState(err)
 	}
 	at("requests find another file")
-	return f.openGate(name)
+	if err := f.openGate(name); err != nil {
+		return err
+	}
+	if s.old.isHosted() {
+		return fmt.Errorf("process %d listens for it, which was there before it and is never ended (pm2?): end the app there", s.old.app)
+	}
+	return nil
 }
 
 // retireWhenFree starts "app retire" for a run and the file of its requests.

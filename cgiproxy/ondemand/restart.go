@@ -122,7 +122,7 @@ func (a *App) settle(ctx context.Context, now look, arrived time.Time, patience 
 	a.refresh(ctx, s)
 	other := s.settings != "" && s.settings != now.settings || changed(s.stamps, now.stamps)
 	halfway := s.phase == stopping || s.phase == starting && s.old.pid != 0 // of a process that was ended
-	asked := other || halfway || now.always && !begun && s.run.began.Before(arrived)
+	asked := other || halfway || now.always && !begun && !s.run.hasBegunBetween(arrived, time.Now())
 	if asked {
 		switch known := s.run.alive() || s.old.alive(); {
 		case !known:
@@ -148,6 +148,12 @@ func (a *App) settle(ctx context.Context, now look, arrived time.Time, patience 
 	}
 	at("settled")
 	return a.folder().openGate(now.name())
+}
+
+// hasBegunBetween reports whether a run has: not one that a clock which was wrong has
+// beginning later.
+func (r *run) hasBegunBetween(from, to time.Time) bool {
+	return !r.began.Before(from) && !r.began.After(to)
 }
 
 // stop holds requests back and ends the app. The lock is held. The next request

@@ -83,7 +83,7 @@ func (a *App) Status() (Status, error) {
 	}
 	if len(processes) > 0 {
 		st.PID, st.Since = processes[0].pid, run.began
-	} else if phase == starting || phase == running || phase == stopping {
+	} else if (phase == starting || phase == running || phase == stopping) && !run.alive() {
 		st.Phase = stopped
 		if phase == running {
 			st.LastExit = "it ended by itself, nobody saw how"
@@ -103,7 +103,7 @@ func (a *App) Status() (Status, error) {
 			st.Listener = "somebody's"
 		}
 		if st.PID == 0 {
-			st.Listener += ", started elsewhere: no restart reaches it"
+			st.Listener += ", started elsewhere: it is never ended from here"
 		}
 	case nobodyListens(err):
 		st.Listener = "nobody"

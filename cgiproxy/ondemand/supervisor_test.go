@@ -5,8 +5,11 @@ package ondemand
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -51,6 +54,51 @@ func TestSupervisor(t *testing.T) {
 			s.stops(pid)
 			if left := members(session); len(left) < 2 {
 				t.Errorf("the supervisor's session has %v left, want its two processes", left)
+			}
+		})
+	}
+}
+
+// A daemon that was there before, pm2 in cluster mode for one, listens itself for the
+// app: that is started once, and the daemon is never ended.
+func TestHostedApp(t *testing.T) {
+	t.Parallel()
+	for name, theirs := range map[string]string{"its owner's": "", "another site's": "1234567890abcdef-x /nowhere"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, ctx := newSite(t, ""), t.Context()
+			auto(s)
+			daemon := exec.Command(testBinary(t), "testapp", "-await", "port")
+			daemon.Dir, daemon.SysProcAttr = s.Dir, &syscall.SysProcAttr{Setsid: true}
+			if theirs != "" {
+				daemon.Env = append(os.Environ(), tokenName+"="+theirs)
+			}
+			if err := daemon.Start(); err != nil {
+				t.Fatal(err)
+			}
+			ended := make(chan error, 1)
+			go func() { ended <- daemon.Wait() }()
+			eventually(t, "the daemon is there", func() bool { return len(s.starts()) == 1 })
+			s.Command = "echo $PORT >port.new && mv port.new port; echo $PORT >>asked"
+			for range 3 {
+				if pid, err := s.get(ctx, "/"); err != nil || pid != strconv.Itoa(daemon.Process.Pid) {
+					t.Fatalf("process %s answers, want the daemon, %d, %v", pid, daemon.Process.Pid, err)
+				}
+			}
+			asked, _ := os.ReadFile(s.Dir + "/asked")
+			if n := strings.Count(string(asked), "\n"); n != 1 {
+				t.Errorf("it was asked %d times for an app, want once", n)
+			}
+			if st, err := s.Status(); err != nil || st.Phase != running || !st.Running {
+				t.Errorf("status %+v, %v", st, err)
+			}
+			if err := s.Stop(ctx); err == nil || !strings.Contains(err.Error(), "not started here") {
+				t.Errorf("stop: %v", err)
+			}
+			select {
+			case err := <-ended:
+				t.Errorf("the daemon has ended: %v", err)
+			default:
 			}
 		})
 	}

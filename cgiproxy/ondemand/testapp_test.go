@@ -151,6 +151,7 @@ func testApp(arguments []string) {
 		_      = flags.Bool("quiet", false, "")
 		brief  = flags.Duration("brief", 0, "end with status 3 so long after it listens")
 		delay  = flags.Duration("delay", 0, "before it listens")
+		await  = flags.String("await", "", "listen on the port that this file names, once it is there")
 	)
 	_ = flags.Parse(arguments)
 	if *daemon {
@@ -173,6 +174,12 @@ func testApp(arguments []string) {
 		time.Sleep(time.Hour)
 	}
 	time.Sleep(*delay)
+	for *await != "" {
+		if text, err := os.ReadFile(*await); err == nil {
+			*port, *await = strings.TrimSpace(string(text)), ""
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 	network, address := "tcp", net.JoinHostPort(*host, *port)
 	if path := os.Getenv("SOCKET"); path != "" {
 		network, address = "unix", path

@@ -62,20 +62,34 @@ func (r *run) started(p process) bool {
 // whose file was not there before: else it may be what somebody has started by hand,
 // or another site. A port that was chosen for this start is known to nobody else:
 // there it may be what a supervisor has started, which was there before, and of which
-// the command has asked that.
+// the command has asked that, or the supervisor itself (pm2 in cluster mode).
 func (r *run) meet(log string, auto bool) {
-	first := process{}
-	for _, l := range listeners(ownSince(r.start)) {
+	first, host := process{}, process{}
+	for _, l := range listeners(ownProcesses()) {
 		p := l.process
+		if !l.at(r.network, r.addresses) {
+			continue
+		}
+		if p.start < r.start {
+			host = p
+			continue
+		}
 		ours := p.session == r.pid || r.started(p) ||
 			overwritten(p.pid) && (hasOpen(p.pid, log) || r.network == "unix" && r.pid != 0) ||
 			auto && tokenOf(p.pid) == "" && r.pid != 0
-		if ours && l.at(r.network, r.addresses) && (first.pid == 0 || p.start < first.start) {
+		if ours && (first.pid == 0 || p.start < first.start) {
 			first = p // the others are its workers, which come and go
 		}
 	}
+	if first.pid == 0 && auto && r.pid != 0 {
+		first = host
+	}
 	r.app, r.appStart = first.pid, first.start
 }
+
+// isHosted reports whether it is an older process that listens for a run. That may
+// have other apps, too, and is never ended.
+func (r *run) isHosted() bool { return r.app != 0 && r.appStart < r.start }
 
 // isOwn reports whether a token is of a run of the site, or of its folder, which
 // another with the same settings may share.
@@ -84,11 +98,16 @@ func (a *App) isOwn(token string) bool {
 }
 
 // othersAt returns a process that listens there and was started for another site's
-// app, as a run.
+// app, as a run, where that app should listen there: one daemon (pm2) may listen for
+// two.
 func (a *App) othersAt(at net.Addr) (r run, found bool) {
 	for _, l := range listeners(ownProcesses()) {
 		r := run{pid: l.process.pid, token: tokenOf(l.process.pid)}
-		if r.token != "" && !a.isOwn(r.token) && l.at(at.Network(), []string{at.String()}) {
+		if r.token == "" || a.isOwn(r.token) || !l.at(at.Network(), []string{at.String()}) {
+			continue
+		}
+		theirs, err := (&App{Dir: r.dir()}).folder().readAnyBoot()
+		if err != nil || slices.Contains(theirs.run.addresses, at.String()) || slices.Contains(theirs.old.addresses, at.String()) {
 			return r, true
 		}
 	}

@@ -205,6 +205,37 @@ func TestKnownListener(t *testing.T) {
 	}
 }
 
+// A server's first process is known, and not one of its workers, which may end.
+func TestFirstOfListeners(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	shared, err := l.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer shared.Close()
+	first, err := readProcess(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		worker := exec.Command("sleep", "1000")
+		worker.ExtraFiles = []*os.File{shared}
+		if err := worker.Start(); err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = worker.Process.Kill(); _ = worker.Wait() }()
+	}
+	r := run{pid: first.session, start: first.start, network: "tcp", addresses: []string{l.Addr().String()}}
+	if r.meet("", false); r.app != os.Getpid() {
+		t.Errorf("process %d is taken for the first to listen, which is %d", r.app, os.Getpid())
+	}
+}
+
 // A server that somebody starts by hand on the app's port while that is coming up,
 // and whose environment tells nothing, is not the app.
 func TestStrangerWithoutEnvironment(t *testing.T) {
