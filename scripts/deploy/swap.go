@@ -68,7 +68,13 @@ func oldName(run string, i int, c replaced) string {
 }
 
 func keptName(run string, i int, c replaced) string {
-	return fmt.Sprintf("kept-%s-%d-%s", run, i, path.Base(c.Path))
+	return fmt.Sprintf("kept-%s-%d-%s", run, i, shortBase(c.Path))
+}
+
+// shortBase is the end of a file's name: names have room for 255 bytes.
+func shortBase(name string) string {
+	base := path.Base(name)
+	return strings.ToValidUTF8(base[max(0, len(base)-100):], "")
 }
 
 // mkdir makes a folder below the app's, with those on its way, as they are in dir.
