@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"proxy.cgi/cgiproxy/command/install"
@@ -157,6 +158,8 @@ func (d *deploy) rollBack(ctx context.Context) error {
 		return err
 	}
 	switch now := d.app.now; {
+	case now.Number == 1 && now.Former == nil && !slices.ContainsFunc(now.Last, func(c replaced) bool { return c.Old != nil }):
+		return fmt.Errorf("there is nothing to go back to: the app in %s is that of the first deploy, and before it there was none", folder)
 	case now.Last != nil || now.Former != nil:
 	case now.Number == 0:
 		return fmt.Errorf("there is nothing to go back to: no app has been deployed to %s", folder)

@@ -133,6 +133,23 @@ func (s *pythonSite) firstFails(t *testing.T) {
 	s.wantPage(t, "the old site")
 }
 
+// TestFirstDeploy takes back what no other was before: its app would be no more.
+func TestFirstDeploy(t *testing.T) {
+	s := &pythonSite{newCutHost(t), t.TempDir()}
+	s.write(t, "", 200, "old")
+	if out, status := s.deploy(t); status != 0 {
+		t.Fatal(out)
+	}
+	s.write(t, "", 500, "new") // which is taken back
+	s.deploy(t)
+	for _, args := range [][]string{{"--rollback"}, {"--rollback", "--dry-run"}} {
+		if out, status := s.run(t, args...); status != 1 || !strings.Contains(out, "is that of the first deploy, and before it there was none") {
+			t.Errorf("%q: exit status %d:\n%s", args, status, out)
+		}
+	}
+	s.wantPage(t, "old")
+}
+
 // TestRestartedAfterBreak has the connection break off for good while the new version
 // runs: whatever is deployed next, the app runs with the files that are there then.
 func TestRestartedAfterBreak(t *testing.T) {

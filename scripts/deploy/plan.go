@@ -26,6 +26,9 @@ func (a *app) plan(files map[string]file, leftOut []string) (changes []replaced,
 	p := &plan{app: a, lists: map[string]map[string]remote.Entry{}}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		f := files[name]
+		if err := p.hasRoom(name); err != nil {
+			return nil, nil, err
+		}
 		if old, ok := a.now.Files[name]; ok {
 			err = p.addKnown(name, old, f)
 		} else {
@@ -65,6 +68,20 @@ func leftOutWith(leftOut []string, name string) string {
 	return ""
 }
 
+// hasRoom demands that no file is where a folder on the way to a file of ours has to be.
+func (p *plan) hasRoom(name string) error {
+	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+		list, err := p.list(path.Dir(dir))
+		if err != nil {
+			return err
+		}
+		if e, ok := list[path.Base(dir)]; ok && e.Mode.IsRegular() {
+			return fmt.Errorf("%s is a file on the host, and a folder here: delete or rename that file first", p.path(dir))
+		}
+	}
+	return nil
+}
+
 // addNew adds a file that no deploy has put there.
 func (p *plan) addNew(name string, f file) error {
 	c := replaced{Path: name, New: &f}
@@ -79,6 +96,8 @@ func (p *plan) addNew(name string, f file) error {
 			return err
 		case is:
 			c.Old = &f
+		case e.Mode.IsDir():
+			return fmt.Errorf("%s is a folder on the host, and a file here: delete or rename that folder first", p.path(name))
 		case len(p.now.Files) > 0: // the app has made it, most likely
 			p.note(name, "is there, though no deploy has put it there, and stays: to have yours, delete it there, and deploy again")
 			return nil
@@ -185,7 +204,8 @@ func (p *plan) list(dir string) (map[string]remote.Entry, error) {
 		if err != nil {
 			return nil, err
 		}
-		if _, ok := above[path.Base(dir)]; above == nil || !ok && !strings.HasPrefix(path.Base(dir), ".") {
+		e, ok := above[path.Base(dir)]
+		if above == nil || ok && e.Mode.IsRegular() || !ok && !strings.HasPrefix(path.Base(dir), ".") {
 			p.lists[dir] = nil
 			return nil, nil
 		}

@@ -67,6 +67,39 @@ func TestOthersContent(t *testing.T) {
 	}
 }
 
+// TestFileAndFolder has a file here in the place of a folder there, and the other way
+// round: that is said, with what to do, which then goes.
+func TestFileAndFolder(t *testing.T) {
+	for _, c := range []struct{ name, first, second, want string }{
+		{"a folder that is a file now", "m/init.py", "m", "m is a folder on the host, and a file here: delete or rename that folder first"},
+		{"a file that is a folder now", "m", "m/init.py", "m is a file on the host, and a folder here: delete or rename that file first"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			host, folder := thisHost(t)
+			first, second := t.TempDir(), t.TempDir()
+			writeFiles(t, first, map[string]string{"app.py": "one", c.first: "one"})
+			writeFiles(t, second, map[string]string{"app.py": "two", c.second: "two"})
+			deployApp(t, host, folder, first)
+			files, leftOut, err := scan(second, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			a, err := openApp(host, folder)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := a.plan(files, leftOut); err == nil || err.Error() != filepath.Join(folder, c.want) {
+				t.Errorf("%v, want %q", err, c.want)
+			}
+			if err := os.RemoveAll(filepath.Join(folder, "m")); err != nil {
+				t.Fatal(err)
+			}
+			deployApp(t, host, folder, second)
+			wantFiles(t, folder, map[string]string{"app.py": "two", c.second: "two"})
+		})
+	}
+}
+
 // An askedHost notes which folders are asked for.
 type askedHost struct {
 	remote.Host

@@ -74,7 +74,7 @@ func TestWhereServed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			writeFiles(t, home, map[string]string{path.Join(c.app, "app.py"): "x"})
+			writeFiles(t, home, map[string]string{path.Join(c.app, stateFolder, "manifest.json"): "{}"})
 			d := &deploy{options: o, host: host, app: app, appWork: []replaced{{}}, places: places{restart: app.path(c.restart)}}
 			writeFiles(t, home, map[string]string{path.Join(c.app, c.restart): "x"})
 			if err := app.restart(d.places.restart); err != nil {

@@ -68,7 +68,13 @@ func oldName(run string, i int, c replaced) string {
 }
 
 func keptName(run string, i int, c replaced) string {
-	return fmt.Sprintf("kept-%s-%d-%s", run, i, path.Base(c.Path))
+	return fmt.Sprintf("kept-%s-%d-%s", run, i, shortBase(c.Path))
+}
+
+// shortBase is the end of a file's name: names have room for 255 bytes.
+func shortBase(name string) string {
+	base := path.Base(name)
+	return strings.ToValidUTF8(base[max(0, len(base)-100):], "")
 }
 
 // mkdir makes a folder below the app's, with those on its way, as they are in dir.
@@ -230,13 +236,18 @@ func (a *app) isWritten(i int, c replaced) (bool, error) {
 	}
 }
 
-// restart has the next request restart the app.
+// restart has the next request restart the app. The file is put there as all others
+// are: some servers never overwrite one, and it may be another user's.
 func (a *app) restart(file string) error {
 	a.restarted = []byte(time.Now().UTC().Format(time.RFC3339Nano) + "\n")
 	if err := a.host.Mkdir(path.Dir(file), 0o755); err != nil {
 		return err
 	}
-	return put(a.host, file, a.restarted, 0o644, meter{})
+	temp := a.state("restart.new")
+	if err := put(a.host, temp, a.restarted, 0o644, meter{}); err != nil {
+		return err
+	}
+	return a.host.Rename(temp, file)
 }
 
 // move moves a file. One that is not there has been moved before: by this run, if it

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"path"
 	"strings"
 
 	"proxy.cgi/scripts/deploy/remote"
@@ -121,7 +120,7 @@ func (a *app) settleBack() (kept []string, err error) {
 				a.host.Remove(a.state(aside)) // it does no harm
 				continue
 			}
-			to := a.state(fmt.Sprintf("kept-since-%s-%s", strings.TrimPrefix(aside, "aside-"), path.Base(c.Path)))
+			to := a.state(fmt.Sprintf("kept-since-%s-%s", strings.TrimPrefix(aside, "aside-"), shortBase(c.Path)))
 			if err := a.move(a.state(aside), to); err != nil {
 				return kept, err
 			}

@@ -112,6 +112,9 @@ func wantFiles(t *testing.T, folder string, files map[string]string) {
 	}
 }
 
+// longName is as long as a name may be, 255 bytes, of letters that have three each.
+var longName = strings.Repeat("語", 84) + ".db"
+
 // TestWrittenSince takes a deploy back, to whose files the app has written since:
 // what it wrote is kept, and told. It is so whether the owner takes it back, or the
 // deploy itself or a next run, where the way back broke off on the way.
@@ -123,6 +126,7 @@ func TestWrittenSince(t *testing.T) {
 		after string // what is there afterwards
 	}{
 		{"a new file", "new.db", "orders", ""},
+		{"a new file with a long name", longName, "orders", ""},
 		{"one of the same size", "new.db", "SEED", ""},
 		{"a changed file", "data.json", "rows of the app", "one"},
 		{"a removed file, made anew", "gone.txt", "made anew", "gone soon"},
@@ -134,7 +138,7 @@ func TestWrittenSince(t *testing.T) {
 				dir := t.TempDir()
 				writeFiles(t, dir, map[string]string{"data.json": "one", "gone.txt": "gone soon", "same.txt": "same"})
 				deployApp(t, host, folder, dir)
-				writeFiles(t, dir, map[string]string{"data.json": "two", "gone.txt": "", "new.db": "seed"})
+				writeFiles(t, dir, map[string]string{"data.json": "two", "gone.txt": "", "new.db": "seed", longName: "seed"})
 				a, _ := placeApp(t, host, folder, dir)
 				if way == "rollback" {
 					if _, err := a.settle(); err != nil {
@@ -221,5 +225,29 @@ func TestUnreadable(t *testing.T) {
 		if is, err := isAs(c.host, filepath.Join(folder, c.file), &f); is != c.want || err != nil {
 			t.Errorf("%s: %v, %v, want %v", c.name, is, err, c.want)
 		}
+	}
+}
+
+// A writeOnce host overwrites no file.
+type writeOnce struct{ remote.Host }
+
+func (h writeOnce) Write(name string, content []byte, mode fs.FileMode, tell func(int)) error {
+	if _, err := h.Host.Size(name); err == nil {
+		name += ".1" // AutoRename of Pure-FTPd
+	}
+	return h.Host.Write(name, content, mode, tell)
+}
+
+// TestRestartFile restarts an app again and again where that is so.
+func TestRestartFile(t *testing.T) {
+	host, folder := thisHost(t)
+	dir := t.TempDir()
+	writeFiles(t, dir, map[string]string{"app.py": "x"})
+	a, _ := stageApp(t, writeOnce{host}, folder, dir)
+	for range 2 {
+		if err := a.restart(filepath.Join(folder, "tmp/restart.txt")); err != nil {
+			t.Fatal(err)
+		}
+		wantFiles(t, folder, map[string]string{"tmp/restart.txt": string(a.restarted)})
 	}
 }

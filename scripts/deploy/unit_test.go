@@ -132,6 +132,7 @@ func TestTargets(t *testing.T) {
 		{"ftps://me@example.com/www/web", "", "https://example.com/web/", "app-web"},
 		{"ftps://me@example.com/www/shop.example/public_html", "", "https://example.com/", "www/shop.example/app"},
 		{"sftp://me@example.com//home/me/www/web", "", "https://example.com/web/", "/home/me/app-web"},
+		{"sftp://me@example.com//home/me/shop.example", "", "https://example.com/", "/home/me/app-shop.example"},
 		{"sftp://me@example.com//var/www/html", "", "https://example.com/", "/var/www/app"},
 		{"sftp://me@example.com//var/www/vhosts/example.com/httpdocs", "", "https://example.com/", "/var/www/vhosts/example.com/app"},
 		{"sftp://me@example.com//www/htdocs/w0123/shop.example", "", "https://example.com/", "/www/htdocs/w0123/app-shop.example"},

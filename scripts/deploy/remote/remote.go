@@ -189,7 +189,7 @@ func readMost(r io.Reader, most int64) ([]byte, error) {
 }
 
 // ioTime bounds each exchange with the host, and each piece of a file.
-const ioTime = 30 * time.Second
+var ioTime = 30 * time.Second
 
 // badName reports whether a name could be taken for a second command.
 func badName(name string) bool {

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/pkg/sftp"
 	"golang.org/x/crypto/ssh"
@@ -42,7 +43,7 @@ func dialSFTP(t *Target, password string) (Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn, channels, requests, err := ssh.NewClientConn(tcp, t.Host, config)
+	conn, channels, requests, err := ssh.NewClientConn(&dataConn{Conn: tcp}, t.Host, config)
 	if key, ok := errors.AsType[*knownhosts.KeyError](err); ok {
 		if len(key.Want) > 0 {
 			return nil, fmt.Errorf("the key of %s is not the one in ~/.ssh/known_hosts: ask the host whether it has changed it; it may be somebody else's machine", t.Host)
@@ -56,12 +57,24 @@ func dialSFTP(t *Target, password string) (Host, error) {
 		return nil, fmt.Errorf("log in as %s at %s: %w", t.User, t.Host, err)
 	}
 	client := ssh.NewClient(conn, channels, requests)
+	go keepAlive(client)
 	files, err := sftp.NewClient(client)
 	if err != nil {
 		client.Close()
 		return nil, sftpError("start SFTP", err)
 	}
 	return &sftpHost{client, files}, nil
+}
+
+// keepAlive has something come from the server now and then, until the connection
+// ends: where nothing comes for ioTime it has broken off.
+func keepAlive(client *ssh.Client) {
+	for {
+		if _, _, err := client.SendRequest("keepalive@openssh.com", true, nil); err != nil {
+			return
+		}
+		time.Sleep(ioTime / 3)
+	}
 }
 
 // knownAlgorithms asks for the kinds of key that are known: of another kind the
