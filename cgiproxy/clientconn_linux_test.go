@@ -96,7 +96,8 @@ func TestClientGoneNoDescriptor(t *testing.T) {
 }
 
 // The client's port may also be that of another connection: to another address
-// of the machine, or from another client.
+// of the machine, or from another client. Of two to one address nobody knows which
+// is the request's.
 func TestFindConnection(t *testing.T) {
 	remote := netip.MustParseAddrPort(dialFrom(t, "127.0.0.1:0", "127.0.0.2").LocalAddr().String())
 	dialFrom(t, netip.AddrPortFrom(netip.MustParseAddr("127.0.0.3"), remote.Port()).String(), "127.0.0.1")
@@ -112,6 +113,10 @@ func TestFindConnection(t *testing.T) {
 	stranger := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.4"), remote.Port())
 	if at, state, _ := descriptor.FindConnection(netip.MustParseAddr("127.0.0.1"), stranger, clientStates); state != 0 {
 		t.Errorf("found %v in state %d for a client that is not there", at, state)
+	}
+	dialFrom(t, remote.String(), "127.0.0.1")
+	if at, state, _ := descriptor.FindConnection(netip.MustParseAddr("127.0.0.1"), remote, clientStates); state != 0 {
+		t.Errorf("found %v in state %d, though the client has two connections with this port", at, state)
 	}
 }
 

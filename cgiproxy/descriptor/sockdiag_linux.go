@@ -42,9 +42,11 @@ func askConnection(local, remote netip.AddrPort) (state uint8, uid int, err erro
 }
 
 // FindConnection returns the local end and the state of the connection between
-// a local address, on any port, and a remote end; 0 where there is none. Others
+// a local address, on any port, and a remote end; 0 where there is none, or more
+// than one: a client may have the same port for connections to two of ours. Others
 // than those with a state among states (1<<state) are passed over.
 func FindConnection(local netip.Addr, remote netip.AddrPort, states uint32) (at netip.AddrPort, state uint8, err error) {
+	found := 0
 	err = askDiag(diagList(remote.Port(), states), func(kind uint16, message []byte) bool {
 		if kind != tcpDiagGetSock {
 			return false // the end of the list, or an error
@@ -52,9 +54,14 @@ func FindConnection(local netip.Addr, remote netip.AddrPort, states uint32) (at 
 		if diagAddr(message, 8) != local || diagAddr(message, 24) != remote.Addr() {
 			return true
 		}
-		at, state = netip.AddrPortFrom(local, binary.BigEndian.Uint16(message[4:])), message[1]
-		return false
+		if found++; found == 1 {
+			at, state = netip.AddrPortFrom(local, binary.BigEndian.Uint16(message[4:])), message[1]
+		}
+		return true
 	})
+	if found > 1 {
+		return netip.AddrPort{}, 0, err
+	}
 	return at, state, err
 }
 
