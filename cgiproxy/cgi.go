@@ -14,7 +14,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"proxy.cgi/cgiproxy/descriptor"
-	"proxy.cgi/cgiproxy/syntax"
 	"proxy.cgi/cgiproxy/upstream"
 )
 
@@ -36,10 +35,8 @@ func ServeCGI(status StatusPage) int {
 	stdoutClosed := func() bool { return descriptor.HungUp(syscall.Stdout) }
 	w := newCGIWriter(os.Stdout)
 	clientGone := ClientGone(env)
-	if env["CONTENT_LENGTH"] == "" && !syntax.IsSafe(env["REQUEST_METHOD"]) {
-		clientGone() // only a client that has been seen can be missed, at the end of the body
-	}
-	stop := WatchClient(cancel, stdoutClosed, func() bool { return !w.cacheCopy.IsGrowing() && clientGone() })
+	clientGone() // only a client that has been seen can be missed, and it may leave at once
+	stop := WatchClient(cancel, stdoutClosed, func() bool { return clientGone() && !w.cacheCopy.IsGrowing() })
 	defer stop()
 
 	if length, err := strconv.ParseInt(env["CONTENT_LENGTH"], 10, 64); err == nil && length > largePiece {

@@ -63,7 +63,7 @@ func newClientConnection(env Environ) *clientConnection {
 // be it: under Apache's UseCanonicalName Off it is the one in Host, which the
 // client chooses, and behind a mapped port another one anyway. The search walks
 // all connections of the machine, some milliseconds where one look takes ten
-// microseconds, so it is left to requests that last, and done once.
+// microseconds, so it is left to requests that last some milliseconds, and done once.
 const searchLook = 2
 
 func (c *clientConnection) gone() bool {

@@ -5,11 +5,9 @@ import (
 	"time"
 )
 
-// A request under way looks for its client after firstLook, then after ten
-// times as long and so on, and from then on every lastLook. Most are over
-// before the first look, which then costs nothing. It is early all the same: a
-// client counts as gone only if a look has found its connection before. One that is
-// reset sooner looks like one to another machine, behind another proxy or mod_remoteip.
+// A request under way looks for its client after firstLook, then after ten times as
+// long and so on, and from then on every lastLook. Most are over before the first
+// look, which then costs nothing.
 const (
 	firstLook = 5 * time.Millisecond
 	lastLook  = 500 * time.Millisecond

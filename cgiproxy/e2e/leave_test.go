@@ -23,6 +23,9 @@ const leaveLimit = 4 * time.Second // 0.5 s where nothing else runs
 // which Apache believes (UseCanonicalName Off) and tells as SERVER_PORT.
 const otherPort = "client of site.test:9"
 
+// resets is a client whose connection is gone as soon as the app has been asked.
+const resets = "client resets its connection"
+
 // hostOf returns the Host that a client sends.
 func hostOf(who string, s site) string {
 	if host, ok := strings.CutPrefix(who, "client of "); ok {
@@ -66,7 +69,11 @@ func TestLeave(t *testing.T) {
 	}
 	for _, kind := range webserver.CGI {
 		for _, app := range apps {
-			for _, how := range []string{"client leaves", otherPort + " leaves", "SIGTERM"} {
+			hows := []string{"client leaves", otherPort + " leaves", "SIGTERM"}
+			if app.name == "before the response" {
+				hows = append(hows, resets)
+			}
+			for _, how := range hows {
 				t.Run(fmt.Sprintf("%s/%s/%s", kind, app.name, how), func(t *testing.T) {
 					testLeave(t, kind, app.say, how)
 				})
@@ -95,8 +102,12 @@ func testLeave(t *testing.T, kind webserver.Kind, say func(net.Conn), how string
 	case <-time.After(patience):
 		t.Fatal("the app was not asked")
 	}
-	readOn(conn, how)
-	time.Sleep(100 * time.Millisecond) // the response is on its way
+	if how == resets {
+		conn.(*net.TCPConn).SetLinger(0)
+	} else {
+		readOn(conn, how)
+		time.Sleep(100 * time.Millisecond) // the response is on its way
+	}
 	if how == "SIGTERM" {
 		for _, pid := range scripts(t, s) {
 			syscall.Kill(pid, syscall.SIGTERM)

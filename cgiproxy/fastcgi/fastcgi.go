@@ -130,15 +130,17 @@ func serveRequest(sites *siteCache, status cgiproxy.StatusPage, w *responseWrite
 	}
 }
 
-// clientGone returns a look for a client that has left. nginx looks itself, and
-// where it goes on all the same (fastcgi_cache, fastcgi_ignore_client_abort) it
-// wants the whole response.
+// clientGone returns a look for a client that has left, of which the first is taken
+// here: only a client that has been seen can be missed. nginx looks itself, and where
+// it goes on all the same (fastcgi_cache, fastcgi_ignore_client_abort) it wants the
+// whole response.
 func (r *request) clientGone(w *responseWriter) func() bool {
 	if cgiproxy.BehindNginx(r.env["SERVER_SOFTWARE"]) {
 		return func() bool { return false }
 	}
 	gone := cgiproxy.ClientGone(r.env)
-	return func() bool { return !w.cacheCopy.IsGrowing() && gone() }
+	gone()
+	return func() bool { return gone() && !w.cacheCopy.IsGrowing() }
 }
 
 // answerNobody ends a request whose client has left before any response. For a
