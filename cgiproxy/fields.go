@@ -25,11 +25,14 @@ var hopByHop = [...]string{
 }
 
 // removeHopByHop drops the fields of the connection the message came on. An
-// app's Proxy-Authenticate stays, as in any gateway: it is for the client.
+// app's Proxy-Authenticate stays, as in any gateway: it is for the client. So does
+// Content-Length: it is for all, and shows that a message was cut.
 func removeHopByHop(h http.Header) {
 	for _, value := range h["Connection"] {
 		for name := range strings.SplitSeq(value, ",") {
-			h.Del(strings.Trim(name, " \t"))
+			if name = strings.Trim(name, " \t"); !strings.EqualFold(name, "Content-Length") {
+				h.Del(name)
+			}
 		}
 	}
 	for _, name := range hopByHop {

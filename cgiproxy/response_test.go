@@ -60,6 +60,7 @@ func TestWriteResponse(t *testing.T) {
 		{"Status is dropped", "HTTP/1.1 200 OK\r\nStatus: 500 Oops\r\nstatus: 404\r\n\r\nhi", "200 OK", nil, "hi", ""},
 		{"hop-by-hop", "HTTP/1.1 200 OK\r\nConnection: close, X-Hop\r\nX-Hop: 1\r\nKeep-Alive: timeout=5\r\nProxy-Connection: close\r\nTe: x\r\nTrailer: x\r\nUpgrade: h2c\r\nX-Kept: 2\r\n\r\n",
 			"200 OK", []string{"X-Kept: 2"}, "", ""},
+		{"hop-by-hop, the length too", "HTTP/1.1 200 OK\r\nConnection: content-length, close\r\nContent-Length: 2\r\n\r\nhi", "200 OK", []string{"Content-Length: 2"}, "hi", ""},
 		{"chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X\r\n\r\n2\r\nhi\r\n0\r\nX: y\r\n\r\n", "200 OK", nil, "hi", ""},
 
 		{"200 with Location", "HTTP/1.1 200 OK\r\nLocation: /a\r\nContent-Location: /b\r\n\r\nhi", "200 OK", []string{"Content-Location: /sub/b"}, "hi", `Location ["/a"]`},
