@@ -74,7 +74,7 @@ func watch(arguments []string) int {
 func (w *watcher) run() error {
 	at("watcher")
 	closeOnExec(lockFD)
-	path, err := os.Executable()
+	path, err := new(App).executable()
 	if err != nil {
 		return cannotRun(err)
 	}

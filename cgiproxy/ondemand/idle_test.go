@@ -184,6 +184,38 @@ func TestWatcherIsReplacedLater(t *testing.T) {
 	eventually(t, "it takes over", func() bool { return s.exists("took-over-1h0m0s") })
 }
 
+// In FastCGI the old program goes on where the new one does not run: it starts the app
+// by what runs, and not by what is at its path.
+func TestStartOfReplacedProgram(t *testing.T) {
+	t.Parallel()
+	for name, set := range map[string]func(*site){"not watched": func(*site) {}, "watched": watched} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, "")
+			set(s)
+			s.Executable = ""
+			lock, err := s.folder().lock()
+			if err != nil {
+				t.Fatal(err)
+			}
+			program := s.Dir + "/proxy.cgi"
+			copyTo(t, program, "")
+			request := s.process("/")
+			request.Path = program
+			var said strings.Builder
+			request.Stderr = &said
+			if err := request.Start(); err != nil {
+				t.Fatal(err)
+			}
+			copyTo(t, program, "#!/bin/sh\nexit 1\n")
+			lock.Close()
+			if err := request.Wait(); err != nil {
+				t.Errorf("%v: %s", err, said.String())
+			}
+		})
+	}
+}
+
 // copyTo puts a program in the place of another, as an upload does: this one or
 // a script.
 func copyTo(t *testing.T, path, script string) {

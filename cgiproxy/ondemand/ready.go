@@ -81,7 +81,7 @@ func (a *App) reach(ctx context.Context, r *run) (net.Conn, error) {
 	return nil, &Error{
 		Kind:   Stranger,
 		Cause:  fmt.Errorf("on %v listens process %d of another site's app, in %s", at, other.pid, other.dir()),
-		Remedy: "the next start is on another port; if that does not help, one daemon (pm2?) runs both apps: give each its own",
+		Remedy: "the next start is on another port",
 	}
 }
 
