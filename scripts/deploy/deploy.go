@@ -119,7 +119,7 @@ func (d *deploy) deploy(ctx context.Context) error {
 		return fmt.Errorf("%w; nothing has been changed", err)
 	}
 	if leftOut != nil {
-		d.say("left out of %s: %s (--include takes one in)\n", d.options.app, strings.Join(leftOut, ", "))
+		d.say("left out of %s: %s (--include takes a file or folder in)\n", d.options.app, strings.Join(leftOut, ", "))
 	}
 	d.showAmount()
 	if d.dryRun {
