@@ -139,6 +139,9 @@ func (d *deploy) deploy(ctx context.Context) error {
 		if d.app != nil {
 			d.app.clean()
 		}
+		if d.isLost() { // which removes what this one has uploaded
+			return errLost
+		}
 		return fmt.Errorf("%w; the site is as it was", err)
 	}
 	if d.isLost() {

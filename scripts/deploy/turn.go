@@ -37,7 +37,7 @@ var beats = [...]string{".htbeat-1", ".htbeat-2"}
 
 var (
 	errUnderWay = errors.New("another deploy of this site is under way, or has just ended: nothing has been changed; run this again when it is over")
-	errLost     = errors.New("this run was without a connection, or asleep, for so long that another deploy has begun, which the site is left to: run this again when that is over")
+	errLost     = errors.New("this run was without a connection, asleep, or at one file for so long that another deploy has begun, which the site is left to: run this again when that is over")
 )
 
 // takeTurn waits for no other run: it fails where there is one. The context it
