@@ -9,7 +9,7 @@ LISTEN   ?= 127.0.0.1:8080
 EXAMPLE  ?=
 FUZZTIME ?= 1m
 OUT      ?= proxy.cgi
-# The folder of a site: make install DIR=/home/me/public_html
+# The folder of a site: make install UPSTREAM=6543 DIR=/home/me/public_html
 DIR      ?=
 
 # Programs with libraries of their own, none of which gets into proxy.cgi.
@@ -24,7 +24,7 @@ build: ## build ./proxy.cgi, static; UPSTREAM=6543 links in a default
 	@$(GOBUILD) -o $(OUT) .
 
 .PHONY: install
-install: build ## put it into a site's folder: make install DIR=public_html
+install: build ## put it into a site's folder: make install UPSTREAM=6543 DIR=public_html
 	./$(OUT) install $(site)
 
 .PHONY: uninstall

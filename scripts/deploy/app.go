@@ -25,6 +25,12 @@ var leftOut = []string{
 	".cgiproxy", stateFolder, "app.log", "restart.txt",
 }
 
+// leftOutEnds are ends of such names: what Python compiles, and copies of editors.
+var leftOutEnds = []string{".pyc", "~", ".swp", ".swo"}
+
+// notRegular is behind the name of a link and the like, which are left out, too.
+const notRegular = " (no regular file)"
+
 // A file is one of the app's.
 type file struct {
 	Size   int64       `json:"size"`
@@ -76,10 +82,10 @@ func scan(dir string, include []string) (files map[string]file, out []string, er
 			}
 			reached[rel] = reached[path.Dir(rel)] & reach(info.Mode())
 			return nil
-		case !utf8.ValidString(rel) || strings.ContainsFunc(rel, unicode.IsControl):
-			return fmt.Errorf("%q has a name that is no UTF-8, or has a control character, which not every host keeps as it is: rename it", rel)
+		case !utf8.ValidString(rel) || strings.ContainsFunc(rel, unicode.IsControl) || strings.Contains(rel+"/", " /"):
+			return fmt.Errorf("%q has a name that is no UTF-8, has a control character or ends in a blank, which not every host keeps as it is: rename it", rel)
 		case !e.Type().IsRegular():
-			out = append(out, rel+" (no regular file)")
+			out = append(out, rel+notRegular)
 			return nil
 		}
 		content, err := os.ReadFile(name)
@@ -105,7 +111,7 @@ func isLeftOut(name string, e fs.DirEntry) bool {
 			return true
 		}
 	}
-	return slices.Contains(leftOut, e.Name()) || strings.HasSuffix(e.Name(), ".pyc")
+	return slices.Contains(leftOut, e.Name()) || slices.ContainsFunc(leftOutEnds, func(end string) bool { return strings.HasSuffix(e.Name(), end) })
 }
 
 // describe tells a program by its content, too: Windows has no x permission.

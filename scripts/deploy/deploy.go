@@ -119,7 +119,7 @@ func (d *deploy) deploy(ctx context.Context) error {
 		return fmt.Errorf("%w; nothing has been changed", err)
 	}
 	if leftOut != nil {
-		d.say("left out of %s: %s (--include takes one in)\n", d.options.app, strings.Join(leftOut, ", "))
+		d.say("left out of %s: %s (--include takes a file or folder in)\n", d.options.app, strings.Join(leftOut, ", "))
 	}
 	d.showAmount()
 	if d.dryRun {
@@ -138,6 +138,9 @@ func (d *deploy) deploy(ctx context.Context) error {
 	if err != nil {
 		if d.app != nil {
 			d.app.clean()
+		}
+		if d.isLost() { // which removes what this one has uploaded
+			return errLost
 		}
 		return fmt.Errorf("%w; the site is as it was", err)
 	}

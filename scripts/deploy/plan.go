@@ -45,7 +45,7 @@ func (a *app) plan(files map[string]file, leftOut []string) (changes []replaced,
 		}
 		if left := leftOutWith(leftOut, name); left != "" {
 			if !staying[left] {
-				p.note(left, "is left out here, though an earlier deploy has brought it, and stays as it is there: --include "+path.Base(left)+" brings it anew")
+				p.note(left, "is left out here, though an earlier deploy has brought it, and stays as it is there: --include "+path.Base(left)+" brings it anew, unless it is a link")
 			}
 			staying[left] = true
 			continue
@@ -61,6 +61,7 @@ func (a *app) plan(files map[string]file, leftOut []string) (changes []replaced,
 // end, a file is or is in, "" for none.
 func leftOutWith(leftOut []string, name string) string {
 	for _, left := range leftOut {
+		left = strings.TrimSuffix(left, notRegular)
 		if name == left || strings.HasSuffix(left, "/") && strings.HasPrefix(name, left) {
 			return left
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"strings"
 	"sync"
@@ -36,7 +37,7 @@ var beats = [...]string{".htbeat-1", ".htbeat-2"}
 
 var (
 	errUnderWay = errors.New("another deploy of this site is under way, or has just ended: nothing has been changed; run this again when it is over")
-	errLost     = errors.New("this run was without a connection, or asleep, for so long that another deploy has begun, which the site is left to: run this again when that is over")
+	errLost     = errors.New("this run was without a connection, asleep, or at one file for so long that another deploy has begun, which the site is left to: run this again when that is over")
 )
 
 // takeTurn waits for no other run: it fails where there is one. The context it
@@ -93,24 +94,27 @@ func (s *served) removeLeft() {
 }
 
 // watch returns errUnderWay if something happens in the folder of another run, or
-// in the one to which it uploads an app.
+// in the one to which it uploads an app. One that is empty and goes was of --status.
 func (d *deploy) watch(ctx context.Context, temp string) error {
-	look := func() string {
-		there, _ := d.host.List(temp)
+	look := func() (seen string, isThere, isEmpty bool) {
+		there, err := d.host.List(temp)
 		var app []remote.Entry
 		if folder, _, err := d.appFolder(); err == nil {
 			app, _ = d.host.List(path.Join(folder, stateFolder))
 		}
-		return fmt.Sprint(there, app)
+		return fmt.Sprint(there, app), !errors.Is(err, fs.ErrNotExist), len(there) == 0
 	}
 	d.say("another deploy is under way, or broke off: that shows within %.0f seconds\n", patience.Seconds())
-	before := look()
+	before, _, wasEmpty := look()
 	for end := time.Now().Add(patience); time.Now().Before(end); {
 		if err := pause(ctx, beatTime/2); err != nil {
 			return err
 		}
-		if look() != before {
+		switch seen, isThere, _ := look(); {
+		case seen != before:
 			return errUnderWay
+		case wasEmpty && !isThere:
+			return nil
 		}
 	}
 	return nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -59,4 +60,21 @@ func TestTwoAtOnce(t *testing.T) {
 	if left, _ := filepath.Glob(filepath.Join(h.Home, "public_html", tempPrefix+"*")); left != nil {
 		t.Errorf("left are %q", left)
 	}
+}
+
+// TestTakenForDead has another run remove what this one is uploading: that is said, and
+// not what the server says to it.
+func TestTakenForDead(t *testing.T) {
+	h := newCutHost(t)
+	h.cut.OnCommand(func(line string) {
+		if strings.HasPrefix(line, "STOR /public_html/"+tempPrefix) && !strings.Contains(line, "beat") {
+			for _, folder := range h.left() {
+				os.RemoveAll(folder)
+			}
+		}
+	})
+	if out, status := h.deploy(t, newVersion(t, "a")); status != 1 || !strings.Contains(out, errLost.Error()) {
+		t.Errorf("exit status %d, want %q:\n%s", status, errLost, out)
+	}
+	h.wantPage(t, "the old site")
 }

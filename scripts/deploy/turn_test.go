@@ -121,3 +121,38 @@ func TestLostOnTheWay(t *testing.T) {
 		t.Errorf("%v, want %v", err, errInterrupted)
 	}
 }
+
+// A vanishing host has a folder that is gone when it has been listed once.
+type vanishing struct {
+	remote.Host
+	folder string
+	asked  int
+}
+
+func (h *vanishing) List(folder string) ([]remote.Entry, error) {
+	list, err := h.Host.List(folder)
+	if folder == h.folder {
+		h.asked++
+		os.Remove(folder)
+	}
+	return list, err
+}
+
+// TestAfterStatus begins while a --status ends: its folder is not watched any longer.
+func TestAfterStatus(t *testing.T) {
+	setBeat(t, 10*time.Millisecond)
+	setPatience(t, 600*time.Millisecond)
+	here, folder := thisHost(t)
+	host := &vanishing{Host: here, folder: filepath.Join(folder, tempPrefix+"status")}
+	if err := os.Mkdir(host.folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	_, end, err := newRun(t, host, folder).takeTurn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	end()
+	if host.asked > 3 { // twice to watch, once to remove it
+		t.Errorf("it is watched %d times", host.asked)
+	}
+}

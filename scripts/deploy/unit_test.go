@@ -60,6 +60,7 @@ func TestScan(t *testing.T) {
 	for _, name := range []string{
 		"app.py", "templates/home.html", ".env", ".htcgiproxy", ".git/config", "venv/bin/python", "myenv/pyvenv.cfg", "myenv/bin/python",
 		"node_modules/x/index.js", "sub/__pycache__/app.cpython-311.pyc", "old.pyc", "app.log", "tmp/restart.txt", ".well-known/x",
+		"app.py~", "templates/.home.html.swp",
 	} {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -74,8 +75,8 @@ func TestScan(t *testing.T) {
 		include       []string
 		files, leftAt string
 	}{
-		{"usual", nil, ".well-known/x app.py templates/home.html", ".env .git/ .htcgiproxy app.log myenv/ node_modules/ old.pyc sub/__pycache__/ tmp/restart.txt venv/"},
-		{"taken in", []string{"node_modules", ".env"}, ".env .well-known/x app.py node_modules/x/index.js templates/home.html", ".git/ .htcgiproxy app.log myenv/ old.pyc sub/__pycache__/ tmp/restart.txt venv/"},
+		{"usual", nil, ".well-known/x app.py templates/home.html", ".env .git/ .htcgiproxy app.log app.py~ myenv/ node_modules/ old.pyc sub/__pycache__/ templates/.home.html.swp tmp/restart.txt venv/"},
+		{"taken in", []string{"node_modules", ".env"}, ".env .well-known/x app.py node_modules/x/index.js templates/home.html", ".git/ .htcgiproxy app.log app.py~ myenv/ old.pyc sub/__pycache__/ templates/.home.html.swp tmp/restart.txt venv/"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			files, out, err := scan(dir, c.include)
@@ -93,6 +94,13 @@ func TestScan(t *testing.T) {
 	}
 	if _, _, err := scan(t.TempDir(), nil); err == nil {
 		t.Error("an empty folder is uploaded")
+	}
+	for _, name := range []string{"trail ", "trail /x", "a\tb"} {
+		odd := t.TempDir()
+		writeFiles(t, odd, map[string]string{name: "x"})
+		if _, _, err := scan(odd, nil); err == nil || !strings.Contains(err.Error(), "rename it") {
+			t.Errorf("%q: %v", name, err)
+		}
 	}
 }
 
@@ -174,6 +182,8 @@ func TestCommandLine(t *testing.T) {
 		{"without a scheme, with a password", "noa:secret@localhost/x", "write it like ftps://me@example.com/public_html", 2},
 		{"nobody logs in", "--status ftps://localhost:2121/public_html", "who logs in? Write ftps://me@localhost:2121/public_html", 2},
 		{"nobody logs in, the usual port", "--status sftp://localhost//home/me", "who logs in? Write sftp://me@localhost//home/me", 2},
+		{"a folder's name with #", "--status ftps://me@example.com/public_html/shop#2", "write ? as %3F and # as %23", 2},
+		{"a folder's name with ?", "--status ftps://me@example.com/shop?", "write ? as %3F and # as %23", 2},
 		{"no site", "/tmp", "--url", 2},
 		{"a flag that is none", "--upstrem 1 ftps://me@example.com/x", "upstrem", 2},
 		{"plain FTP", "--status --url http://127.0.0.1/ ftp://me@127.0.0.1:1/x", "say --insecure", 1},

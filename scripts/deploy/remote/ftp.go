@@ -224,7 +224,7 @@ func (h *ftpHost) Rename(from, to string) error {
 	}
 	_, err := h.ask(from+" to "+to, 250, "RNTO "+h.path(to))
 	if errors.Is(err, fs.ErrNotExist) {
-		err = fmt.Errorf("%v: does the folder exist, and may this login write there?", err) // RNFR has found the file
+		err = fmt.Errorf("%v: does the folder exist, on the same disk, and may this login write there?", err) // RNFR has found the file
 	}
 	return err
 }

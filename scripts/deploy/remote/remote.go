@@ -96,6 +96,9 @@ func ParseTarget(text string) (*Target, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%q cannot be read: write it like ftps://me@example.com/public_html", scheme+"://...")
 	}
+	if strings.ContainsAny(text, "?#") {
+		return nil, fmt.Errorf("%q: in a folder's name write ? as %%3F and # as %%23", u.Scheme+"://..."+u.Path)
+	}
 	if _, has := u.User.Password(); has {
 		return nil, fmt.Errorf("the password does not belong on the command line, where others see it: leave it out of the URL, and type it when asked, or put it into PROXYCGI_PASSWORD or ~/.netrc")
 	}
