@@ -65,6 +65,11 @@ func endTLS(conn *tls.Conn) {
 	io.Copy(io.Discard, raw)
 }
 
+// sendBuffer is how much of a file, in bytes, may be on its way when the last piece is
+// written: the reply to all of it comes within ioTime, on a line of 20 kB/s, too. The
+// kernel would take megabytes.
+const sendBuffer = 256 << 10
+
 // dialData opens the data connection. Its address is that of the server, for the
 // one in a reply to PASV may be one behind its NAT.
 func (h *ftpHost) dialData() (net.Conn, error) {
@@ -88,6 +93,7 @@ func (h *ftpHost) dialData() (net.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("data connection: %w", broken(err))
 	}
+	conn.(*net.TCPConn).SetWriteBuffer(sendBuffer)
 	return conn, nil
 }
 

@@ -125,6 +125,13 @@ func (s *scriptedServer) serve(conn net.Conn) {
 			say("250 done")
 		case "MKD":
 			say("257 made")
+		case "STOR": // of which nothing is read
+			say("150 go on")
+			upload, err := data.Accept()
+			if err != nil {
+				return
+			}
+			defer upload.Close()
 		case "LIST", "RETR":
 			say("150 here it comes")
 			say("%s", s.transfer(data))

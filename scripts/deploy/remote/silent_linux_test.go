@@ -91,6 +91,22 @@ func TestSilent(t *testing.T) {
 	}
 }
 
+// TestSlowReader uploads to who reads nothing: what is taken for sent is little.
+func TestSlowReader(t *testing.T) {
+	before := ioTime
+	t.Cleanup(func() { ioTime = before })
+	h, err := (&scriptedServer{}).start(t, "ftp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ioTime = 300 * time.Millisecond
+	sent, most := 0, 0
+	err = h.Write("x", make([]byte, 16<<20), 0o644, func(n int) { sent += n; most = max(most, sent) })
+	if !IsBroken(err) || most > 2<<20 {
+		t.Errorf("%v; %d bytes are sent", err, most)
+	}
+}
+
 // port is what a list of known hosts has of an address.
 func port(addr string) []byte {
 	_, port, _ := net.SplitHostPort(addr)
