@@ -14,6 +14,10 @@ import (
 // may go on for the cache. Its methods may be called at any time, Begin and Grow by
 // one goroutine.
 type CacheCopy struct {
+	// AnyPage says that the server may give a page a time to live of its own, as
+	// mod_expires does, and that nothing shows it a page without a length to be cut.
+	AnyPage bool
+
 	grown atomic.Int64 // when the last piece came, in Unix nanoseconds; 0 where there is no copy
 }
 
@@ -24,7 +28,7 @@ const standstill = 10 * time.Second
 
 // Begin tells of the header.
 func (c *CacheCopy) Begin(h http.Header) {
-	if isStorable(h) {
+	if mayBeStored(h) && (hasLifetime(h) || c.AnyPage && h["Content-Length"] == nil) {
 		c.grown.Store(time.Now().UnixNano())
 	}
 }
@@ -44,15 +48,19 @@ func (c *CacheCopy) IsGrowing() bool {
 	return c.IsMade() && time.Since(time.Unix(0, c.grown.Load())) < standstill
 }
 
-// isStorable reports whether a cache for all visitors keeps a response with this
-// header (RFC 9111, section 3, and what mod_cache makes of it). An event stream has
-// no end that a cache could wait for, and Last-Modified only because frameworks take
-// that for a reason to leave it as it is (Rack::ETag).
-func isStorable(h http.Header) bool {
+// mayBeStored reports whether a cache for all visitors may keep a response with this
+// header (RFC 9111, section 3). An event stream has no end that a cache could wait for,
+// and Last-Modified only because frameworks take that for a reason to leave it as it is
+// (Rack::ETag).
+func mayBeStored(h http.Header) bool {
 	control := strings.ToLower(strings.Join(h["Cache-Control"], ","))
-	if strings.Contains(control, "no-store") || syntax.HasToken(control, "private") || isEventStream(h) {
-		return false
-	}
+	return !strings.Contains(control, "no-store") && !syntax.HasToken(control, "private") && !isEventStream(h)
+}
+
+// hasLifetime reports whether the app says how long a response may be kept, or how to
+// ask for it again: mod_cache keeps none else.
+func hasLifetime(h http.Header) bool {
+	control := strings.ToLower(strings.Join(h["Cache-Control"], ","))
 	return strings.Contains(control, "max") || h["Expires"] != nil || h["Last-Modified"] != nil || h["Etag"] != nil
 }
 

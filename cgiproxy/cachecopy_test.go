@@ -7,29 +7,34 @@ import (
 	"time"
 )
 
-func TestIsStorable(t *testing.T) {
+func TestBegin(t *testing.T) {
 	const date = "Sat, 28 Nov 2026 13:00:00 GMT"
 	for _, tt := range []struct {
-		name   string
-		header http.Header
-		want   bool
+		name        string
+		header      http.Header
+		want, byCGI bool
 	}{
-		{"nothing said", http.Header{"Content-Type": {"text/html"}}, false},
-		{"a time to live", http.Header{"Cache-Control": {"public, max-age=60"}}, true},
-		{"one for shared caches", http.Header{"Cache-Control": {"max-age=0", "s-maxage=60"}}, true},
-		{"Expires", http.Header{"Expires": {date}}, true},
-		{"Last-Modified", http.Header{"Last-Modified": {date}}, true},
-		{"an entity tag", http.Header{"Etag": {`"a"`}}, true},
-		{"to be asked about", http.Header{"Cache-Control": {"no-cache"}, "Etag": {`"a"`}}, true},
-		{"for nobody", http.Header{"Cache-Control": {"No-Store"}, "Etag": {`"a"`}}, false},
-		{"for the client's cache", http.Header{"Cache-Control": {"max-age=60, Private"}, "Etag": {`"a"`}}, false},
-		{"fields for the client's cache", http.Header{"Cache-Control": {`private="set-cookie", max-age=60`}}, true},
-		{"event stream", http.Header{"Content-Type": {"text/event-stream"}, "Cache-Control": {"no-cache, max-age=0"}, "Last-Modified": {date}}, false},
-		{"event stream in UTF-8", http.Header{"Content-Type": {"Text/Event-Stream ; charset=utf-8"}, "Etag": {`"a"`}}, false},
+		{"nothing said", http.Header{"Content-Type": {"text/html"}}, false, true},
+		{"a length", http.Header{"Content-Length": {"5"}}, false, false},
+		{"a time to live", http.Header{"Cache-Control": {"public, max-age=60"}}, true, true},
+		{"one for shared caches", http.Header{"Cache-Control": {"max-age=0", "s-maxage=60"}}, true, true},
+		{"Expires", http.Header{"Expires": {date}}, true, true},
+		{"Last-Modified", http.Header{"Last-Modified": {date}}, true, true},
+		{"an entity tag", http.Header{"Etag": {`"a"`}}, true, true},
+		{"to be asked about", http.Header{"Cache-Control": {"no-cache"}, "Etag": {`"a"`}}, true, true},
+		{"for nobody", http.Header{"Cache-Control": {"No-Store"}, "Etag": {`"a"`}}, false, false},
+		{"for the client's cache", http.Header{"Cache-Control": {"max-age=60, Private"}, "Etag": {`"a"`}}, false, false},
+		{"fields for the client's cache", http.Header{"Cache-Control": {`private="set-cookie", max-age=60`}}, true, true},
+		{"event stream", http.Header{"Content-Type": {"text/event-stream"}, "Cache-Control": {"no-cache, max-age=0"}, "Last-Modified": {date}}, false, false},
+		{"event stream in UTF-8", http.Header{"Content-Type": {"Text/Event-Stream ; charset=utf-8"}, "Etag": {`"a"`}}, false, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := isStorable(tt.header); got != tt.want {
-				t.Errorf("isStorable(%v) is %t, want %t", tt.header, got, tt.want)
+			var fast CacheCopy
+			once := &newCGIWriter(nil).cacheCopy
+			fast.Begin(tt.header)
+			once.Begin(tt.header)
+			if fast.IsMade() != tt.want || once.IsMade() != tt.byCGI {
+				t.Errorf("a cache may keep %v: FastCGI %t, CGI %t, want %t and %t", tt.header, fast.IsMade(), once.IsMade(), tt.want, tt.byCGI)
 			}
 		})
 	}

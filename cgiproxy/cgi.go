@@ -160,7 +160,7 @@ type cgiWriter struct {
 const headerBuffer = 32 << 10
 
 func newCGIWriter(f *os.File) *cgiWriter {
-	return &cgiWriter{header: http.Header{}, file: f, out: bufio.NewWriterSize(f, headerBuffer)}
+	return &cgiWriter{header: http.Header{}, file: f, out: bufio.NewWriterSize(f, headerBuffer), cacheCopy: CacheCopy{AnyPage: true}}
 }
 
 func (w *cgiWriter) Header() http.Header { return w.header }

@@ -49,7 +49,7 @@ func newClientConnection(env Environ) *clientConnection {
 	client, err1 := netip.ParseAddr(env["REMOTE_ADDR"])
 	port, err2 := strconv.ParseUint(env["REMOTE_PORT"], 10, 16)
 	server, err3 := netip.ParseAddr(strings.Trim(env["SERVER_ADDR"], "[]"))
-	if err1 != nil || err2 != nil || err3 != nil {
+	if err1 != nil || err2 != nil || err3 != nil || port == 0 { // lighttpd's mod_extforward does not know the port
 		return nil
 	}
 	serverPort, _ := strconv.ParseUint(env["SERVER_PORT"], 10, 16)

@@ -172,11 +172,13 @@ func connectionEnv(client net.Conn) Environ {
 }
 
 func TestClientGoneUnknown(t *testing.T) {
+	dialFrom(t, "127.0.0.5:0", "127.0.0.6") // of the same addresses, for something else
 	for _, env := range []Environ{
 		{},
 		{"REMOTE_ADDR": "192.0.2.1", "REMOTE_PORT": "x", "SERVER_ADDR": "192.0.2.80", "SERVER_PORT": "80"},
 		{"REMOTE_ADDR": "192.0.2.1", "REMOTE_PORT": "40000", "SERVER_ADDR": "192.0.2.80", "SERVER_PORT": "80"},
 		{"REMOTE_ADDR": "192.0.2.1", "REMOTE_PORT": "40000", "SERVER_ADDR": "2001:db8::80", "SERVER_PORT": "80"},
+		{"REMOTE_ADDR": "127.0.0.5", "REMOTE_PORT": "0", "SERVER_ADDR": "127.0.0.6", "SERVER_PORT": "80"}, // lighttpd's mod_extforward
 		{"REMOTE_ADDR": "unix:", "REMOTE_PORT": "", "SERVER_ADDR": "unix:", "SERVER_PORT": "0"},
 	} {
 		gone := ClientGone(env)

@@ -51,7 +51,7 @@ func FindConnection(local netip.Addr, remote netip.AddrPort, states uint32) (at 
 		if kind != tcpDiagGetSock {
 			return false // the end of the list, or an error
 		}
-		if diagAddr(message, 8) != local || diagAddr(message, 24) != remote.Addr() {
+		if diagAddr(message, 8) != local || diagAddr(message, 24) != remote.Addr() || binary.BigEndian.Uint16(message[6:]) != remote.Port() {
 			return true
 		}
 		if found++; found == 1 {
@@ -138,7 +138,7 @@ func diagRequest(local, remote netip.AddrPort) []byte {
 }
 
 // diagList asks for all connections with one remote port and one of some states:
-// the kernel itself passes over others.
+// the kernel itself passes over others, but for port 0, which is any.
 func diagList(remotePort uint16, states uint32) []byte {
 	b := diagHeader(tcpDiagGetSock, unix.NLM_F_REQUEST|unix.NLM_F_DUMP, diagListSize)
 	req := b[unix.NLMSG_HDRLEN:]
