@@ -39,8 +39,9 @@ func TestClientGone(t *testing.T) {
 			env := cgiproxy.Environ{"SERVER_SOFTWARE": tt.software}
 			env["REMOTE_ADDR"], env["REMOTE_PORT"], _ = net.SplitHostPort(client.LocalAddr().String())
 			env["SERVER_ADDR"], env["SERVER_PORT"], _ = net.SplitHostPort(l.Addr().String())
-			w := &responseWriter{header: tt.header}
-			gone := (&request{env: env}).clientGone(w)
+			r := &request{env: env}
+			w := &responseWriter{request: r, header: tt.header}
+			gone := r.clientGone(w)
 			w.WriteStatus(200, "OK")
 			client.(*net.TCPConn).SetLinger(0) // no trace of the connection is left
 			client.Close()

@@ -30,6 +30,9 @@ func (w *responseWriter) WriteStatus(code int, reason string) {
 		return
 	}
 	w.started = true
+	if env := w.request.env; env["REQUEST_METHOD"] == http.MethodHead && cgiproxy.BehindNginx(env["SERVER_SOFTWARE"]) {
+		w.header["X-Accel-Expires"] = []string{"0"} // for nginx alone: fastcgi_cache would give the next GET a page without its body
+	}
 	w.cacheCopy.Begin(w.header)
 	w.unsent = cgiproxy.AppendHeader(w.unsent, code, reason, w.header)
 }
