@@ -132,6 +132,7 @@ func (c *call) request() (*http.Request, reverseMapping, error) {
 	if err != nil {
 		return nil, reverseMapping{}, err
 	}
+	mapping.chosen = c.site.transport.ChosenAddress
 	if c.cfg.Secret != "" {
 		sign(req, c.cfg.Secret, c.start)
 	}

@@ -79,7 +79,7 @@ func TestWriteResponse(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var b bytes.Buffer
-			m := reverseMapping{&configure(t).Upstream, "example.com", publicURL{scheme: "https", host: "example.com", prefix: "/sub"}}
+			m := reverseMapping{app: &configure(t).Upstream, host: "example.com", public: publicURL{scheme: "https", host: "example.com", prefix: "/sub"}}
 			got, err := readCGI(t, func(w *cgiWriter) error {
 				return writeResponse(w, literalResponse(t, strings.NewReader(tt.response), "GET"), m, logTo(&b))
 			})

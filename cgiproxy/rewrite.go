@@ -15,6 +15,7 @@ type reverseMapping struct {
 	app    *settings.Upstream
 	host   string // Host as it is sent to the app
 	public publicURL
+	chosen func() string // the app's address, where that is another at each start
 }
 
 // publicRef returns a URI reference of the app (RFC 3986, section 4.1) as the
@@ -131,7 +132,11 @@ func (m reverseMapping) isOwn(scheme, authority string) bool {
 	if scheme == "" {
 		scheme = m.app.Scheme
 	}
-	if m.app.IsOwn(scheme, authority) {
+	app := m.app
+	if app.Auto { // another port is that of a program at the client's (RFC 8252, section 7.3)
+		app = app.At(m.chosen())
+	}
+	if app.IsOwn(scheme, authority) {
 		return true
 	}
 	address := m.app.Network == "tcp" && m.host == m.app.Authority

@@ -62,6 +62,10 @@ func TestRewriteReference(t *testing.T) {
 		{"own address, https as X-Forwarded-Proto says", app, sub, "https://localhost:6543/a", "https://example.com/sub/a"},
 		{"own address of an https app with http", "https://app.example", sub, "http://app.example/a", "http://app.example/a"},
 
+		{"own address, a chosen port", "auto START=true", sub, "http://127.0.0.1:51000/a", "https://example.com/sub/a"},
+		{"own address, a chosen port of localhost", "auto START=true", sub, "http://localhost:51000/a", "https://example.com/sub/a"},
+		{"a program's at the client", "auto START=true", sub, "http://127.0.0.1:51001/a", "http://127.0.0.1:51001/a"},
+
 		{"public host", app, plain, "https://example.com/a", "https://example.com/a"},
 		{"public host, prefix", app, sub, "https://example.com/a", "https://example.com/sub/a"},
 		{"public host, has the prefix", app, sub, "https://example.com/sub/a", "https://example.com/sub/a"},
@@ -90,7 +94,7 @@ func TestRewriteReference(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			m := reverseMapping{&configure(t, "UPSTREAM="+tt.upstream).Upstream, tt.public.host, tt.public}
+			m := reverseMapping{app: &configure(t, strings.Fields("UPSTREAM="+tt.upstream)...).Upstream, host: tt.public.host, public: tt.public, chosen: func() string { return "127.0.0.1:51000" }}
 			h := http.Header{
 				"Location":         {tt.ref},
 				"Content-Location": {tt.ref},
@@ -163,7 +167,7 @@ func FuzzReverseMapping(f *testing.F) {
 		for _, prefix := range []string{"", "/sub", "/a%20b/c"} {
 			app := &configure(f, "UPSTREAM="+upstream).Upstream
 			public := publicURL{"https", "example.com", prefix}
-			mappings = append(mappings, reverseMapping{app, public.host, public}, reverseMapping{app, app.Authority, public})
+			mappings = append(mappings, reverseMapping{app: app, host: public.host, public: public}, reverseMapping{app: app, host: app.Authority, public: public})
 		}
 	}
 	f.Fuzz(func(t *testing.T, rest, authority string) {

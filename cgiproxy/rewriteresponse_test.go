@@ -54,7 +54,7 @@ func TestRewriteRefresh(t *testing.T) {
 		{"nothing", "", ""},
 		{"8-bit byte before it", "\x80url=/a", "\x80url=/a"},
 	}
-	m := reverseMapping{&configure(t).Upstream, "example.com", publicURL{scheme: "https", host: "example.com", prefix: "/sub"}}
+	m := reverseMapping{app: &configure(t).Upstream, host: "example.com", public: publicURL{scheme: "https", host: "example.com", prefix: "/sub"}}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			h := http.Header{"Refresh": {tt.value}}
@@ -98,7 +98,7 @@ func TestRewriteCookie(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			m := reverseMapping{&configure(t, "UPSTREAM="+tt.upstream).Upstream, "example.com", publicURL{scheme: "http", host: "example.com", prefix: tt.prefix}}
+			m := reverseMapping{app: &configure(t, "UPSTREAM="+tt.upstream).Upstream, host: "example.com", public: publicURL{scheme: "http", host: "example.com", prefix: tt.prefix}}
 			h := http.Header{"Set-Cookie": {"first=1", tt.cookie, "last=1"}}
 			m.rewriteResponse(h)
 			if got, want := h["Set-Cookie"], []string{"first=1", tt.want, "last=1"}; !slices.Equal(got, want) {

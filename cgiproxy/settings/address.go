@@ -107,6 +107,13 @@ func (u *Upstream) String() string {
 	return u.Address
 }
 
+// At returns u with an address, "" for none: that of an app whose port is chosen at
+// each start.
+func (u Upstream) At(address string) *Upstream {
+	u.Address = address
+	return &u
+}
+
 // IsOwn reports whether the authority of a URL of the given scheme is the app's
 // own address. All loopback names are one: an app on 127.0.0.1 may call itself
 // localhost. The scheme matters for the usual port only: an app that believes
@@ -116,9 +123,6 @@ func (u *Upstream) IsOwn(scheme, authority string) bool {
 		return false
 	}
 	name, port := syntax.SplitHost(scheme, authority)
-	if u.Auto { // no other port of this machine is meant for visitors
-		return IsLoopback(name)
-	}
 	ownName, ownPort, _ := net.SplitHostPort(u.Address)
 	return port == ownPort && (strings.EqualFold(name, ownName) || IsLoopback(name) && IsLoopback(ownName))
 }

@@ -56,7 +56,7 @@ func connectOwn(cfg *settings.Config) func(ctx context.Context, network, address
 // another port has a pool of its own: the other may still answer for a while, and a
 // request that goes on there gives its connection back late.
 func (t *Transport) idlePool() *pool {
-	p, address := t.idle.Load(), t.chosenAddress()
+	p, address := t.idle.Load(), t.ChosenAddress()
 	if p != nil && (address == "" || address == p.address) {
 		return p
 	}
@@ -70,9 +70,9 @@ func (t *Transport) idlePool() *pool {
 	return next
 }
 
-// chosenAddress returns where App listens, where that is another at each start, and
+// ChosenAddress returns where App listens, where that is another at each start, and
 // if it is known.
-func (t *Transport) chosenAddress() string {
+func (t *Transport) ChosenAddress() string {
 	if t.App == nil || !t.App.Auto {
 		return ""
 	}
