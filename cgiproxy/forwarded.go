@@ -49,7 +49,7 @@ func setForwarded(h http.Header, env Environ, from peer, prefix string) publicUR
 			port = "443"
 		}
 	}
-	if proto := strings.ToLower(claims.Get("X-Forwarded-Proto")); proto == "http" || proto == "https" {
+	if proto := agreed(strings.ToLower(claims.Get("X-Forwarded-Proto"))); proto == "http" || proto == "https" {
 		public.scheme, port = proto, syntax.DefaultPort(proto)
 	}
 	if host := claims.Get("X-Forwarded-Host"); syntax.IsHost(host) {
@@ -81,6 +81,16 @@ func setForwarded(h http.Header, env Environ, from peer, prefix string) publicUR
 		set("User", user)
 	}
 	return public
+}
+
+// agreed returns what all elements of a list are, "" where they differ: each of two
+// proxies in a row may have added its own.
+func agreed(list string) string {
+	first, rest, more := strings.Cut(list, ",")
+	if first = strings.Trim(first, " \t"); more && agreed(rest) != first {
+		return ""
+	}
+	return first
 }
 
 // checkClaims refuses what a trusted peer says of the client where the client may

@@ -55,6 +55,8 @@ func TestForwarded(t *testing.T) {
 		{"trusted, IPv6", []string{"REMOTE_ADDR=2001:db8::7", "HTTP_X_FORWARDED_FOR=2001:db9::1"}, []string{trusted}, "For=2001:db9::1, 2001:db8::7 " + plain},
 		{"trusted, IPv4 in IPv6", []string{"REMOTE_ADDR=::ffff:198.51.100.7", "HTTP_X_FORWARDED_FOR=203.0.113.9"}, []string{trusted}, "For=203.0.113.9, ::ffff:198.51.100.7 " + plain},
 		{"trusted, https that became http", []string{front, "HTTPS=on", "SERVER_PORT=443", "HTTP_X_FORWARDED_PROTO=http"}, []string{trusted}, "For=198.51.100.7 Host=example.com Port=80 Proto=http"},
+		{"trusted, proto of two proxies", []string{front, "HTTP_X_FORWARDED_PROTO=https,HTTPS , https"}, []string{trusted}, "For=198.51.100.7 Host=example.com Port=443 Proto=https"},
+		{"trusted, proto of two that differ", []string{front, "HTTP_X_FORWARDED_PROTO=https, http"}, []string{trusted}, "For=198.51.100.7 Host=example.com Port=80 Proto=http"},
 		{"trusted, proto in upper case", []string{front, "HTTP_X_FORWARDED_PROTO=HTTPS"}, []string{trusted}, "For=198.51.100.7 Host=example.com Port=443 Proto=https"},
 		{"trusted, odd proto", []string{front, "HTTP_X_FORWARDED_PROTO=javascript"}, []string{trusted}, "For=198.51.100.7 " + plain},
 		{"trusted, host with a port", []string{front, "HTTP_X_FORWARDED_HOST=www.example.com:8080"}, []string{trusted}, "For=198.51.100.7 Host=www.example.com:8080 Port=8080 Proto=http"},
