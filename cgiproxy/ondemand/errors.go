@@ -31,6 +31,7 @@ const (
 	Busy                 // another process has held the lock for too long
 	Unending             // the app cannot be stopped
 	Shared               // the folder is another site's, with other settings
+	Outdated             // the settings have changed since they were read
 )
 
 func (e *Error) Error() string { return e.Cause.Error() }
