@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -55,6 +56,27 @@ func TestStateIsGone(t *testing.T) {
 			}
 			s.stops(after)
 		})
+	}
+}
+
+// Two machines that share a folder end their apps in turns: the log says why.
+func TestStateOfAnotherMachine(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "")
+	auto(s)
+	s.answered("/")
+	s.rewriteState(bootID(), "1f2e3d4c")
+	s.restart() // what is noted as running is looked at
+	if _, err := s.get(t.Context(), "/"); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case line := <-s.warn:
+		if !strings.Contains(line, "another machine's") || !strings.Contains(line, "START_DIR each") {
+			t.Error(line)
+		}
+	default:
+		t.Error("no warning")
 	}
 }
 

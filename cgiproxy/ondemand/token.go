@@ -202,7 +202,11 @@ func (a *App) known(ctx context.Context) (*state, error) {
 		if earlier.pid == 0 {
 			break
 		}
-		a.warn(fmt.Sprintf("the app of before is ended, process %d of %s: START_DIR is another, or .cgiproxy was deleted or emptied", earlier.pid, earlier.dir()))
+		why := "START_DIR is another, or .cgiproxy was deleted or emptied"
+		if earlier.dir() == a.Dir && s.boot != "" && s.boot != bootID() {
+			why = ".cgiproxy is another machine's, or from a backup: two machines need a START_DIR each, on a disk of their own"
+		}
+		a.warn(fmt.Sprintf("the app of before is ended, process %d of %s: %s", earlier.pid, earlier.dir(), why))
 		err = a.endEarlier(ctx, &earlier)
 	}
 	return s, err
