@@ -80,6 +80,26 @@ func TestStateOfAnotherMachine(t *testing.T) {
 	}
 }
 
+// A start that was ended as .cgiproxy is another by now leaves the state of who has
+// started since as it is.
+func TestFailedBesideAnother(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "")
+	f := s.folder()
+	if err := f.make(); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.write(&state{phase: starting, run: run{token: "now"}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ token, want string }{{"before", starting}, {"now", failed}} {
+		_ = s.failed(&state{phase: starting, run: run{token: tt.token}}, cannotRun(errors.New("ended")))
+		if st, err := f.read(); err != nil || st.phase != tt.want || st.run.token != "now" {
+			t.Errorf("run %s: phase %s of run %s, %v, want %s", tt.token, st.phase, st.run.token, err, tt.want)
+		}
+	}
+}
+
 // mirror deletes .cgiproxy as an upload does that mirrors a folder, while visitors
 // come. It is not empty at the end.
 func (s *site) mirror() error {
