@@ -98,6 +98,9 @@ func (a *App) Enter(ctx context.Context) (leave func(), err error) {
 		default:
 			// A disk that is full must not take a site down whose app runs. If
 			// it does not, Dial says so.
+			if isKind(err, NoState) {
+				a.warn("the app goes on if it runs, and no restart and no new setting counts: " + explain(err))
+			}
 			return func() {}, nil
 		}
 	}
