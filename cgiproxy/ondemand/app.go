@@ -19,6 +19,10 @@ type App struct {
 	Dir      string // its working directory, absolute
 	Settings string // the file that says so, by which a site is known from others; "" is none
 
+	// SettingsChanged is when Settings was last changed, as it was when it was read;
+	// zero is not known.
+	SettingsChanged time.Time
+
 	// Network is "tcp" or "unix", "" is tcp. The app listens at one of
 	// Addresses: host:port, or the absolute path of a socket. With Auto there
 	// are none: a free port of this machine is chosen at each start.
@@ -94,6 +98,9 @@ func (a *App) Enter(ctx context.Context) (leave func(), err error) {
 		default:
 			// A disk that is full must not take a site down whose app runs. If
 			// it does not, Dial says so.
+			if isKind(err, NoState) {
+				a.warn("the app goes on if it runs, and no restart and no new setting counts: " + explain(err))
+			}
 			return func() {}, nil
 		}
 	}

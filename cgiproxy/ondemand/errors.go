@@ -31,6 +31,7 @@ const (
 	Busy                 // another process has held the lock for too long
 	Unending             // the app cannot be stopped
 	Shared               // the folder is another site's, with other settings
+	Outdated             // the settings have changed since they were read
 )
 
 func (e *Error) Error() string { return e.Cause.Error() }
@@ -81,7 +82,7 @@ func noState(err error) *Error {
 	case errors.Is(err, unix.EROFS):
 		e.Remedy = "the file system is read-only: set START_DIR to a folder that can be written"
 	case errors.Is(err, fs.ErrPermission):
-		e.Remedy = fmt.Sprintf("let user %d write there (scripts run as this user), or set START_DIR to a folder of this user", os.Geteuid())
+		e.Remedy = fmt.Sprintf("let user %d write there (scripts run as this user), rename .cgiproxy, or set START_DIR to a folder of this user", os.Geteuid())
 	case errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE):
 		e.Remedy = "too many files are open: raise the limit"
 	}

@@ -88,13 +88,16 @@ func (l *look) name() string {
 	return usePrefix + h.String()
 }
 
-// settings is a hash of what an app is started with, and of the files that restart
-// it: of two sites with one app each would find the other's changed.
+// settings is a hash of what an app is started with, its watcher too, and of the
+// files that restart it: of two sites with one app each would find the other's
+// changed. An app writes on to the log it was started with, which nobody would cut.
 func (a *App) settings() string {
 	h := newHash()
 	h.text(a.Command)
 	h.text(a.Dir)
 	h.text(a.Network)
+	h.text(a.log())
+	h.number(uint64(a.IdleStop))
 	for _, list := range [...][]string{a.Addresses, a.Env, a.RestartFiles} {
 		h.number(uint64(len(list)))
 		for _, s := range list {

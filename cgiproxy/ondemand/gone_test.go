@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -55,6 +56,47 @@ func TestStateIsGone(t *testing.T) {
 			}
 			s.stops(after)
 		})
+	}
+}
+
+// Two machines that share a folder end their apps in turns: the log says why.
+func TestStateOfAnotherMachine(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "")
+	auto(s)
+	s.answered("/")
+	s.rewriteState(bootID(), "1f2e3d4c")
+	s.restart() // what is noted as running is looked at
+	if _, err := s.get(t.Context(), "/"); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case line := <-s.warn:
+		if !strings.Contains(line, "another machine's") || !strings.Contains(line, "START_DIR each") {
+			t.Error(line)
+		}
+	default:
+		t.Error("no warning")
+	}
+}
+
+// A start that was ended as .cgiproxy is another by now leaves the state of who has
+// started since as it is.
+func TestFailedBesideAnother(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "")
+	f := s.folder()
+	if err := f.make(); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.write(&state{phase: starting, run: run{token: "now"}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ token, want string }{{"before", starting}, {"now", failed}} {
+		_ = s.failed(&state{phase: starting, run: run{token: tt.token}}, cannotRun(errors.New("ended")))
+		if st, err := f.read(); err != nil || st.phase != tt.want || st.run.token != "now" {
+			t.Errorf("run %s: phase %s of run %s, %v, want %s", tt.token, st.phase, st.run.token, err, tt.want)
+		}
 	}
 }
 

@@ -147,6 +147,33 @@ func checkFullDisk(t *testing.T, set func(*site)) {
 	}
 }
 
+// Where .cgiproxy cannot be used, an app that runs is served, and the log says that
+// no restart counts.
+func TestUnusableState(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "")
+	before, err := s.get(t.Context(), "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(string(s.folder()), s.Dir+"/moved"); err != nil {
+		t.Fatal(err)
+	}
+	s.write(".cgiproxy", "")
+	s.restart()
+	if pid, err := s.get(t.Context(), "/"); err != nil || pid != before {
+		t.Errorf("process %s, then %s, %v", before, pid, err)
+	}
+	select {
+	case line := <-s.warn:
+		if !strings.Contains(line, "no restart") || !strings.Contains(line, "no folder") {
+			t.Error(line)
+		}
+	default:
+		t.Error("no warning")
+	}
+}
+
 func TestReadOnly(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -103,6 +103,9 @@ func TestWhatRestarts(t *testing.T) {
 		{"another file appears", func(s *site, _ string) { s.write("other.txt", "") }, true},
 		{"another command", func(s *site, _ string) { s.Command += " -delay 1ms" }, true},
 		{"another environment", func(s *site, _ string) { s.Env = []string{"A=1"} }, true},
+		{"another log", func(s *site, _ string) { s.Log = filepath.Join(s.Dir, "other.log") }, true},
+		{"the same log, named", func(s *site, _ string) { s.Log = s.log() }, false},
+		{"a time without visitors to stop after", func(s *site, _ string) { s.IdleStop = time.Hour }, true},
 		{"a value that only this process has", func(s *site, _ string) { s.Passing = []string{"A=1"} }, false},
 		{"the app is killed", func(s *site, _ string) {
 			_, _ = s.get(ctx, "/exit")

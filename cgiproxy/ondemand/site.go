@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // claim takes the folder for our site where it is nobody's, or of one that is
@@ -25,6 +26,23 @@ func (a *App) claim(s *state) error {
 	}
 	s.site, s.siteFile = a.Settings, file
 	return nil
+}
+
+// outdated returns an error where the settings have changed since they were read.
+func (a *App) outdated() error {
+	if a.SettingsChanged.IsZero() {
+		return nil
+	}
+	info, err := os.Stat(a.Settings)
+	if err != nil || info.ModTime().Equal(a.SettingsChanged) {
+		return nil
+	}
+	return &Error{
+		Kind:       Outdated,
+		Cause:      fmt.Errorf("%s has changed while a request waited for the app that it named before", a.Settings),
+		Remedy:     "nothing is to be done: requests that come now find the one that it names",
+		RetryAfter: time.Second,
+	}
 }
 
 // share refuses a folder of another site, unless that wants the same app.

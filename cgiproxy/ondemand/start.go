@@ -253,7 +253,8 @@ func (c *child) end(ctx context.Context, token string) {
 
 const maxPause = time.Minute // after starts that have failed
 
-// failed writes down that a start has failed, and when the next may be.
+// failed writes down that a start has failed, and when the next may be: but where
+// .cgiproxy was deleted meanwhile, the state is of who has started anew by now.
 func (a *App) failed(s *state, err error) error {
 	e, ok := errors.AsType[*Error](err)
 	if !ok {
@@ -268,7 +269,9 @@ func (a *App) failed(s *state, err error) error {
 	if e.RetryAfter == 0 {
 		e.RetryAfter = pause
 	}
-	a.note(s)
+	if now, readErr := a.folder().read(); readErr != nil || now.run.token == s.run.token {
+		a.note(s)
+	}
 	a.folder().trimLog(a.log())
 	return e
 }

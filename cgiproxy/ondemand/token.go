@@ -186,19 +186,27 @@ func (r *run) appSession(own []process) int {
 // known returns the state. Where it shows no app that runs, others may that were
 // started for the site before .cgiproxy was deleted, as an upload does that mirrors
 // a folder, or before the folder's name became a link to another, or in the folder
-// that was START_DIR until now: they are ended, for nobody else ever would. The
-// lock is held.
+// that was START_DIR until now: they are ended, for nobody else ever would. Who has
+// waited with settings that are out of date neither ends what those of now have
+// started, nor starts what they do not know of. The lock is held.
 func (a *App) known(ctx context.Context) (*state, error) {
 	s, err := a.folder().read()
 	if err == nil {
 		err = a.claim(s)
 	}
 	for err == nil && !s.run.alive() && !s.old.alive() {
+		if err = a.outdated(); err != nil {
+			break
+		}
 		earlier := a.earlier()
 		if earlier.pid == 0 {
 			break
 		}
-		a.warn(fmt.Sprintf("the app of before is ended, process %d of %s: START_DIR is another, or .cgiproxy was deleted or emptied", earlier.pid, earlier.dir()))
+		why := "START_DIR is another, or .cgiproxy was deleted or emptied"
+		if earlier.dir() == a.Dir && s.boot != "" && s.boot != bootID() {
+			why = ".cgiproxy is another machine's, or from a backup: two machines need a START_DIR each, on a disk of their own"
+		}
+		a.warn(fmt.Sprintf("the app of before is ended, process %d of %s: %s", earlier.pid, earlier.dir(), why))
 		err = a.endEarlier(ctx, &earlier)
 	}
 	return s, err

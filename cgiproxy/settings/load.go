@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/kelseyhightower/envconfig"
 )
@@ -118,6 +119,7 @@ type finder struct {
 	overruled []string           // about others that differ
 	least     Level              // notes are up to this one, or LOG_LEVEL's
 	own       bool               // see site
+	changed   time.Time          // see Config
 }
 
 type setting struct{ value, source string }
@@ -149,6 +151,7 @@ func (f *finder) addFile(folder string) (notes []Note, err error) {
 	if err != nil {
 		return nil, err
 	}
+	f.changed = info.ModTime()
 	// An upload empties the file first (STOR in FTP): what SetEnv says meanwhile
 	// may be the address of another user's app.
 	if len(bytes.TrimSpace(text)) == 0 {
@@ -236,7 +239,7 @@ func (f *finder) decode(folder string) (*Config, error) {
 		}
 	}
 	// LOG_FILE even where another setting is wrong: that is what it is read for.
-	cfg := &Config{LogFile: f.counted["LOG_FILE"].value, folder: folder, own: f.own, written: f.counted}
+	cfg := &Config{LogFile: f.counted["LOG_FILE"].value, folder: folder, own: f.own, written: f.counted, changed: f.changed}
 	for name, s := range f.counted {
 		if err := os.Setenv(Prefix+name, s.value); err != nil {
 			return cfg, cfg.Misconfigured(name, err)

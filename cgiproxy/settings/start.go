@@ -71,13 +71,14 @@ func isOfRequest(name string) bool {
 }
 
 // StartFile returns the path of File where that says which app is started in which
-// folder, and "" where SetEnv has a say: one program may start several then.
-func (c *Config) StartFile() string {
+// folder, and "" where SetEnv has a say: one program may start several then. It
+// returns also when it was last changed, as it was read.
+func (c *Config) StartFile() (path string, changed time.Time) {
 	file := filepath.Join(c.folder, File)
 	if c.Source("START") != file || c.Source("START_DIR") != "" && c.Source("START_DIR") != file {
-		return ""
+		return "", time.Time{}
 	}
-	return file
+	return file, c.changed
 }
 
 // checkStart checks what START brings with it, and makes its paths absolute.

@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -63,8 +64,12 @@ func TestStartFile(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := cfg.StartFile(); got != "" && got != file || (got != "") != tt.want {
+			got, changed := cfg.StartFile()
+			if got != "" && got != file || (got != "") != tt.want {
 				t.Errorf("got %q, want %q: %t", got, file, tt.want)
+			}
+			if info, err := os.Stat(file); err != nil || tt.want != changed.Equal(info.ModTime()) {
+				t.Errorf("changed %v, %v, want that of the file: %t", changed, err, tt.want)
 			}
 		})
 	}

@@ -19,7 +19,6 @@ func NewApp(cfg *settings.Config) *ondemand.App {
 	app := &ondemand.App{
 		Command:       cfg.Start,
 		Dir:           cfg.StartDir,
-		Settings:      cfg.StartFile(),
 		Network:       u.Network,
 		Auto:          u.Auto,
 		Timeout:       cfg.StartTimeout,
@@ -31,6 +30,7 @@ func NewApp(cfg *settings.Config) *ondemand.App {
 		IdleStop:      cfg.IdleStop,
 		Connect:       connectOwn(cfg),
 	}
+	app.Settings, app.SettingsChanged = cfg.StartFile()
 	for _, address := range [...]string{u.Address, u.Second} {
 		if address != "" {
 			app.Addresses = append(app.Addresses, address)

@@ -2,6 +2,7 @@ package check
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -228,6 +229,16 @@ func appTests() []findingTest {
 			s.write("../"+settings.File, "", 0o600)
 			s.noted(fmt.Sprintf("site %q\nsettings \"other\"\n", s.path("../"+settings.File)), "UPSTREAM=auto")
 		}, "is the START_DIR of another site"},
+		{"start", "a state that is no folder", Fault, "503", func(s *testSite) {
+			dir := s.noted("", "UPSTREAM=auto")
+			s.do(errors.Join(os.RemoveAll(filepath.Join(dir, ".cgiproxy")), os.WriteFile(filepath.Join(dir, ".cgiproxy"), nil, 0o700)))
+		}, "no restart of the app counts"},
+		{"start", "a lock of root's", Fault, "503", func(s *testSite) {
+			dir := s.noted("", "UPSTREAM=auto")
+			s.do(os.WriteFile(filepath.Join(dir, ".cgiproxy/lock"), nil, 0o400))
+			s.chown("", stranger, stranger)
+			s.do(errors.Join(os.Chmod(filepath.Dir(dir), 0o755), os.Chown(dir, stranger, stranger), os.Chown(filepath.Join(dir, ".cgiproxy"), stranger, stranger)))
+		}, "rename "},
 		{"start", "no program", Fault, "503", func(s *testSite) {
 			s.settings("START='PORT=1 exec venv/bin/gunicorn app:app'\nSTART_DIR=" + s.t.TempDir() + "\n")
 		}, "venv/bin/gunicorn"},

@@ -36,6 +36,9 @@ func checkStart(s *site) (all []Finding) {
 			return cause{"setting", e.Remedy}.fault("%v", e)
 		}
 	}
+	if bad := s.checkState(); bad != nil {
+		return bad
+	}
 	if program := firstProgram(cfg.Start); strings.Contains(program, "/") {
 		path := program
 		if !filepath.IsAbs(path) {
@@ -64,6 +67,30 @@ func checkStart(s *site) (all []Finding) {
 
 func (s *site) startFault(name, format string, args ...any) []Finding {
 	return cause{"503", "correct " + settings.Prefix + name + " in " + s.path(settings.File)}.fault(format, args...)
+}
+
+// checkState looks at what is noted of the app. Where requests may not use that, an
+// app that runs is served on, and no restart counts. What is neither the owner's nor
+// root's is of the web server, which runs the scripts as itself.
+func (s *site) checkState() []Finding {
+	folder := filepath.Join(s.cfg.StartDir, ".cgiproxy")
+	for _, file := range [...]struct {
+		name   string
+		needed os.FileMode
+	}{{"", 7}, {"lock", 6}, {"state", 4}} {
+		path := filepath.Join(folder, file.name)
+		info, err := os.Lstat(path)
+		if err != nil {
+			continue
+		}
+		owner, _ := ownerOf(info)
+		usable := may(info, s.uid, s.gid, file.needed) && (path != folder || info.IsDir() && owner == s.uid)
+		if !usable && (owner == s.uid || owner == 0) {
+			remedy := fmt.Sprintf("rename %s, as FTP programs can: the next request makes another, and starts the app anew", folder)
+			return cause{"503", remedy}.fault("user %d cannot use %s (user %d, permissions %03o): no restart of the app counts, and it is not started again", s.uid, path, owner, info.Mode().Perm())
+		}
+	}
+	return nil
 }
 
 // wasStopped reports whether the app does not run because somebody wanted that.
