@@ -51,6 +51,7 @@ type app struct {
 	made   map[string]bool // folders that are there
 	notes  []string        // of folders that were made
 	missed []string        // of files that cannot be brought back
+	shuts  bool            // the next upload begins with a .htaccess that keeps visitors away
 
 	restarted []byte // what the file that restarts it has, "" for nothing yet
 

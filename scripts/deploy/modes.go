@@ -2,7 +2,9 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -69,17 +71,40 @@ Require all denied
 </IfModule>
 `
 
-// shut keeps visitors from an app's folder that is in the served one. The rules of the
-// site come after the app's files, and go with --uninstall.
-func (a *app) shut(changes []replaced) error {
-	name := a.path(install.HtaccessFile)
-	isInSite := strings.HasPrefix(a.site, "..") && strings.Trim(a.site, "./") == "" // all the way up
-	hasOwn := slices.ContainsFunc(changes, func(c replaced) bool { return a.path(c.Path) == name })
-	if !isInSite || hasOwn {
-		return nil
-	}
-	if _, err := a.host.Size(name); !errors.Is(err, fs.ErrNotExist) {
+// isInSite reports whether the app's folder is in the served one.
+func (a *app) isInSite() bool {
+	return strings.HasPrefix(a.site, "..") && strings.Trim(a.site, "./") == "" // all the way up
+}
+
+// shut finds out whether visitors are kept from the app's folder: where it is in the
+// served one, whose own rules go with --uninstall, and where it is new, for another
+// site may show what is around it. Then no .htaccess comes with the app: each says anew
+// who may have what.
+func (p *plan) shut(files map[string]file) error {
+	const rules = install.HtaccessFile
+	list, err := p.list(".")
+	if err != nil {
 		return err
 	}
-	return put(a.host, name, []byte(closed), 0o644, meter{})
+	_, isStaged := list[stateFolder] // by a run that broke off
+	isNew := p.now.Number == 0 && (len(list) == 0 || len(list) == 1 && isStaged)
+	there, err := p.host.Read(p.path(rules), 0, maxText)
+	isThere := !errors.Is(err, fs.ErrNotExist)
+	switch isShut := string(there) == closed; {
+	case isThere && err != nil:
+		return err
+	case isThere && !isShut && p.isInSite():
+		return fmt.Errorf("%s may show visitors the app's files, at the latest after --uninstall: delete it, and another will be put there that shows them nothing", p.path(rules))
+	case !isNew && !isShut && !p.isInSite():
+		return nil
+	}
+	p.shuts = !isThere
+	delete(p.now.Files, rules) // a deploy before this rule has brought it
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if path.Base(name) == rules {
+			delete(files, name)
+			p.note(name, "is not uploaded: it could show visitors the app's files, from which another one there keeps them")
+		}
+	}
+	return nil
 }

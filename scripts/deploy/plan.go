@@ -24,6 +24,9 @@ type plan struct {
 // may not expect. What is left out here, and an earlier deploy has brought, stays.
 func (a *app) plan(files map[string]file, leftOut []string) (changes []replaced, notes []string, err error) {
 	p := &plan{app: a, lists: map[string]map[string]remote.Entry{}}
+	if err := p.shut(files); err != nil {
+		return nil, nil, err
+	}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		f := files[name]
 		if err := p.hasRoom(name); err != nil {

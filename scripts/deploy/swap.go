@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"proxy.cgi/cgiproxy/command/install"
 	"proxy.cgi/scripts/deploy/remote"
 )
 
@@ -24,8 +25,10 @@ func (a *app) stage(ctx context.Context, dir string, changes []replaced, m meter
 	if err := makePrivate(a.host, a.state("")); err != nil {
 		return err
 	}
-	if err := a.shut(changes); err != nil {
-		return err
+	if a.shuts { // before there is anything to see
+		if err := put(a.host, a.path(install.HtaccessFile), []byte(closed), 0o644, meter{}); err != nil {
+			return err
+		}
 	}
 	for i, c := range changes {
 		if c.New == nil {

@@ -54,6 +54,16 @@ func stageApp(t *testing.T, host remote.Host, folder, dir string) (a *app, chang
 
 func planApp(t *testing.T, host remote.Host, folder, dir string, include ...string) (a *app, changes []replaced, notes []string) {
 	t.Helper()
+	a, changes, notes, err := planFor(t, host, folder, dir, "../public_html", include...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a, changes, notes
+}
+
+// planFor is planApp for a site in another folder, as seen from the app's.
+func planFor(t *testing.T, host remote.Host, folder, dir, site string, include ...string) (a *app, changes []replaced, notes []string, err error) {
+	t.Helper()
 	files, leftOut, err := scan(dir, include)
 	if err != nil {
 		t.Fatal(err)
@@ -61,11 +71,9 @@ func planApp(t *testing.T, host remote.Host, folder, dir string, include ...stri
 	if a, err = openApp(host, folder); err != nil {
 		t.Fatal(err)
 	}
-	a.site = "../public_html"
-	if changes, notes, err = a.plan(files, leftOut); err != nil {
-		t.Fatal(err)
-	}
-	return a, changes, notes
+	a.site = site
+	changes, notes, err = a.plan(files, leftOut)
+	return a, changes, notes, err
 }
 
 // placeApp deploys a folder's files, but for the last step of it.
