@@ -26,6 +26,7 @@ type manifest struct {
 	Site   string          `json:"site"`   // the served folder, as seen from the app's; "" is not known
 	Files  map[string]file `json:"files"`
 	Last   []replaced      `json:"last"` // what that deploy has replaced
+	Aside  []aside         `json:"aside,omitempty"`
 
 	// Former is the manifest to go back to, while files are on their way: a run
 	// that finds it here puts the old ones back first.
@@ -110,6 +111,12 @@ func (m *manifest) check() error {
 			return fmt.Errorf("it does not say what was done to %q", c.Path)
 		}
 		paths = append(paths, c.Path)
+	}
+	for _, f := range m.Aside {
+		if run, is := strings.CutPrefix(strings.TrimRight(f.Name, "+"), "aside-"); !is || strings.ContainsFunc(run, isNoneOfRun) {
+			return fmt.Errorf("%q is no file that has been moved aside, and no deploy has written that", f.Name)
+		}
+		paths = append(paths, f.Path)
 	}
 	for _, name := range paths {
 		if !fs.ValidPath(name) || name == "." {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -192,7 +193,7 @@ func (a *app) settle() (notes []string, err error) {
 		return notes, err
 	}
 	a.clean()
-	return append(notes, a.discard(former)...), nil
+	return slices.Concat(notes, a.discard(former), a.discardAside(former)), nil
 }
 
 // discard removes what the deploy before this one has replaced, which nobody can bring
