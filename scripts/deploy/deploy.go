@@ -238,7 +238,7 @@ func (d *deploy) planApp() (leftOut []string, err error) {
 		}
 	}
 	var notes []string
-	d.appWork, notes, err = d.app.plan(files, leftOut)
+	d.appWork, notes, err = d.app.plan(files, leftOut, d.include)
 	d.note(notes...)
 	return leftOut, err
 }

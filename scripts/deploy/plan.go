@@ -21,8 +21,9 @@ type plan struct {
 }
 
 // plan returns what to replace to have these files there, and what their owner
-// may not expect. What is left out here, and an earlier deploy has brought, stays.
-func (a *app) plan(files map[string]file, leftOut []string) (changes []replaced, notes []string, err error) {
+// may not expect. What is left out here, and an earlier deploy has brought, stays; so
+// does what would be, were it here: a fresh checkout has no .env and no node_modules.
+func (a *app) plan(files map[string]file, leftOut, include []string) (changes []replaced, notes []string, err error) {
 	p := &plan{app: a, lists: map[string]map[string]remote.Entry{}}
 	if err := p.shut(files); err != nil {
 		return nil, nil, err
@@ -53,6 +54,13 @@ func (a *app) plan(files map[string]file, leftOut []string) (changes []replaced,
 			staying[left] = true
 			continue
 		}
+		if left := p.usuallyLeftOut(name, include); left != "" {
+			if !staying[left] {
+				p.note(left, "is not here, though an earlier deploy has brought it, and stays as it is there: --include "+path.Base(left)+" removes it")
+			}
+			staying[left] = true
+			continue
+		}
 		if err := p.addGone(name, a.now.Files[name]); err != nil {
 			return nil, nil, err
 		}
@@ -67,6 +75,21 @@ func leftOutWith(leftOut []string, name string) string {
 		left = strings.TrimSuffix(left, notRegular)
 		if name == left || strings.HasSuffix(left, "/") && strings.HasPrefix(name, left) {
 			return left
+		}
+	}
+	return ""
+}
+
+// usuallyLeftOut returns what is left out of an app, if it is not to be included, of
+// the names on the way to a file on the host, "" for nothing.
+func (p *plan) usuallyLeftOut(name string, include []string) string {
+	for i, c := range name + "/" {
+		part := name[:i]
+		if c != '/' || slices.Contains(include, path.Base(part)) {
+			continue
+		}
+		if _, isVirtualenv := p.now.Files[path.Join(part, "pyvenv.cfg")]; isVirtualenv || isLeftOutName(path.Base(part)) {
+			return part
 		}
 	}
 	return ""

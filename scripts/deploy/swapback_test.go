@@ -72,7 +72,7 @@ func planFor(t *testing.T, host remote.Host, folder, dir, site string, include .
 		t.Fatal(err)
 	}
 	a.site = site
-	changes, notes, err = a.plan(files, leftOut)
+	changes, notes, err = a.plan(files, leftOut, include)
 	return a, changes, notes, err
 }
 
