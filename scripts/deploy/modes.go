@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -59,6 +61,81 @@ func makePrivate(host remote.Host, name string) error {
 		return err
 	}
 	return host.Chmod(name, 0o700) // it may have been there
+}
+
+// mkdir makes a folder below the app's, with those on its way, as they are in dir.
+func (a *app) mkdir(dir, name string) error {
+	if a.made[name] {
+		return nil
+	}
+	if name != "." {
+		if err := a.mkdir(dir, path.Dir(name)); err != nil {
+			return err
+		}
+	}
+	info, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name)))
+	if err != nil {
+		return err
+	}
+	a.made[name] = true
+	mode := folderMode(info.Mode())
+	switch {
+	case !isPrivate(mode):
+		return a.host.Mkdir(a.path(name), mode)
+	case a.leadsToSite(name):
+		a.notes = append(a.notes, fmt.Sprintf("the folder %s is for its owner alone here; on the host it keeps its permissions if it was there, for the served folder may be in it", a.path(name)))
+		return a.host.Mkdir(a.path(name), mode)
+	}
+	if before := a.permissions(name); !isPrivate(before) { // until its files come
+		a.open[name] = before
+		return nil
+	}
+	return a.close(name)
+}
+
+// permissions returns those of a folder on the host, 0 where that cannot be told.
+func (a *app) permissions(name string) fs.FileMode {
+	list, _ := a.host.List(path.Dir(a.path(name))) // it may not be there
+	for _, e := range list {
+		if e.Name == path.Base(a.path(name)) && e.Mode.IsDir() {
+			return e.Mode.Perm()
+		}
+	}
+	return 0
+}
+
+// close makes a folder private, as it is here.
+func (a *app) close(name string) error {
+	if err := makePrivate(a.host, a.path(name)); err != nil {
+		return fmt.Errorf("the folder %s is for its owner alone here, and cannot be made so on the host: %w: give it permissions 700 there, or others here", a.path(name), err)
+	}
+	return nil
+}
+
+// reopen gives folders the permissions that they had before the deploy.
+func (a *app) reopen() error {
+	for name, mode := range a.now.Open {
+		if a.permissions(name) == mode.Perm() { // it has not come that far
+			continue
+		}
+		if err := a.host.Chmod(a.path(name), mode.Perm()); err != nil {
+			return err
+		}
+		a.said = append(a.said, fmt.Sprintf("the folder %s, which the deploy made private as it is here, has permissions %03o again: where scripts run as another user give it others here", a.path(name), mode.Perm()))
+	}
+	return nil
+}
+
+// leadsToSite reports whether the served folder is in a folder of the app, or may
+// be: the web server has to get through, whatever its permissions here are.
+func (a *app) leadsToSite(name string) bool {
+	switch {
+	case a.site == "":
+		return true
+	case name == ".":
+		return !strings.HasPrefix(a.site+"/", "../")
+	}
+	return strings.HasPrefix(a.site+"/", name+"/")
 }
 
 // closed is a .htaccess for a folder of which visitors are shown nothing. LiteSpeed

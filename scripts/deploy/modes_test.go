@@ -145,10 +145,56 @@ func TestPrivateFolderRefused(t *testing.T) {
 	if err := os.Chmod(filepath.Join(dir, "private"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	a, changes, _ := planApp(t, unchangeable{host}, folder, dir)
-	err := a.stage(t.Context(), dir, changes, meter{})
+	a, changes := stageApp(t, unchangeable{host}, folder, dir)
+	err := a.swap(changes)
+	wantFiles(t, folder, map[string]string{"private/cards.csv": ""})
 	if !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), "give it permissions 700 there, or others here") {
 		t.Error(err)
+	}
+}
+
+// TestPrivateFolderBack takes a deploy back that has made folders private, which may
+// have been why the site failed. Until its files are moved, nothing is made so.
+func TestPrivateFolderBack(t *testing.T) {
+	for _, way := range []string{"staged alone", "rollback", "undo", "undo, broken off on the way"} {
+		t.Run(way, func(t *testing.T) {
+			host, home := thisHost(t)
+			folder, dir := filepath.Join(home, "app"), t.TempDir()
+			writeFiles(t, folder, map[string]string{"lib/x": "x", "app.py": "old"})
+			writeFiles(t, dir, map[string]string{"lib/y": "y", "app.py": "new"})
+			want := func(mode fs.FileMode) {
+				t.Helper()
+				for _, name := range []string{"", "lib"} {
+					if info, err := os.Stat(filepath.Join(folder, name)); err != nil || info.Mode().Perm() != mode {
+						t.Errorf("app/%s: %v, %v, want %03o", name, info.Mode(), err, mode)
+					}
+				}
+			}
+			for _, name := range []string{dir, filepath.Join(dir, "lib")} {
+				if err := os.Chmod(name, 0o700); err != nil {
+					t.Fatal(err)
+				}
+			}
+			a, changes := stageApp(t, host, folder, dir)
+			want(0o755)
+			if way == "staged alone" {
+				return
+			}
+			if err := a.swap(changes); err != nil {
+				t.Fatal(err)
+			}
+			want(0o700)
+			if way == "rollback" {
+				if _, err := a.settle(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if said := strings.Join(takeBack(t, a, way), "\n"); !strings.Contains(said, "has permissions 755 again") && !strings.Contains(way, "broken off") {
+				t.Errorf("said is %q", said)
+			}
+			want(0o755)
+			wantFiles(t, folder, map[string]string{"lib/x": "x", "app.py": "old", "lib/y": ""})
+		})
 	}
 }
 

@@ -42,7 +42,7 @@ func (a *app) back() error {
 			delete(a.have, old)
 		}
 	}
-	return nil
+	return a.reopen()
 }
 
 // oldNames are those that what a deploy has replaced may have in stateFolder: where it
@@ -91,7 +91,7 @@ func (a *app) miss(c replaced) (err error) {
 	default:
 		delete(a.now.Former.Files, c.Path)
 	}
-	a.missed = append(a.missed, a.path(c.Path)+" stays as it is, for somebody has removed what was there before from "+a.state("")+": deploy the version that you want")
+	a.said = append(a.said, a.path(c.Path)+" stays as it is, for somebody has removed what was there before from "+a.state("")+": deploy the version that you want")
 	return nil
 }
 
@@ -117,7 +117,7 @@ type aside struct {
 // yet write to it.
 func (a *app) settleBack() (kept []string, err error) {
 	m := a.now
-	kept = a.missed
+	kept = a.said
 	for i, c := range m.Last {
 		for name := asideName(m.Run, i); a.have[name]; name += "+" {
 			is, err := a.wasDeployed(name, c.New)
