@@ -9,6 +9,9 @@ import (
 	"slices"
 	"strings"
 
+	"proxy.cgi/cgiproxy/command/install"
+	"proxy.cgi/cgiproxy/htaccess"
+	"proxy.cgi/cgiproxy/settings"
 	"proxy.cgi/scripts/deploy/remote"
 )
 
@@ -25,6 +28,7 @@ type plan struct {
 // does what would be, were it here: a fresh checkout has no .env and no node_modules.
 func (a *app) plan(files map[string]file, leftOut, include []string) (changes []replaced, notes []string, err error) {
 	p := &plan{app: a, lists: map[string]map[string]remote.Entry{}}
+	p.leaveSite(files)
 	if err := p.shut(files); err != nil {
 		return nil, nil, err
 	}
@@ -66,6 +70,26 @@ func (a *app) plan(files map[string]file, leftOut, include []string) (changes []
 		}
 	}
 	return p.changes, p.notes, nil
+}
+
+// leaveSite takes out of an app in which the served folder is what is put there for
+// the site: each would replace the other's.
+func (p *plan) leaveSite(files map[string]file) {
+	if p.site == "" || !p.leadsToSite(".") {
+		return
+	}
+	isOfSite := func(name string) bool {
+		base := path.Base(name)
+		return path.Dir(name) == p.site && (base == install.HtaccessFile || base == settings.File ||
+			strings.HasPrefix(base, ".htproxycgi") || slices.Contains(htaccess.Both.Names(), base))
+	}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if isOfSite(name) {
+			p.note(name, "is not uploaded as a file of the app, for it is the site's: change it there")
+			delete(files, name)
+		}
+	}
+	maps.DeleteFunc(p.now.Files, func(name string, _ file) bool { return isOfSite(name) })
 }
 
 // leftOutWith returns which of those that are left out, folders with a slash at their
