@@ -222,6 +222,7 @@ func (d *deploy) planApp() (leftOut []string, err error) {
 	if err := d.openApp(folder); err != nil {
 		return nil, err
 	}
+	d.app.settings = d.changedSettings()
 	switch isNew := d.appTo == "" && d.app.now.Number == 0; {
 	case isNew && known:
 		err = d.isAnother(folder)

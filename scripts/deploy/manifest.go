@@ -29,6 +29,8 @@ type manifest struct {
 	Open   map[string]fs.FileMode `json:"open,omitempty"` // folders that it has made private, as they were before
 	Aside  []aside                `json:"aside,omitempty"`
 
+	Settings []changedSetting `json:"settings,omitempty"`
+
 	// Former is the manifest to go back to, while files are on their way: a run
 	// that finds it here puts the old ones back first.
 	Former *manifest `json:"former,omitempty"`
@@ -43,18 +45,19 @@ type replaced struct {
 
 // An app is the app's folder on the host.
 type app struct {
-	host   remote.Host
-	folder string
-	run    string // the name of this one
-	site   string // as in a manifest
-	now    *manifest
-	text   []byte                 // of it, as it is on the host
-	have   map[string]bool        // names in stateFolder
-	made   map[string]bool        // folders that are there
-	notes  []string               // of folders that were made
-	open   map[string]fs.FileMode // folders that swap is to make private, as they are
-	said   []string               // by back: of what is not as one may expect
-	shuts  bool                   // the next upload begins with a .htaccess that keeps visitors away
+	host     remote.Host
+	folder   string
+	run      string // the name of this one
+	site     string // as in a manifest
+	now      *manifest
+	text     []byte                 // of it, as it is on the host
+	have     map[string]bool        // names in stateFolder
+	made     map[string]bool        // folders that are there
+	notes    []string               // of folders that were made
+	open     map[string]fs.FileMode // folders that swap is to make private, as they are
+	said     []string               // by back: of what is not as one may expect
+	settings []changedSetting       // by this run
+	shuts    bool                   // the next upload begins with a .htaccess that keeps visitors away
 
 	restarted []byte // what the file that restarts it has, "" for nothing yet
 

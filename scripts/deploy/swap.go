@@ -93,7 +93,7 @@ func (a *app) swap(changes []replaced) error {
 			delete(files, c.Path)
 		}
 	}
-	m := &manifest{Number: a.now.Number + 1, Run: a.run, Site: a.site, Files: files, Last: changes, Open: a.open, Former: a.now}
+	m := &manifest{Number: a.now.Number + 1, Run: a.run, Site: a.site, Files: files, Last: changes, Open: a.open, Settings: a.settings, Former: a.now}
 	m.Former.Former = nil
 	if err := a.write(m); err != nil {
 		return err
