@@ -37,9 +37,16 @@ func (a *app) plan(files map[string]file, leftOut, include []string) (changes []
 		if err := p.hasRoom(name); err != nil {
 			return nil, nil, err
 		}
-		if old, ok := a.now.Files[name]; ok {
+		old, isKnown := a.now.Files[name]
+		isLeft, err := false, error(nil)
+		if !isKnown || old != f {
+			isLeft, err = p.leaveDatabase(name)
+		}
+		switch {
+		case err != nil || isLeft:
+		case isKnown:
 			err = p.addKnown(name, old, f)
-		} else {
+		default:
 			err = p.addNew(name, f)
 		}
 		if err != nil {
@@ -205,6 +212,9 @@ func (p *plan) addKnown(name string, old, f file) error {
 // addGone adds a file of an earlier deploy that is here no more, unless it has
 // changed there.
 func (p *plan) addGone(name string, old file) error {
+	if isLeft, err := p.leaveDatabase(name); isLeft || err != nil {
+		return err
+	}
 	if p.now.Former == nil { // else a dry run, with files still on their way
 		size, err := p.size(name)
 		isSame := size == old.Size

@@ -14,7 +14,7 @@ import (
 // is moved aside: the app may have written to it since, and does so until it is
 // restarted. Then settleBack looks at it.
 func (a *app) back() error {
-	m := a.now
+	m, lists := a.now, map[string][]remote.Entry{}
 	for i, c := range m.Last {
 		old, aside := a.listed(i, c), asideName(m.Run, i)
 		if old == "" && (a.have[newName(m.Run, i)] || a.have[aside]) { // not replaced yet, or back already
@@ -32,7 +32,14 @@ func (a *app) back() error {
 				continue
 			}
 		}
-		if err := a.moveAside(c.Path, aside); err != nil {
+		for a.have[aside] {
+			aside += "+"
+		}
+		if err := a.keepJournals(c.Path, aside, lists); err != nil {
+			return err
+		}
+		a.have[aside] = true
+		if err := a.move(a.path(c.Path), a.state(aside)); err != nil {
 			return err
 		}
 		if old != "" {
@@ -95,15 +102,6 @@ func (a *app) miss(c replaced) (err error) {
 	return nil
 }
 
-// moveAside moves a file of the app to a name in stateFolder that is free.
-func (a *app) moveAside(name, aside string) error {
-	for a.have[aside] {
-		aside += "+"
-	}
-	a.have[aside] = true
-	return a.move(a.path(name), a.state(aside))
-}
-
 // An aside is a file that a deploy has brought and back has moved into stateFolder.
 type aside struct {
 	Name string `json:"name"` // there
@@ -124,7 +122,7 @@ func (a *app) settleBack() (kept []string, err error) {
 			switch {
 			case err != nil:
 				return kept, err
-			case !is:
+			case !is || a.hasJournals(c.Path, name):
 				note, err := a.keepSince(name, c.Path)
 				if err != nil {
 					return kept, err
@@ -144,8 +142,12 @@ func (a *app) settleBack() (kept []string, err error) {
 
 // keepSince keeps for good what has been written since a deploy.
 func (a *app) keepSince(name, file string) (note string, err error) {
-	to := a.state(fmt.Sprintf("kept-since-%s-%s", strings.TrimPrefix(name, "aside-"), shortBase(file)))
+	to := a.state(sinceName(name, file))
 	return fmt.Sprintf("%s has been written to since it was deployed: that is kept as %s", a.path(file), to), a.move(a.state(name), to)
+}
+
+func sinceName(aside, file string) string {
+	return fmt.Sprintf("kept-since-%s-%s", strings.TrimPrefix(aside, "aside-"), shortBase(file))
 }
 
 // discardAside removes what an earlier run has moved aside, but for what has been
