@@ -111,7 +111,11 @@ func isLeftOut(name string, e fs.DirEntry) bool {
 			return true
 		}
 	}
-	return slices.Contains(leftOut, e.Name()) || slices.ContainsFunc(leftOutEnds, func(end string) bool { return strings.HasSuffix(e.Name(), end) })
+	return isLeftOutName(e.Name())
+}
+
+func isLeftOutName(name string) bool {
+	return slices.Contains(leftOut, name) || slices.ContainsFunc(leftOutEnds, func(end string) bool { return strings.HasSuffix(name, end) })
 }
 
 // describe tells a program by its content, too: Windows has no x permission.

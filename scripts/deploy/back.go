@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -169,6 +170,9 @@ func (d *deploy) rollBack(ctx context.Context) error {
 	d.places = d.findPlaces()
 	d.logs, d.before = d.findLogs(), d.appState()
 	d.appWork = d.app.now.Last
+	if err := d.planFormerSettings(); err != nil {
+		return err
+	}
 	if d.dryRun {
 		d.appWork = nil
 		for _, c := range d.app.now.Last {
@@ -177,13 +181,7 @@ func (d *deploy) rollBack(ctx context.Context) error {
 		d.showWork()
 		return nil
 	}
-	repaired, err := d.app.repair(d.say, d.places.restart)
-	if err == nil && !repaired {
-		err = d.app.rollBack()
-		if err == nil {
-			err = d.app.restart(d.places.restart)
-		}
-	}
+	repaired, err := d.putFormer(ctx)
 	if err != nil {
 		return err
 	}
@@ -206,5 +204,71 @@ func (d *deploy) rollBack(ctx context.Context) error {
 		return fmt.Errorf("the app is as it was before the last deploy, and the site fails:\n  %s%s", strings.Join(problems, "\n  "), d.newLines())
 	}
 	d.say("the app is as it was before the last deploy\n")
+	return nil
+}
+
+// putFormer puts back what the last deploy has replaced, and reports whether that had
+// broken off.
+func (d *deploy) putFormer(ctx context.Context) (repaired bool, err error) {
+	todo, err := steps(d.siteWork)
+	if err == nil {
+		err = d.served.stage(ctx, todo, meter{})
+	}
+	if err != nil {
+		return false, fmt.Errorf("%w; the site is as it was", err)
+	}
+	repaired, err = d.app.repair(d.say, d.places.restart)
+	if err == nil && !repaired {
+		err = d.app.rollBack()
+	}
+	if err == nil {
+		err = d.served.place(todo)
+	}
+	if err == nil && (!repaired || todo != nil) {
+		err = d.app.restart(d.places.restart)
+	}
+	return repaired, err
+}
+
+// A changedSetting is one of .htcgiproxy that a deploy has changed with the app: the
+// version before may need the old one, the command that starts it most of all.
+type changedSetting struct {
+	Name string `json:"name"`
+	Old  string `json:"old"`
+	New  string `json:"new"`
+}
+
+func (d *deploy) changedSettings() (changed []changedSetting) {
+	for _, s := range install.SettingFlags() {
+		old, now := settings.ValueIn(d.lines, s.Setting), d.setting(s.Setting)
+		if old != "" && now != old {
+			changed = append(changed, changedSetting{s.Setting, old, now})
+		}
+	}
+	return changed
+}
+
+// planFormerSettings takes back what the last deploy has changed, but for what somebody
+// has changed since.
+func (d *deploy) planFormerSettings() error {
+	if d.app.now.Settings == nil {
+		return nil
+	}
+	file, err := d.served.read(settings.File)
+	if err != nil {
+		return err
+	}
+	file.New, file.Mode = file.Old, file.OldMode
+	for _, s := range d.app.now.Settings {
+		if settings.ValueIn(file.New, s.Name) != s.New {
+			continue
+		}
+		if file.New, err = settings.WithSetting(file.New, s.Name, s.Old); err != nil {
+			return err
+		}
+	}
+	if !bytes.Equal(file.New, file.Old) {
+		d.siteWork, d.lines = []install.Change{file}, file.New
+	}
 	return nil
 }

@@ -150,6 +150,44 @@ func TestFirstDeploy(t *testing.T) {
 	s.wantPage(t, "old")
 }
 
+// TestStartBack takes a deploy back that has changed the command that starts the app,
+// too: the version before is started by its own, also after a deploy that broke off.
+func TestStartBack(t *testing.T) {
+	s := &pythonSite{newCutHost(t), t.TempDir()}
+	s.write(t, "", 200, "old")
+	if out, status := s.deploy(t); status != 0 {
+		t.Fatal(out)
+	}
+	lines := s.files(t, "public_html")[".htcgiproxy"]
+	asked := askLive
+	for _, breaks := range []bool{false, true} {
+		t.Run(fmt.Sprintf("it broke off: %v", breaks), func(t *testing.T) {
+			dir := t.TempDir()
+			writeFiles(t, dir, map[string]string{"main.py": fmt.Sprintf(pythonApp, "", 200, "new")})
+			askLive = func(ctx context.Context, o live.Options) []finding.Finding {
+				if breaks {
+					s.cut.Set(1, true, true)
+				}
+				return asked(ctx, o)
+			}
+			out, status := s.run(t, "--app", dir, "--start", "exec python3 main.py", "--binary", filepath.Join(archive, "proxy.cgi"))
+			askLive = asked
+			s.cut.Set(0, false, false)
+			if (status != 0) != breaks {
+				t.Fatalf("exit status %d:\n%s", status, out)
+			}
+			s.wantPage(t, "new")
+			if out, status := s.run(t, "--rollback"); status != 0 {
+				t.Errorf("exit status %d:\n%s", status, out)
+			}
+			s.wantPage(t, "old")
+			if now := s.files(t, "public_html")[".htcgiproxy"]; now != lines {
+				t.Errorf("settings are %q, want %q", now, lines)
+			}
+		})
+	}
+}
+
 // TestRestartedAfterBreak has the connection break off for good while the new version
 // runs: whatever is deployed next, the app runs with the files that are there then.
 func TestRestartedAfterBreak(t *testing.T) {

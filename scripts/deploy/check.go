@@ -31,6 +31,8 @@ func (d *deploy) verify(ctx context.Context) (problems []string) {
 	switch started, tried := now.since(d.before); {
 	case d.before.closed && d.appWork != nil:
 		d.warnings = append(d.warnings, "warning  app: whether it starts with these files is not known, for the host runs it as another user, and this login cannot read "+path.Join(d.places.dir, ".cgiproxy")+": the status page tells")
+	case d.appWork != nil && now.began == "" && !now.closed && settings.ValueIn(d.lines, "START") != "":
+		d.warnings = append(d.warnings, "warning  app: whether it starts with these files is not known, for nothing in "+d.places.dir+" says that it has been started: does "+settings.File+" name that folder?")
 	case started:
 	case tried:
 		return []string{"the app does not start with these files, and the one from before still answers: " + printable(now.failure())}
@@ -116,7 +118,9 @@ func (d *deploy) status(ctx context.Context) error {
 			d.say("%-8s settings: %s\n", finding.Warning, text)
 		}
 	}
-	if folder, _, err := d.appFolder(); err == nil {
+	if folder, known, err := d.appFolder(); err != nil && known {
+		d.note(err.Error())
+	} else if err == nil {
 		if list, err := d.host.List(path.Join(folder, stateFolder)); err == nil && list != nil {
 			if d.app, err = openApp(d.host, folder); err != nil {
 				return err

@@ -92,7 +92,7 @@ func (h *cutHost) isWhole(t *testing.T, v version) error {
 	}
 	app := h.files(t, "app")
 	delete(app, ".proxycgi-deploy")
-	if want := map[string]string{"same.txt": v.page, "only-" + v.page + ".txt": v.page}; !maps.Equal(app, want) {
+	if want := map[string]string{".htaccess": closed, "same.txt": v.page, "only-" + v.page + ".txt": v.page}; !maps.Equal(app, want) {
 		return fmt.Errorf("the app is %q", app)
 	}
 	return nil

@@ -211,7 +211,7 @@ func (d *deploy) planApp() (leftOut []string, err error) {
 	}
 	if start := d.setting("START"); start != "" && !known {
 		if link := d.linkAbove(folder); link != "" {
-			return nil, fmt.Errorf("%s is a link on the host, and the app would be looked for beside what it leads to: name that folder as the target, as in domains/example.com/public_html, or say with --start-dir how the host calls the folder %s", link, folder)
+			return nil, errLink(link, "--start-dir how the host calls the folder "+folder)
 		}
 		rel, err := filepath.Rel(filepath.FromSlash(d.target.Folder), filepath.FromSlash(folder))
 		if err != nil {
@@ -222,6 +222,7 @@ func (d *deploy) planApp() (leftOut []string, err error) {
 	if err := d.openApp(folder); err != nil {
 		return nil, err
 	}
+	d.app.settings = d.changedSettings()
 	switch isNew := d.appTo == "" && d.app.now.Number == 0; {
 	case isNew && known:
 		err = d.isAnother(folder)
@@ -238,7 +239,7 @@ func (d *deploy) planApp() (leftOut []string, err error) {
 		}
 	}
 	var notes []string
-	d.appWork, notes, err = d.app.plan(files, leftOut)
+	d.appWork, notes, err = d.app.plan(files, leftOut, d.include)
 	d.note(notes...)
 	return leftOut, err
 }

@@ -8,7 +8,8 @@
 //	             seen half; upload.go: their way there
 //	app.go       the app's files here; manifest.go: those on the host; plan.go:
 //	             which to replace; modes.go: who may read them
-//	swap.go      their way into place; swapback.go: and back
+//	swap.go      their way into place; swapback.go: and back; database.go: what
+//	             is in two files
 //	root.go      the document root, beside which the app goes, and never below it
 //	places.go    where the settings say that the app is
 //	check.go     whether the site works; page.go: its first page; logs.go: what it

@@ -21,11 +21,15 @@ const stateFolder = ".proxycgi-deploy"
 // A manifest is what deploys have put into the app's folder. Files of others,
 // the app's data most of all, are not in it, and not touched.
 type manifest struct {
-	Number int             `json:"number"` // of the deploy
-	Run    string          `json:"run"`    // in the names of its files here
-	Site   string          `json:"site"`   // the served folder, as seen from the app's; "" is not known
-	Files  map[string]file `json:"files"`
-	Last   []replaced      `json:"last"` // what that deploy has replaced
+	Number int                    `json:"number"` // of the deploy
+	Run    string                 `json:"run"`    // in the names of its files here
+	Site   string                 `json:"site"`   // the served folder, as seen from the app's; "" is not known
+	Files  map[string]file        `json:"files"`
+	Last   []replaced             `json:"last"`           // what that deploy has replaced
+	Open   map[string]fs.FileMode `json:"open,omitempty"` // folders that it has made private, as they were before
+	Aside  []aside                `json:"aside,omitempty"`
+
+	Settings []changedSetting `json:"settings,omitempty"`
 
 	// Former is the manifest to go back to, while files are on their way: a run
 	// that finds it here puts the old ones back first.
@@ -41,16 +45,19 @@ type replaced struct {
 
 // An app is the app's folder on the host.
 type app struct {
-	host   remote.Host
-	folder string
-	run    string // the name of this one
-	site   string // as in a manifest
-	now    *manifest
-	text   []byte          // of it, as it is on the host
-	have   map[string]bool // names in stateFolder
-	made   map[string]bool // folders that are there
-	notes  []string        // of folders that were made
-	missed []string        // of files that cannot be brought back
+	host     remote.Host
+	folder   string
+	run      string // the name of this one
+	site     string // as in a manifest
+	now      *manifest
+	text     []byte                 // of it, as it is on the host
+	have     map[string]bool        // names in stateFolder
+	made     map[string]bool        // folders that are there
+	notes    []string               // of folders that were made
+	open     map[string]fs.FileMode // folders that swap is to make private, as they are
+	said     []string               // by back: of what is not as one may expect
+	settings []changedSetting       // by this run
+	shuts    bool                   // the next upload begins with a .htaccess that keeps visitors away
 
 	restarted []byte // what the file that restarts it has, "" for nothing yet
 
@@ -64,7 +71,7 @@ func (a *app) state(name string) string { return path.Join(a.folder, stateFolder
 
 // openApp reads the manifest.
 func openApp(host remote.Host, folder string) (*app, error) {
-	a := &app{host: host, folder: folder, run: rand.Text()[:10], now: &manifest{Files: map[string]file{}}, have: map[string]bool{}, made: map[string]bool{}, turn: func() error { return nil }}
+	a := &app{host: host, folder: folder, run: rand.Text()[:10], now: &manifest{Files: map[string]file{}}, have: map[string]bool{}, made: map[string]bool{}, open: map[string]fs.FileMode{}, turn: func() error { return nil }}
 	list, err := host.List(a.state(""))
 	if errors.Is(err, fs.ErrNotExist) {
 		return a, nil
@@ -109,6 +116,17 @@ func (m *manifest) check() error {
 			return fmt.Errorf("it does not say what was done to %q", c.Path)
 		}
 		paths = append(paths, c.Path)
+	}
+	for name := range m.Open {
+		if !fs.ValidPath(name) {
+			return fmt.Errorf("%q is no folder of the app, and no deploy has written that", name)
+		}
+	}
+	for _, f := range m.Aside {
+		if run, is := strings.CutPrefix(strings.TrimRight(f.Name, "+"), "aside-"); !is || strings.ContainsFunc(run, isNoneOfRun) {
+			return fmt.Errorf("%q is no file that has been moved aside, and no deploy has written that", f.Name)
+		}
+		paths = append(paths, f.Path)
 	}
 	for _, name := range paths {
 		if !fs.ValidPath(name) || name == "." {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,6 +28,7 @@ func TestManifestPaths(t *testing.T) {
 		for _, form := range []string{
 			`{"files": {"a": {}, "PATH": {}}}`,
 			`{"files": {}, "last": [{"path": "a", "new": {}}, {"path": "PATH", "old": {}}]}`,
+			`{"files": {}, "aside": [{"name": "aside-RUN-0", "path": "PATH"}]}`,
 			`{"files": {}, "former": {"files": {"PATH": {}}}}`,
 			`{"files": {}, "former": {"files": {}, "last": [{"path": "PATH", "new": {}}]}}`,
 		} {
@@ -56,6 +58,22 @@ func TestManifestRun(t *testing.T) {
 			text := strings.ReplaceAll(form, "RUN", c.run)
 			t.Run(text, func(t *testing.T) { opensManifest(t, text, c.want) })
 		}
+	}
+}
+
+// TestManifestAside has names of files that are to be removed.
+func TestManifestAside(t *testing.T) {
+	const refused = "no file that has been moved aside"
+	for _, c := range []struct{ name, want string }{
+		{"aside-ABCDEFGHIJ-0", ""},
+		{"aside-ABCDEFGHIJ-12++", ""},
+		{"manifest.json", refused},
+		{"../app.py", refused},
+		{"aside-/../../../www/x", refused},
+		{"", refused},
+	} {
+		text := fmt.Sprintf(`{"files": {}, "aside": [{"name": %q, "path": "a"}]}`, c.name)
+		t.Run(text, func(t *testing.T) { opensManifest(t, text, c.want) })
 	}
 }
 

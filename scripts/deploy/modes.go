@@ -2,8 +2,12 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
+	"maps"
+	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -59,6 +63,81 @@ func makePrivate(host remote.Host, name string) error {
 	return host.Chmod(name, 0o700) // it may have been there
 }
 
+// mkdir makes a folder below the app's, with those on its way, as they are in dir.
+func (a *app) mkdir(dir, name string) error {
+	if a.made[name] {
+		return nil
+	}
+	if name != "." {
+		if err := a.mkdir(dir, path.Dir(name)); err != nil {
+			return err
+		}
+	}
+	info, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name)))
+	if err != nil {
+		return err
+	}
+	a.made[name] = true
+	mode := folderMode(info.Mode())
+	switch {
+	case !isPrivate(mode):
+		return a.host.Mkdir(a.path(name), mode)
+	case a.leadsToSite(name):
+		a.notes = append(a.notes, fmt.Sprintf("the folder %s is for its owner alone here; on the host it keeps its permissions if it was there, for the served folder may be in it", a.path(name)))
+		return a.host.Mkdir(a.path(name), mode)
+	}
+	if before := a.permissions(name); !isPrivate(before) { // until its files come
+		a.open[name] = before
+		return nil
+	}
+	return a.close(name)
+}
+
+// permissions returns those of a folder on the host, 0 where that cannot be told.
+func (a *app) permissions(name string) fs.FileMode {
+	list, _ := a.host.List(path.Dir(a.path(name))) // it may not be there
+	for _, e := range list {
+		if e.Name == path.Base(a.path(name)) && e.Mode.IsDir() {
+			return e.Mode.Perm()
+		}
+	}
+	return 0
+}
+
+// close makes a folder private, as it is here.
+func (a *app) close(name string) error {
+	if err := makePrivate(a.host, a.path(name)); err != nil {
+		return fmt.Errorf("the folder %s is for its owner alone here, and cannot be made so on the host: %w: give it permissions 700 there, or others here", a.path(name), err)
+	}
+	return nil
+}
+
+// reopen gives folders the permissions that they had before the deploy.
+func (a *app) reopen() error {
+	for name, mode := range a.now.Open {
+		if a.permissions(name) == mode.Perm() { // it has not come that far
+			continue
+		}
+		if err := a.host.Chmod(a.path(name), mode.Perm()); err != nil {
+			return err
+		}
+		a.said = append(a.said, fmt.Sprintf("the folder %s, which the deploy made private as it is here, has permissions %03o again: where scripts run as another user give it others here", a.path(name), mode.Perm()))
+	}
+	return nil
+}
+
+// leadsToSite reports whether the served folder is in a folder of the app, or may
+// be: the web server has to get through, whatever its permissions here are.
+func (a *app) leadsToSite(name string) bool {
+	switch {
+	case a.site == "":
+		return true
+	case name == ".":
+		return !strings.HasPrefix(a.site+"/", "../")
+	}
+	return strings.HasPrefix(a.site+"/", name+"/")
+}
+
 // closed is a .htaccess for a folder of which visitors are shown nothing. LiteSpeed
 // reads only the rule.
 const closed = `# The app's own files, which are for nobody else.
@@ -69,17 +148,40 @@ Require all denied
 </IfModule>
 `
 
-// shut keeps visitors from an app's folder that is in the served one. The rules of the
-// site come after the app's files, and go with --uninstall.
-func (a *app) shut(changes []replaced) error {
-	name := a.path(install.HtaccessFile)
-	isInSite := strings.HasPrefix(a.site, "..") && strings.Trim(a.site, "./") == "" // all the way up
-	hasOwn := slices.ContainsFunc(changes, func(c replaced) bool { return a.path(c.Path) == name })
-	if !isInSite || hasOwn {
-		return nil
-	}
-	if _, err := a.host.Size(name); !errors.Is(err, fs.ErrNotExist) {
+// isInSite reports whether the app's folder is in the served one.
+func (a *app) isInSite() bool {
+	return strings.HasPrefix(a.site, "..") && strings.Trim(a.site, "./") == "" // all the way up
+}
+
+// shut finds out whether visitors are kept from the app's folder: where it is in the
+// served one, whose own rules go with --uninstall, and where it is new, for another
+// site may show what is around it. Then no .htaccess comes with the app: each says anew
+// who may have what.
+func (p *plan) shut(files map[string]file) error {
+	const rules = install.HtaccessFile
+	list, err := p.list(".")
+	if err != nil {
 		return err
 	}
-	return put(a.host, name, []byte(closed), 0o644, meter{})
+	_, isStaged := list[stateFolder] // by a run that broke off
+	isNew := p.now.Number == 0 && (len(list) == 0 || len(list) == 1 && isStaged)
+	there, err := p.host.Read(p.path(rules), 0, maxText)
+	isThere := !errors.Is(err, fs.ErrNotExist)
+	switch isShut := string(there) == closed; {
+	case isThere && err != nil:
+		return err
+	case isThere && !isShut && p.isInSite():
+		return fmt.Errorf("%s may show visitors the app's files, at the latest after --uninstall: delete it, and another will be put there that shows them nothing", p.path(rules))
+	case !isNew && !isShut && !p.isInSite():
+		return nil
+	}
+	p.shuts = !isThere
+	delete(p.now.Files, rules) // a deploy before this rule has brought it
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if path.Base(name) == rules {
+			delete(files, name)
+			p.note(name, "is not uploaded: it could show visitors the app's files, from which another one there keeps them")
+		}
+	}
+	return nil
 }

@@ -145,10 +145,56 @@ func TestPrivateFolderRefused(t *testing.T) {
 	if err := os.Chmod(filepath.Join(dir, "private"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	a, changes, _ := planApp(t, unchangeable{host}, folder, dir)
-	err := a.stage(t.Context(), dir, changes, meter{})
+	a, changes := stageApp(t, unchangeable{host}, folder, dir)
+	err := a.swap(changes)
+	wantFiles(t, folder, map[string]string{"private/cards.csv": ""})
 	if !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), "give it permissions 700 there, or others here") {
 		t.Error(err)
+	}
+}
+
+// TestPrivateFolderBack takes a deploy back that has made folders private, which may
+// have been why the site failed. Until its files are moved, nothing is made so.
+func TestPrivateFolderBack(t *testing.T) {
+	for _, way := range []string{"staged alone", "rollback", "undo", "undo, broken off on the way"} {
+		t.Run(way, func(t *testing.T) {
+			host, home := thisHost(t)
+			folder, dir := filepath.Join(home, "app"), t.TempDir()
+			writeFiles(t, folder, map[string]string{"lib/x": "x", "app.py": "old"})
+			writeFiles(t, dir, map[string]string{"lib/y": "y", "app.py": "new"})
+			want := func(mode fs.FileMode) {
+				t.Helper()
+				for _, name := range []string{"", "lib"} {
+					if info, err := os.Stat(filepath.Join(folder, name)); err != nil || info.Mode().Perm() != mode {
+						t.Errorf("app/%s: %v, %v, want %03o", name, info.Mode(), err, mode)
+					}
+				}
+			}
+			for _, name := range []string{dir, filepath.Join(dir, "lib")} {
+				if err := os.Chmod(name, 0o700); err != nil {
+					t.Fatal(err)
+				}
+			}
+			a, changes := stageApp(t, host, folder, dir)
+			want(0o755)
+			if way == "staged alone" {
+				return
+			}
+			if err := a.swap(changes); err != nil {
+				t.Fatal(err)
+			}
+			want(0o700)
+			if way == "rollback" {
+				if _, err := a.settle(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if said := strings.Join(takeBack(t, a, way), "\n"); !strings.Contains(said, "has permissions 755 again") && !strings.Contains(way, "broken off") {
+				t.Errorf("said is %q", said)
+			}
+			want(0o755)
+			wantFiles(t, folder, map[string]string{"lib/x": "x", "app.py": "old", "lib/y": ""})
+		})
 	}
 }
 
@@ -220,29 +266,67 @@ func TestHidden(t *testing.T) {
 }
 
 // TestShut keeps visitors from an app's folder before its first file comes, where it is
-// in the served one.
+// in the served one or new. What the app brings shows them nothing.
 func TestShut(t *testing.T) {
-	for _, c := range []struct{ name, site, there, brings, want string }{
-		{"in the served folder", "..", "", "", closed},
-		{"further down", "../..", "", "", closed},
-		{"beside it", "../public_html", "", "", ""},
-		{"the served folder itself", ".", "", "", ""},
-		{"around it", "public_html", "", "", ""},
-		{"nobody knows", "", "", "", ""},
-		{"there is one", "..", "# mine", "", "# mine"},
-		{"the app brings one", "..", "", "# its", ""},
+	const refusal = "/.htaccess may show visitors the app's files, at the latest after --uninstall: delete it"
+	for _, c := range []struct{ name, site, there, brings, want, err string }{
+		{name: "in the served folder", site: "..", want: closed},
+		{name: "further down", site: "../..", want: closed},
+		{name: "in the served folder, with what the app brings", site: "..", brings: "Options -Indexes\n", want: closed},
+		{name: "again", site: "..", there: closed, brings: closed + "Require all granted\n", want: closed},
+		{name: "somebody has put another there", site: "..", there: "# mine", err: refusal},
+		{name: "new, beside the served folder", site: "../public_html", brings: "# its", want: closed},
+		{name: "new, and nobody knows where", brings: "# its", want: closed},
+		{name: "beside it, again", site: "../public_html", there: closed, brings: "# its", want: closed},
+		{name: "beside it, by hand", site: "../public_html", there: "# mine", brings: "# its", want: "# mine"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			host, folder := thisHost(t)
 			dir := t.TempDir()
-			writeFiles(t, dir, map[string]string{"app.py": "x", ".htaccess": c.brings})
+			writeFiles(t, dir, map[string]string{"app.py": "x", ".htaccess": c.brings, "public/.htaccess": c.brings})
 			writeFiles(t, folder, map[string]string{".htaccess": c.there})
-			a, changes, _ := planApp(t, host, folder, dir)
-			a.site = c.site
+			a, changes, notes, err := planFor(t, host, folder, dir, c.site)
+			if err != nil || c.err != "" {
+				if err == nil || !strings.Contains(err.Error(), c.err) {
+					t.Errorf("%v, want %q", err, c.err)
+				}
+				return
+			}
+			isLeftOut := c.brings != "" && c.want == closed
+			if text := strings.Join(notes, "\n"); strings.Contains(text, "public/.htaccess is not uploaded") != isLeftOut {
+				t.Errorf("it says %q", text)
+			}
 			if err := a.stage(t.Context(), dir, changes, meter{}); err != nil {
 				t.Fatal(err)
 			}
 			wantFiles(t, folder, map[string]string{".htaccess": c.want, "app.py": ""})
+			if err := a.swap(changes); err != nil {
+				t.Fatal(err)
+			}
+			if c.want == closed {
+				wantFiles(t, folder, map[string]string{".htaccess": closed, "app.py": "x", "public/.htaccess": ""})
+			}
+		})
+	}
+}
+
+// TestShutNot leaves alone a folder that the served one is, or is in.
+func TestShutNot(t *testing.T) {
+	for _, c := range []struct{ name, site string }{
+		{"the served folder itself", "."},
+		{"around it", "public_html"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			host, folder := thisHost(t)
+			dir := t.TempDir()
+			writeFiles(t, dir, map[string]string{"app.py": "x"})
+			writeFiles(t, folder, map[string]string{"public_html/index.html": "x"})
+			a, changes, _, err := planFor(t, host, folder, dir, c.site)
+			if err != nil {
+				t.Fatal(err)
+			}
+			a.putChanges(t, dir, changes)
+			wantFiles(t, folder, map[string]string{".htaccess": "", "app.py": "x"})
 		})
 	}
 }

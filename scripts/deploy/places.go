@@ -28,6 +28,9 @@ func (d *deploy) appFolder() (folder string, known bool, err error) {
 		return folder, start != "" && d.mayLeadTo(start, folder), nil
 	case start != "":
 		if folder = d.onHost(start); folder == "" {
+			if link := d.linkAbove(path.Join(d.target.Folder, start)); link != "" && !path.IsAbs(start) {
+				return "", true, errLink(link, "--app-to how FTP calls the folder START_DIR="+start)
+			}
 			return "", true, fmt.Errorf("how does FTP call the folder %s of the host? Say it with --app-to", start)
 		}
 		return folder, true, nil
@@ -101,11 +104,20 @@ func (d *deploy) linkAbove(app string) string {
 	return ""
 }
 
+func errLink(link, remedy string) error {
+	return fmt.Errorf("%s is a link on the host, and the app is looked for beside what it leads to: name that folder as the target, as in domains/example.com/public_html, or say with %s", link, remedy)
+}
+
 // onHost returns how FTP calls a folder of the settings: a login sees the whole
-// machine, or its own home as all there is. It is "" where that is not there.
+// machine, or its own home as all there is. It is "" where that is not there, or
+// cannot be told: proxy.cgi goes up from what a link leads to.
 func (d *deploy) onHost(folder string) string {
 	if !path.IsAbs(folder) {
-		return path.Join(d.target.Folder, folder)
+		at := path.Join(d.target.Folder, folder)
+		if d.linkAbove(at) != "" {
+			return ""
+		}
+		return at
 	}
 	for name := folder; name != ""; {
 		if _, err := d.host.List(name); err == nil {

@@ -84,17 +84,31 @@ func TestLinkToServed(t *testing.T) {
 	if err := os.Symlink(home, path.Join(home, "home2")); err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range []struct{ folder, settings, want string }{
-		{"home2/domains/example.com/public_html", "CGIPROXY_START=x\n", ""},
-		{"public_html", "CGIPROXY_START=x\n", "/public_html is a link on the host"},
-		{"domains/example.com/public_html", "CGIPROXY_START=x\n", ""},
-		{"public_html", "CGIPROXY_START=x\nCGIPROXY_START_DIR=" + home + "/domains\n", ""},
-		{"public_html", "", ""}, // who starts the app knows where it is
+	const refusal = "/public_html is a link on the host"
+	for _, c := range []struct{ folder, settings, appTo, want string }{
+		{"home2/domains/example.com/public_html", "CGIPROXY_START=x\n", "", ""},
+		{"public_html", "CGIPROXY_START=x\n", "", refusal},
+		{"domains/example.com/public_html", "CGIPROXY_START=x\n", "", ""},
+		{"public_html", "CGIPROXY_START=x\nCGIPROXY_START_DIR=" + home + "/domains\n", "", ""},
+		{"public_html", "", "", ""}, // who starts the app knows where it is
+		{"public_html", "CGIPROXY_START=x\nCGIPROXY_START_DIR=../app\n", "", refusal},
+		{"public_html", "CGIPROXY_START=x\nCGIPROXY_START_DIR=../app\n", "domains/example.com/app", ""},
+		{"domains/example.com/public_html", "CGIPROXY_START=x\nCGIPROXY_START_DIR=../app\n", "", ""},
+		{"public_html", "CGIPROXY_START=x\nCGIPROXY_START_DIR=.app\n", "", ""},
 	} {
 		o := &options{target: &remote.Target{Folder: path.Join(home, c.folder)}, app: dir}
+		if c.appTo != "" {
+			o.appTo = path.Join(home, c.appTo)
+		}
 		d := &deploy{options: o, out: io.Discard, host: host, lines: []byte(c.settings)}
 		if _, err := d.planApp(); (err != nil) != (c.want != "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s, %q: %v, want %q", c.folder, c.settings, err, c.want)
+		}
+		if err := d.rollBack(t.Context()); strings.Contains(c.settings, "START_DIR") && strings.Contains(err.Error(), refusal) != (c.want != "") {
+			t.Errorf("%s, %q: the rollback says %v, want %q", c.folder, c.settings, err, c.want)
+		}
+		if p := d.findPlaces(); d.app == nil && p.dir != "" {
+			t.Errorf("%s, %q: the app is looked for in %s", c.folder, c.settings, p.dir)
 		}
 	}
 }

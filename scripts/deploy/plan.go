@@ -9,6 +9,9 @@ import (
 	"slices"
 	"strings"
 
+	"proxy.cgi/cgiproxy/command/install"
+	"proxy.cgi/cgiproxy/htaccess"
+	"proxy.cgi/cgiproxy/settings"
 	"proxy.cgi/scripts/deploy/remote"
 )
 
@@ -21,17 +24,29 @@ type plan struct {
 }
 
 // plan returns what to replace to have these files there, and what their owner
-// may not expect. What is left out here, and an earlier deploy has brought, stays.
-func (a *app) plan(files map[string]file, leftOut []string) (changes []replaced, notes []string, err error) {
+// may not expect. What is left out here, and an earlier deploy has brought, stays; so
+// does what would be, were it here: a fresh checkout has no .env and no node_modules.
+func (a *app) plan(files map[string]file, leftOut, include []string) (changes []replaced, notes []string, err error) {
 	p := &plan{app: a, lists: map[string]map[string]remote.Entry{}}
+	p.leaveSite(files)
+	if err := p.shut(files); err != nil {
+		return nil, nil, err
+	}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		f := files[name]
 		if err := p.hasRoom(name); err != nil {
 			return nil, nil, err
 		}
-		if old, ok := a.now.Files[name]; ok {
+		old, isKnown := a.now.Files[name]
+		isLeft, err := false, error(nil)
+		if !isKnown || old != f {
+			isLeft, err = p.leaveDatabase(name)
+		}
+		switch {
+		case err != nil || isLeft:
+		case isKnown:
 			err = p.addKnown(name, old, f)
-		} else {
+		default:
 			err = p.addNew(name, f)
 		}
 		if err != nil {
@@ -50,11 +65,38 @@ func (a *app) plan(files map[string]file, leftOut []string) (changes []replaced,
 			staying[left] = true
 			continue
 		}
+		if left := p.usuallyLeftOut(name, include); left != "" {
+			if !staying[left] {
+				p.note(left, "is not here, though an earlier deploy has brought it, and stays as it is there: --include "+path.Base(left)+" removes it")
+			}
+			staying[left] = true
+			continue
+		}
 		if err := p.addGone(name, a.now.Files[name]); err != nil {
 			return nil, nil, err
 		}
 	}
 	return p.changes, p.notes, nil
+}
+
+// leaveSite takes out of an app in which the served folder is what is put there for
+// the site: each would replace the other's.
+func (p *plan) leaveSite(files map[string]file) {
+	if p.site == "" || !p.leadsToSite(".") {
+		return
+	}
+	isOfSite := func(name string) bool {
+		base := path.Base(name)
+		return path.Dir(name) == p.site && (base == install.HtaccessFile || base == settings.File ||
+			strings.HasPrefix(base, ".htproxycgi") || slices.Contains(htaccess.Both.Names(), base))
+	}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if isOfSite(name) {
+			p.note(name, "is not uploaded as a file of the app, for it is the site's: change it there")
+			delete(files, name)
+		}
+	}
+	maps.DeleteFunc(p.now.Files, func(name string, _ file) bool { return isOfSite(name) })
 }
 
 // leftOutWith returns which of those that are left out, folders with a slash at their
@@ -64,6 +106,21 @@ func leftOutWith(leftOut []string, name string) string {
 		left = strings.TrimSuffix(left, notRegular)
 		if name == left || strings.HasSuffix(left, "/") && strings.HasPrefix(name, left) {
 			return left
+		}
+	}
+	return ""
+}
+
+// usuallyLeftOut returns what is left out of an app, if it is not to be included, of
+// the names on the way to a file on the host, "" for nothing.
+func (p *plan) usuallyLeftOut(name string, include []string) string {
+	for i, c := range name + "/" {
+		part := name[:i]
+		if c != '/' || slices.Contains(include, path.Base(part)) {
+			continue
+		}
+		if _, isVirtualenv := p.now.Files[path.Join(part, "pyvenv.cfg")]; isVirtualenv || isLeftOutName(path.Base(part)) {
+			return part
 		}
 	}
 	return ""
@@ -155,6 +212,9 @@ func (p *plan) addKnown(name string, old, f file) error {
 // addGone adds a file of an earlier deploy that is here no more, unless it has
 // changed there.
 func (p *plan) addGone(name string, old file) error {
+	if isLeft, err := p.leaveDatabase(name); isLeft || err != nil {
+		return err
+	}
 	if p.now.Former == nil { // else a dry run, with files still on their way
 		size, err := p.size(name)
 		isSame := size == old.Size

@@ -89,7 +89,7 @@ func TestFileAndFolder(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, _, err := a.plan(files, leftOut); err == nil || err.Error() != filepath.Join(folder, c.want) {
+			if _, _, err := a.plan(files, leftOut, nil); err == nil || err.Error() != filepath.Join(folder, c.want) {
 				t.Errorf("%v, want %q", err, c.want)
 			}
 			if err := os.RemoveAll(filepath.Join(folder, "m")); err != nil {
@@ -128,7 +128,7 @@ func TestFewLists(t *testing.T) {
 }
 
 // TestIncludedOnce has a deploy bring what is usually left out, and a next one that is
-// not told to: it stays there until it is gone here.
+// not told to: it stays there, also where it is not here, as in a fresh checkout.
 func TestIncludedOnce(t *testing.T) {
 	host, folder := thisHost(t)
 	dir := t.TempDir()
@@ -148,17 +148,56 @@ func TestIncludedOnce(t *testing.T) {
 	}
 	wantFiles(t, folder, files)
 
-	for name := range files {
-		if name != "app.py" {
-			files[name] = ""
-		}
-	}
-	writeFiles(t, dir, files)
+	here := map[string]string{"app.py": "z", "link.txt": "", ".env": ""}
+	writeFiles(t, dir, here)
 	if err := os.RemoveAll(filepath.Join(dir, "node_modules")); err != nil {
 		t.Fatal(err)
 	}
-	if notes := deployApp(t, host, folder, dir); notes != nil {
-		t.Errorf("said is %q", notes)
+	files["app.py"], files["link.txt"] = "z", ""
+	for range 2 { // the second one removes what the first has replaced
+		notes = strings.Join(deployApp(t, host, folder, dir), "\n")
+		for _, name := range []string{".env", "node_modules"} {
+			if want := filepath.Join(folder, name) + " is not here, though an earlier deploy has brought it"; strings.Count(notes, want) != 1 {
+				t.Errorf("said is %q, want %q once", notes, want)
+			}
+		}
+		wantFiles(t, folder, files)
+		files["app.py"] = "last"
+		writeFiles(t, dir, map[string]string{"app.py": "last"})
 	}
-	wantFiles(t, folder, files)
+
+	deployApp(t, host, folder, dir, ".env", "node_modules")
+	wantFiles(t, folder, map[string]string{"app.py": "last", ".env": "", "node_modules/a/x.js": "", "node_modules/b/x.js": ""})
+}
+
+// TestSiteInApp has the served folder in the app's: what is put there for the site is
+// none of the app's files, whatever there is here, and an earlier deploy has brought.
+func TestSiteInApp(t *testing.T) {
+	for _, c := range []struct{ name, site, in string }{
+		{"below it", "public", "public/"},
+		{"the same", ".", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			host, folder := thisHost(t)
+			dir := t.TempDir()
+			of := func(name, text string) map[string]string {
+				return map[string]string{"app.py": text, c.in + "a.css": text, "lib/.htaccess": text, c.in + name: text}
+			}
+			for _, name := range []string{".htaccess", "proxy.cgi", ".htproxycgi"} {
+				writeFiles(t, folder, map[string]string{"app.py": "", c.in + "x": "x", c.in + name: "the site's"})
+				writeFiles(t, dir, of(name, "one"))
+				_, changes, notes, err := planFor(t, host, folder, dir, c.site)
+				if want := filepath.Join(folder, c.in, name) + " is not uploaded"; err != nil || len(changes) != 3 || !strings.HasPrefix(strings.Join(notes, "\n"), want) {
+					t.Errorf("%d files, said is %q, %v, want %q", len(changes), notes, err, want)
+				}
+				writeFiles(t, dir, of(name, ""))
+			}
+			writeFiles(t, folder, map[string]string{stateFolder + "/manifest.json": `{"number": 1, "files": {"` + c.in + `.htaccess": {}}}`})
+			writeFiles(t, dir, map[string]string{"app.py": "two"})
+			_, changes, notes, err := planFor(t, host, folder, dir, c.site)
+			if err != nil || len(changes) != 1 || notes != nil {
+				t.Errorf("brought before: %d files, said is %q, %v", len(changes), notes, err)
+			}
+		})
+	}
 }

@@ -17,8 +17,8 @@ func TestRefused(t *testing.T) {
 	t.Parallel()
 	h := newHost(t, hosting.VsftpdTLS)
 	app := runningApp(t, "the app")
-	open := t.TempDir()
-	writeFiles(t, open, map[string]string{"app.py": "x", ".htaccess": "# nothing"})
+	// What stands in If comes after what all folders say.
+	const showAll = "<If \"true\">\nRequire all granted\nRewriteEngine Off\n</If>\n"
 	public := func(name string) string { return filepath.Join(h.Home, "public_html", name) }
 	for _, c := range []struct {
 		name  string
@@ -33,7 +33,7 @@ func TestRefused(t *testing.T) {
 		{"an app that is not there", nil, []string{"--app", "/nowhere"}, "there is no folder /nowhere on this machine"},
 		{"an app that is a file", nil, []string{"--app", "/etc/passwd"}, "/etc/passwd is no folder: --app names the one that the app's files are in, as in --app /etc"},
 		{"an app without a file", nil, []string{"--app", t.TempDir()}, "there is no file in"},
-		{"an app that visitors can download", nil, []string{"--app", open, "--app-to", "public_html/its own"}, "private files: everybody can download the app, as " + h.web.URL + "/its%20own/tmp/restart.txt: "},
+		{"an app that visitors can download", func(h *host) { h.WriteFile(t, "public_html/.htaccess", showAll, 0o644) }, []string{"--app", "remote", "--app-to", "public_html/its own"}, "private files: everybody can download the app, as " + h.web.URL + "/its%20own/tmp/restart.txt: "},
 		{"nobody is let in", func(h *host) { h.WriteFile(t, "public_html/.htaccess", "Require all denied\n", 0o644) }, nil, "reach: refused"},
 		{"a line that is not allowed", func(h *host) { h.WriteFile(t, "public_html/.htaccess", "ServerName x\n", 0o644) }, nil, "reach: "},
 		{"settings that are wrong", func(h *host) { h.WriteFile(t, "public_html/.htcgiproxy", "MAX_BODY=much\n", 0o600) }, nil, "CGIPROXY_MAX_BODY"},
@@ -69,13 +69,15 @@ func TestAppInServed(t *testing.T) {
 	t.Parallel()
 	h := newHost(t, hosting.VsftpdPlain)
 	app := runningApp(t, "the app")
+	dir := t.TempDir()
+	writeFiles(t, dir, map[string]string{"app.py": "x", ".htaccess": "Options -Indexes\n", "lib/remote.go": "x", "lib/.htaccess": "Require all granted\nRewriteEngine On\n"})
 	for _, folder := range []string{".app", "its own"} {
-		h.mustDeploy(t, "--upstream", app, "--app", "remote", "--app-to", "public_html/"+folder)
+		h.mustDeploy(t, "--upstream", app, "--app", dir, "--app-to", "public_html/"+folder)
 		for _, when := range []string{"now", "after --uninstall"} {
 			if when != "now" {
 				h.mustDeploy(t, "--uninstall")
 			}
-			if status, body := h.page(t, "/"+folder+"/remote.go"); status != 403 {
+			if status, body := h.page(t, "/"+folder+"/lib/remote.go"); status != 403 {
 				t.Errorf("%s, %s: a file of the app is %d %.100q", folder, when, status, body)
 			}
 		}

@@ -107,12 +107,18 @@ func (o *options) addressOf(name string) string {
 	return u.String()
 }
 
+// isBelow reports whether a file is in a folder, or further down. A login's own is ".".
+func isBelow(name, folder string) bool {
+	rel, err := filepath.Rel(filepath.FromSlash(folder), filepath.FromSlash(name))
+	return err == nil && filepath.IsLocal(rel)
+}
+
 // whereServed returns an address at which visitors can download what is in the app's
 // folder, "" for none. It asks for the file that has just restarted the app: nothing
 // else has its text, and it is no secret.
 func (d *deploy) whereServed(ctx context.Context) string {
 	address := d.addressOf(d.places.restart)
-	if d.appWork == nil || !strings.HasPrefix(d.places.restart, d.app.folder+"/") {
+	if d.appWork == nil || !isBelow(d.places.restart, d.app.folder) {
 		return ""
 	}
 	ctx, cancel := context.WithTimeout(ctx, pageTime)
@@ -121,7 +127,8 @@ func (d *deploy) whereServed(ctx context.Context) string {
 	if err != nil {
 		return ""
 	}
-	resp, err := http.DefaultClient.Do(req) // to www., or to https
+	req.Header.Set("User-Agent", "Mozilla/5.0 (proxycgi-deploy)") // some hosts show programs less than visitors
+	resp, err := http.DefaultClient.Do(req)                       // to www., or to https
 	if err != nil {
 		return ""
 	}

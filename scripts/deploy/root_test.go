@@ -57,7 +57,13 @@ func TestWhereServed(t *testing.T) {
 		http.Redirect(w, r, strings.TrimPrefix(r.URL.Path, "/old"), http.StatusMovedPermanently)
 	})
 	mux.HandleFunc("/all/", func(w http.ResponseWriter, r *http.Request) { w.Write([]byte("hello")) })
-	s := httptest.NewServer(mux)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.UserAgent(), "Go-http-client") { // as some hosts do
+			http.Error(w, "for visitors only", http.StatusForbidden)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	}))
 	t.Cleanup(s.Close)
 	for _, c := range []struct{ name, folder, url, app, restart, want string }{
 		{"beside the root", "public_html", "/", "app", "tmp/restart.txt", ""},
@@ -88,5 +94,25 @@ func TestWhereServed(t *testing.T) {
 				t.Errorf("it is %q, want %q", got, want)
 			}
 		})
+	}
+}
+
+// TestBelow has what is in the app's folder, however a login calls that.
+func TestBelow(t *testing.T) {
+	for _, c := range []struct {
+		name, folder string
+		want         bool
+	}{
+		{"app/tmp/restart.txt", "app", true},
+		{"app-2/tmp/restart.txt", "app", false},
+		{"tmp/restart.txt", ".", true},
+		{"../tmp/restart.txt", ".", false},
+		{"/home/me/tmp/restart.txt", ".", false},
+		{"/tmp/restart.txt", "/", true},
+		{"/home/me/app/restart.txt", "/home/me/app", true},
+	} {
+		if got := isBelow(c.name, c.folder); got != c.want {
+			t.Errorf("%s in %s: %v", c.name, c.folder, got)
+		}
 	}
 }

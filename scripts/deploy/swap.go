@@ -10,9 +10,11 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
+	"proxy.cgi/cgiproxy/command/install"
 	"proxy.cgi/scripts/deploy/remote"
 )
 
@@ -24,8 +26,10 @@ func (a *app) stage(ctx context.Context, dir string, changes []replaced, m meter
 	if err := makePrivate(a.host, a.state("")); err != nil {
 		return err
 	}
-	if err := a.shut(changes); err != nil {
-		return err
+	if a.shuts { // before there is anything to see
+		if err := put(a.host, a.path(install.HtaccessFile), []byte(closed), 0o644, meter{}); err != nil {
+			return err
+		}
 	}
 	for i, c := range changes {
 		if c.New == nil {
@@ -77,47 +81,6 @@ func shortBase(name string) string {
 	return strings.ToValidUTF8(base[max(0, len(base)-100):], "")
 }
 
-// mkdir makes a folder below the app's, with those on its way, as they are in dir.
-func (a *app) mkdir(dir, name string) error {
-	if a.made[name] {
-		return nil
-	}
-	if name != "." {
-		if err := a.mkdir(dir, path.Dir(name)); err != nil {
-			return err
-		}
-	}
-	info, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name)))
-	if err != nil {
-		return err
-	}
-	a.made[name] = true
-	mode := folderMode(info.Mode())
-	switch {
-	case !isPrivate(mode):
-		return a.host.Mkdir(a.path(name), mode)
-	case a.leadsToSite(name):
-		a.notes = append(a.notes, fmt.Sprintf("the folder %s is for its owner alone here; on the host it keeps its permissions if it was there, for the served folder may be in it", a.path(name)))
-		return a.host.Mkdir(a.path(name), mode)
-	}
-	if err := makePrivate(a.host, a.path(name)); err != nil {
-		return fmt.Errorf("the folder %s is for its owner alone here, and cannot be made so on the host: %w: give it permissions 700 there, or others here", a.path(name), err)
-	}
-	return nil
-}
-
-// leadsToSite reports whether the served folder is in a folder of the app, or may
-// be: the web server has to get through, whatever its permissions here are.
-func (a *app) leadsToSite(name string) bool {
-	switch {
-	case a.site == "":
-		return true
-	case name == ".":
-		return !strings.HasPrefix(a.site+"/", "../")
-	}
-	return strings.HasPrefix(a.site+"/", name+"/")
-}
-
 // swap puts the new files in their places. All that is needed to go back is on
 // the host before the first is moved. The app that runs has its files open or
 // read already; it is restarted when all are there.
@@ -130,10 +93,15 @@ func (a *app) swap(changes []replaced) error {
 			delete(files, c.Path)
 		}
 	}
-	m := &manifest{Number: a.now.Number + 1, Run: a.run, Site: a.site, Files: files, Last: changes, Former: a.now}
+	m := &manifest{Number: a.now.Number + 1, Run: a.run, Site: a.site, Files: files, Last: changes, Open: a.open, Settings: a.settings, Former: a.now}
 	m.Former.Former = nil
 	if err := a.write(m); err != nil {
 		return err
+	}
+	for name := range m.Open {
+		if err := a.close(name); err != nil {
+			return err
+		}
 	}
 	for i, c := range changes {
 		if c.Old != nil {
@@ -189,7 +157,7 @@ func (a *app) settle() (notes []string, err error) {
 		return notes, err
 	}
 	a.clean()
-	return append(notes, a.discard(former)...), nil
+	return slices.Concat(notes, a.discard(former), a.discardAside(former)), nil
 }
 
 // discard removes what the deploy before this one has replaced, which nobody can bring

@@ -14,7 +14,7 @@ import (
 // is moved aside: the app may have written to it since, and does so until it is
 // restarted. Then settleBack looks at it.
 func (a *app) back() error {
-	m := a.now
+	m, lists := a.now, map[string][]remote.Entry{}
 	for i, c := range m.Last {
 		old, aside := a.listed(i, c), asideName(m.Run, i)
 		if old == "" && (a.have[newName(m.Run, i)] || a.have[aside]) { // not replaced yet, or back already
@@ -32,7 +32,14 @@ func (a *app) back() error {
 				continue
 			}
 		}
-		if err := a.moveAside(c.Path, aside); err != nil {
+		for a.have[aside] {
+			aside += "+"
+		}
+		if err := a.keepJournals(c.Path, aside, lists); err != nil {
+			return err
+		}
+		a.have[aside] = true
+		if err := a.move(a.path(c.Path), a.state(aside)); err != nil {
 			return err
 		}
 		if old != "" {
@@ -42,7 +49,7 @@ func (a *app) back() error {
 			delete(a.have, old)
 		}
 	}
-	return nil
+	return a.reopen()
 }
 
 // oldNames are those that what a deploy has replaced may have in stateFolder: where it
@@ -91,47 +98,74 @@ func (a *app) miss(c replaced) (err error) {
 	default:
 		delete(a.now.Former.Files, c.Path)
 	}
-	a.missed = append(a.missed, a.path(c.Path)+" stays as it is, for somebody has removed what was there before from "+a.state("")+": deploy the version that you want")
+	a.said = append(a.said, a.path(c.Path)+" stays as it is, for somebody has removed what was there before from "+a.state("")+": deploy the version that you want")
 	return nil
 }
 
-// moveAside moves a file of the app to a name in stateFolder that is free.
-func (a *app) moveAside(name, aside string) error {
-	for a.have[aside] {
-		aside += "+"
-	}
-	a.have[aside] = true
-	return a.move(a.path(name), a.state(aside))
+// An aside is a file that a deploy has brought and back has moved into stateFolder.
+type aside struct {
+	Name string `json:"name"` // there
+	Path string `json:"path"`
+	New  file   `json:"new"` // as it was deployed
 }
 
-// settleBack says that what back has put there is to stay, and removes what it
-// has moved aside, but for what has been written since the deploy: that is kept
-// for good, and told.
+// settleBack says that what back has put there is to stay. Of what it has moved aside,
+// that which has been written to since the deploy is kept for good, and told. The rest
+// stays until the next deploy: an app that nobody has restarted has it open, and may
+// yet write to it.
 func (a *app) settleBack() (kept []string, err error) {
 	m := a.now
-	kept = a.missed
+	kept = a.said
 	for i, c := range m.Last {
-		for aside := asideName(m.Run, i); a.have[aside]; aside += "+" {
-			is, err := a.wasDeployed(aside, c.New)
-			if err != nil {
+		for name := asideName(m.Run, i); a.have[name]; name += "+" {
+			is, err := a.wasDeployed(name, c.New)
+			switch {
+			case err != nil:
 				return kept, err
+			case !is || a.hasJournals(c.Path, name):
+				note, err := a.keepSince(name, c.Path)
+				if err != nil {
+					return kept, err
+				}
+				kept = append(kept, note)
+			case c.New != nil:
+				m.Former.Aside = append(m.Former.Aside, aside{name, c.Path, *c.New})
 			}
-			if is {
-				a.host.Remove(a.state(aside)) // it does no harm
-				continue
-			}
-			to := a.state(fmt.Sprintf("kept-since-%s-%s", strings.TrimPrefix(aside, "aside-"), shortBase(c.Path)))
-			if err := a.move(a.state(aside), to); err != nil {
-				return kept, err
-			}
-			kept = append(kept, fmt.Sprintf("%s has been written to since it was deployed: that is kept as %s", a.path(c.Path), to))
 		}
 	}
 	if err := a.write(m.Former); err != nil {
 		return kept, err
 	}
 	a.clean()
-	return kept, nil
+	return append(kept, a.discardAside(m)...), nil
+}
+
+// keepSince keeps for good what has been written since a deploy.
+func (a *app) keepSince(name, file string) (note string, err error) {
+	to := a.state(sinceName(name, file))
+	return fmt.Sprintf("%s has been written to since it was deployed: that is kept as %s", a.path(file), to), a.move(a.state(name), to)
+}
+
+func sinceName(aside, file string) string {
+	return fmt.Sprintf("kept-since-%s-%s", strings.TrimPrefix(aside, "aside-"), shortBase(file))
+}
+
+// discardAside removes what an earlier run has moved aside, but for what has been
+// written to since then. What cannot be looked at stays.
+func (a *app) discardAside(m *manifest) (notes []string) {
+	for _, f := range m.Aside {
+		is, err := isAs(a.host, a.state(f.Name), &f.New)
+		switch {
+		case err != nil:
+		case is:
+			a.host.Remove(a.state(f.Name)) // it does no harm
+		default:
+			if note, err := a.keepSince(f.Name, f.Path); err == nil {
+				notes = append(notes, note)
+			}
+		}
+	}
+	return notes
 }
 
 // wasDeployed reports whether a file in stateFolder is as a deploy has uploaded

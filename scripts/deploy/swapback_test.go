@@ -54,6 +54,16 @@ func stageApp(t *testing.T, host remote.Host, folder, dir string) (a *app, chang
 
 func planApp(t *testing.T, host remote.Host, folder, dir string, include ...string) (a *app, changes []replaced, notes []string) {
 	t.Helper()
+	a, changes, notes, err := planFor(t, host, folder, dir, "../public_html", include...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a, changes, notes
+}
+
+// planFor is planApp for a site in another folder, as seen from the app's.
+func planFor(t *testing.T, host remote.Host, folder, dir, site string, include ...string) (a *app, changes []replaced, notes []string, err error) {
+	t.Helper()
 	files, leftOut, err := scan(dir, include)
 	if err != nil {
 		t.Fatal(err)
@@ -61,11 +71,9 @@ func planApp(t *testing.T, host remote.Host, folder, dir string, include ...stri
 	if a, err = openApp(host, folder); err != nil {
 		t.Fatal(err)
 	}
-	a.site = "../public_html"
-	if changes, notes, err = a.plan(files, leftOut); err != nil {
-		t.Fatal(err)
-	}
-	return a, changes, notes
+	a.site = site
+	changes, notes, err = a.plan(files, leftOut, include)
+	return a, changes, notes, err
 }
 
 // placeApp deploys a folder's files, but for the last step of it.
@@ -156,8 +164,60 @@ func TestWrittenSince(t *testing.T) {
 				writeFiles(t, dir, map[string]string{"more.txt": "more"})
 				deployApp(t, host, folder, dir)
 				wantKept(t, folder, kept, c.since)
+				wantNoneAside(t, folder)
 			})
 		}
+	}
+}
+
+// TestWrittenAfterBack has an app that nobody restarts: it writes to a file of a deploy
+// when that has been taken back. What it wrote is kept by the next deploy.
+func TestWrittenAfterBack(t *testing.T) {
+	for _, way := range []string{"rollback", "undo", "undo, broken off on the way"} {
+		for _, next := range []string{"a deploy", "a deploy that is taken back, and another"} {
+			t.Run(way+", then "+next, func(t *testing.T) {
+				host, folder := thisHost(t)
+				dir := t.TempDir()
+				writeFiles(t, dir, map[string]string{"shop.db": "one"})
+				deployApp(t, host, folder, dir)
+				writeFiles(t, dir, map[string]string{"shop.db": "two", "lib.py": "two"})
+				a, _ := placeApp(t, host, folder, dir)
+				if way == "rollback" {
+					if _, err := a.settle(); err != nil {
+						t.Fatal(err)
+					}
+				}
+				db, err := os.OpenFile(filepath.Join(folder, "shop.db"), os.O_APPEND|os.O_WRONLY, 0)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer db.Close()
+				if kept := takeBack(t, a, way); kept != nil {
+					t.Errorf("said at once is %q", kept)
+				}
+				if _, err := db.WriteString(", orders"); err != nil {
+					t.Fatal(err)
+				}
+
+				writeFiles(t, dir, map[string]string{"shop.db": "three"})
+				var kept []string
+				if next != "a deploy" {
+					b, _ := placeApp(t, host, folder, dir)
+					kept = takeBack(t, b, "undo")
+				}
+				kept = append(kept, deployApp(t, host, folder, dir)...)
+				wantKept(t, folder, kept, "two, orders")
+				wantNoneAside(t, folder)
+			})
+		}
+	}
+}
+
+// wantNoneAside demands that nothing is left of what back has moved aside.
+func wantNoneAside(t *testing.T, folder string) {
+	t.Helper()
+	if left, _ := filepath.Glob(filepath.Join(folder, stateFolder, "aside-*")); left != nil {
+		t.Errorf("left is %q", left)
 	}
 }
 
@@ -190,7 +250,7 @@ func takeBack(t *testing.T, a *app, way string) (kept []string) {
 // wantKept demands that a text is kept where it is said, "" that nothing is.
 func wantKept(t *testing.T, folder string, kept []string, text string) {
 	t.Helper()
-	files, _ := filepath.Glob(filepath.Join(folder, stateFolder, "[ak][se]*"))
+	files, _ := filepath.Glob(filepath.Join(folder, stateFolder, "kept-*"))
 	if text == "" {
 		if kept != nil || files != nil {
 			t.Errorf("kept is %q, %q", kept, files)

@@ -236,7 +236,7 @@ func TestNotInList(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			_, _, err = a.plan(map[string]file{"data.db": {}}, nil)
+			_, _, err = a.plan(map[string]file{"data.db": {}}, nil, nil)
 			return err
 		}},
 	} {

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"fmt"
+	"path"
+	"slices"
+
+	"proxy.cgi/scripts/deploy/remote"
+)
+
+// journals are the ends of the files that SQLite has beside a database in use. What was
+// written last is in these alone, and put beside another database they damage it
+// (sqlite.org/howtocorrupt.html, 1.4).
+var journals = [...]string{"-wal", "-shm", "-journal"}
+
+// journalsOf returns the ends of those that a list has of a file.
+func journalsOf(name string, has func(base string) bool) (ends []string) {
+	for _, end := range journals {
+		if has(path.Base(name) + end) {
+			ends = append(ends, end)
+		}
+	}
+	return ends
+}
+
+// leaveDatabase reports whether a file is a database in use, which no other may replace.
+func (p *plan) leaveDatabase(name string) (bool, error) {
+	list, err := p.list(path.Dir(name))
+	ends := journalsOf(name, func(base string) bool { return list[base].Name != "" && list[base].Mode.IsRegular() })
+	if err != nil || ends == nil {
+		return false, err
+	}
+	p.note(name, fmt.Sprintf("is a database in use, for %s is beside it, and stays: to have what is here, stop the app, and delete both there", path.Base(name)+ends[0]))
+	return true, nil
+}
+
+// keepJournals keeps those of a file that back is to move aside: with the file, which is
+// kept then, too.
+func (a *app) keepJournals(name, aside string, lists map[string][]remote.Entry) error {
+	dir := path.Dir(a.path(name))
+	if _, ok := lists[dir]; !ok {
+		lists[dir], _ = a.host.List(dir) // it may not be there
+	}
+	ends := journalsOf(name, func(base string) bool {
+		return slices.ContainsFunc(lists[dir], func(e remote.Entry) bool { return e.Name == base && e.Mode.IsRegular() })
+	})
+	for _, end := range ends {
+		to := sinceName(aside, name) + end
+		if err := a.move(a.path(name)+end, a.state(to)); err != nil {
+			return err
+		}
+		a.have[to] = true
+	}
+	return nil
+}
+
+// hasJournals reports whether some have been kept.
+func (a *app) hasJournals(name, aside string) bool {
+	return slices.ContainsFunc(journals[:], func(end string) bool { return a.have[sinceName(aside, name)+end] })
+}
