@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -132,6 +131,9 @@ func (d *deploy) uninstall(ctx context.Context) error {
 		d.note(append(notes, d.howToStop())...)
 		return nil
 	}
+	if err := d.repairApp(); err != nil {
+		return err
+	}
 	if len(changes) == 0 {
 		d.say("nothing to take out of %s\n", d.target.Folder)
 	}
@@ -148,6 +150,23 @@ func (d *deploy) uninstall(ctx context.Context) error {
 	d.showDone()
 	d.note(append(notes, d.stillRuns())...)
 	return nil
+}
+
+// repairApp puts the app's files in order after a deploy that broke off: where the site
+// is taken away, no next run may come that does.
+func (d *deploy) repairApp() error {
+	folder, _, err := d.appFolder()
+	if err != nil {
+		return nil // nothing tells of one
+	}
+	if err := d.openApp(folder); err != nil {
+		d.app = nil
+		d.note(err.Error())
+		return nil
+	}
+	d.places = d.findPlaces()
+	_, err = d.app.repair(d.say, d.places.restart)
+	return err
 }
 
 func (d *deploy) rollBack(ctx context.Context) error {
@@ -228,47 +247,4 @@ func (d *deploy) putFormer(ctx context.Context) (repaired bool, err error) {
 		err = d.app.restart(d.places.restart)
 	}
 	return repaired, err
-}
-
-// A changedSetting is one of .htcgiproxy that a deploy has changed with the app: the
-// version before may need the old one, the command that starts it most of all.
-type changedSetting struct {
-	Name string `json:"name"`
-	Old  string `json:"old"`
-	New  string `json:"new"`
-}
-
-func (d *deploy) changedSettings() (changed []changedSetting) {
-	for _, s := range install.SettingFlags() {
-		old, now := settings.ValueIn(d.lines, s.Setting), d.setting(s.Setting)
-		if old != "" && now != old {
-			changed = append(changed, changedSetting{s.Setting, old, now})
-		}
-	}
-	return changed
-}
-
-// planFormerSettings takes back what the last deploy has changed, but for what somebody
-// has changed since.
-func (d *deploy) planFormerSettings() error {
-	if d.app.now.Settings == nil {
-		return nil
-	}
-	file, err := d.served.read(settings.File)
-	if err != nil {
-		return err
-	}
-	file.New, file.Mode = file.Old, file.OldMode
-	for _, s := range d.app.now.Settings {
-		if settings.ValueIn(file.New, s.Name) != s.New {
-			continue
-		}
-		if file.New, err = settings.WithSetting(file.New, s.Name, s.Old); err != nil {
-			return err
-		}
-	}
-	if !bytes.Equal(file.New, file.Old) {
-		d.siteWork, d.lines = []install.Change{file}, file.New
-	}
-	return nil
 }

@@ -188,6 +188,36 @@ func TestStartBack(t *testing.T) {
 	}
 }
 
+// TestUninstallAfterBreak takes the site away after a deploy that broke off: the app's
+// files, which stay, are those from before.
+func TestUninstallAfterBreak(t *testing.T) {
+	s := &pythonSite{newCutHost(t), t.TempDir()}
+	s.write(t, "", 200, "old")
+	if out, status := s.deploy(t); status != 0 {
+		t.Fatal(out)
+	}
+	old := s.files(t, "app")["app.py"]
+	s.write(t, "", 200, "new")
+	asked := askLive
+	askLive = func(ctx context.Context, o live.Options) []finding.Finding {
+		s.cut.Set(1, true, true)
+		return asked(ctx, o)
+	}
+	out, status := s.deploy(t)
+	askLive = asked
+	s.cut.Set(0, false, false)
+	if status != 1 || !strings.Contains(out, "broke off") {
+		t.Fatalf("exit status %d:\n%s", status, out)
+	}
+	if out, status := s.run(t, "--uninstall"); status != 0 || !strings.Contains(out, "the app's files are put back first") {
+		t.Errorf("exit status %d:\n%s", status, out)
+	}
+	s.wantPage(t, "the old site")
+	if now := s.files(t, "app")["app.py"]; now != old || old == "" {
+		t.Errorf("the app's file is %q, want %q", now, old)
+	}
+}
+
 // TestRestartedAfterBreak has the connection break off for good while the new version
 // runs: whatever is deployed next, the app runs with the files that are there then.
 func TestRestartedAfterBreak(t *testing.T) {

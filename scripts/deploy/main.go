@@ -2,7 +2,8 @@
 // machine, by FTP or SFTP: see MANUAL.md, "Deploy from your own machine".
 //
 //	main.go      the command line
-//	deploy.go    a deploy; back.go: what takes one back; show.go: what is said
+//	deploy.go    a deploy; back.go, backsettings.go: what takes one back;
+//	             show.go: what is said
 //	turn.go      one deploy at a time
 //	site.go      the files of the served folder, in the order in which none is
 //	             seen half; upload.go: their way there
