@@ -164,7 +164,6 @@ func (d *deploy) repairApp() error {
 		d.note(err.Error())
 		return nil
 	}
-	d.places = d.findPlaces()
 	_, err = d.app.repair(d.say, d.places.restart)
 	return err
 }
@@ -186,7 +185,6 @@ func (d *deploy) rollBack(ctx context.Context) error {
 	default:
 		return fmt.Errorf("there is nothing more to go back to: of the app in %s the last deploy alone can be taken back, and it is", folder)
 	}
-	d.places = d.findPlaces()
 	d.logs, d.before = d.findLogs(), d.appState()
 	d.appWork = d.app.now.Last
 	if err := d.planFormerSettings(); err != nil {

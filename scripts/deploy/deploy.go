@@ -233,7 +233,6 @@ func (d *deploy) planApp() (leftOut []string, err error) {
 		return nil, err
 	}
 	if !d.dryRun {
-		d.places = d.findPlaces()
 		if _, err := d.app.repair(d.say, d.places.restart); err != nil {
 			return nil, err
 		}

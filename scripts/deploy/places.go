@@ -76,6 +76,10 @@ func (d *deploy) openApp(folder string) (err error) {
 		return err
 	}
 	d.app.turn = d.holdsTurn
+	if d.places = d.findPlaces(); d.places.restart == "" {
+		file := settings.ValueIn(d.lines, "RESTART_FILE")
+		return fmt.Errorf("the folder of %sRESTART_FILE=%s is not seen by this login, so that no file there can restart the app: make the folder, or name one in the app's, as in tmp/restart.txt", settings.Prefix, file)
+	}
 	// From there it is the same, wherever a login begins.
 	site, err := filepath.Rel(filepath.FromSlash(folder), filepath.FromSlash(d.target.Folder))
 	if err != nil {
@@ -142,7 +146,11 @@ func (d *deploy) findPlaces() (p places) {
 		case value == "":
 			return path.Join(p.dir, usual)
 		case path.IsAbs(value):
-			return path.Join(d.onHost(path.Dir(value)), path.Base(value))
+			dir := d.onHost(path.Dir(value))
+			if dir == "" {
+				return ""
+			}
+			return path.Join(dir, path.Base(value))
 		default:
 			return path.Join(p.dir, value)
 		}

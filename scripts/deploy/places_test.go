@@ -187,3 +187,32 @@ func TestFoundByItsEnd(t *testing.T) {
 		})
 	}
 }
+
+// TestRestartFileUnseen has a RESTART_FILE in a folder that a login may not see: a file
+// elsewhere restarts nothing.
+func TestRestartFileUnseen(t *testing.T) {
+	const refusal = "is not seen by this login, so that no file there can restart the app"
+	for _, c := range []struct{ file, at, want string }{
+		{"", "app/tmp/restart.txt", ""},
+		{"again.txt", "app/again.txt", ""},
+		{"/home/me/ours/restart.txt", "ours/restart.txt", ""},
+		{"/var/run/me/restart.txt", "", refusal},
+	} {
+		t.Run(c.file, func(t *testing.T) {
+			here, home := thisHost(t)
+			writeFiles(t, home, map[string]string{"ours/x": "x"})
+			lines := ""
+			if c.file != "" {
+				lines = "CGIPROXY_RESTART_FILE=" + c.file + "\n"
+			}
+			d := &deploy{options: &options{target: &remote.Target{Folder: "public_html"}}, host: rooted{here, home}, lines: []byte(lines)}
+			err := d.openApp("app")
+			if (err != nil) != (c.want != "") || err != nil && !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%v, want %q", err, c.want)
+			}
+			if d.places.restart != c.at {
+				t.Errorf("it is %q, want %q", d.places.restart, c.at)
+			}
+		})
+	}
+}
