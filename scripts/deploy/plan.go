@@ -241,14 +241,18 @@ func (p *plan) note(name, text string) {
 }
 
 // size returns the size of a file by the list of its folder, which is one request
-// for many; the server is asked for links, and for what some leave out.
+// for many; the server is asked for links, and for what some leave out. A folder has
+// the size of no file.
 func (p *plan) size(name string) (int64, error) {
 	list, err := p.list(path.Dir(name))
 	if err != nil {
 		return 0, err
 	}
-	if e, ok := list[path.Base(name)]; ok && e.Mode.IsRegular() {
+	switch e, ok := list[path.Base(name)]; {
+	case ok && e.Mode.IsRegular():
 		return e.Size, nil
+	case ok && e.Mode.IsDir():
+		return -1, nil
 	}
 	return p.host.Size(p.path(name))
 }

@@ -175,10 +175,14 @@ func (a *app) wasDeployed(name string, deployed *file) (bool, error) {
 		deployed = &file{}
 	}
 	is, err := isAs(a.host, a.state(name), deployed)
-	if errors.Is(err, fs.ErrNotExist) {
-		return true, nil
+	if !errors.Is(err, fs.ErrNotExist) {
+		return is, err
 	}
-	return is, err
+	_, err = a.host.List(a.state(name)) // to FTP, a folder is no file that is there
+	if remote.IsBroken(err) {
+		return false, err
+	}
+	return err != nil, nil
 }
 
 // isAs reports whether a file has the content of another. It is read, for what

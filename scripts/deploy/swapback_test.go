@@ -170,57 +170,6 @@ func TestWrittenSince(t *testing.T) {
 	}
 }
 
-// TestWrittenAfterBack has an app that nobody restarts: it writes to a file of a deploy
-// when that has been taken back. What it wrote is kept by the next deploy.
-func TestWrittenAfterBack(t *testing.T) {
-	for _, way := range []string{"rollback", "undo", "undo, broken off on the way"} {
-		for _, next := range []string{"a deploy", "a deploy that is taken back, and another"} {
-			t.Run(way+", then "+next, func(t *testing.T) {
-				host, folder := thisHost(t)
-				dir := t.TempDir()
-				writeFiles(t, dir, map[string]string{"shop.db": "one"})
-				deployApp(t, host, folder, dir)
-				writeFiles(t, dir, map[string]string{"shop.db": "two", "lib.py": "two"})
-				a, _ := placeApp(t, host, folder, dir)
-				if way == "rollback" {
-					if _, err := a.settle(); err != nil {
-						t.Fatal(err)
-					}
-				}
-				db, err := os.OpenFile(filepath.Join(folder, "shop.db"), os.O_APPEND|os.O_WRONLY, 0)
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer db.Close()
-				if kept := takeBack(t, a, way); kept != nil {
-					t.Errorf("said at once is %q", kept)
-				}
-				if _, err := db.WriteString(", orders"); err != nil {
-					t.Fatal(err)
-				}
-
-				writeFiles(t, dir, map[string]string{"shop.db": "three"})
-				var kept []string
-				if next != "a deploy" {
-					b, _ := placeApp(t, host, folder, dir)
-					kept = takeBack(t, b, "undo")
-				}
-				kept = append(kept, deployApp(t, host, folder, dir)...)
-				wantKept(t, folder, kept, "two, orders")
-				wantNoneAside(t, folder)
-			})
-		}
-	}
-}
-
-// wantNoneAside demands that nothing is left of what back has moved aside.
-func wantNoneAside(t *testing.T, folder string) {
-	t.Helper()
-	if left, _ := filepath.Glob(filepath.Join(folder, stateFolder, "aside-*")); left != nil {
-		t.Errorf("left is %q", left)
-	}
-}
-
 func takeBack(t *testing.T, a *app, way string) (kept []string) {
 	t.Helper()
 	do := a.back
