@@ -1,0 +1,72 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestShut keeps visitors from an app's folder before its first file comes, where it is
+// in the served one or new. What the app brings shows them nothing.
+func TestShut(t *testing.T) {
+	const refusal = "/.htaccess may show visitors the app's files, at the latest after --uninstall: delete it"
+	for _, c := range []struct{ name, site, there, brings, want, err string }{
+		{name: "in the served folder", site: "..", want: closed},
+		{name: "further down", site: "../..", want: closed},
+		{name: "in the served folder, with what the app brings", site: "..", brings: "Options -Indexes\n", want: closed},
+		{name: "again", site: "..", there: closed, brings: closed + "Require all granted\n", want: closed},
+		{name: "somebody has put another there", site: "..", there: "# mine", err: refusal},
+		{name: "new, beside the served folder", site: "../public_html", brings: "# its", want: closed},
+		{name: "new, and nobody knows where", brings: "# its", want: closed},
+		{name: "beside it, again", site: "../public_html", there: closed, brings: "# its", want: closed},
+		{name: "beside it, by hand", site: "../public_html", there: "# mine", brings: "# its", want: "# mine"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			host, folder := thisHost(t)
+			dir := t.TempDir()
+			writeFiles(t, dir, map[string]string{"app.py": "x", ".htaccess": c.brings, "public/.htaccess": c.brings})
+			writeFiles(t, folder, map[string]string{".htaccess": c.there})
+			a, changes, notes, err := planFor(t, host, folder, dir, c.site)
+			if err != nil || c.err != "" {
+				if err == nil || !strings.Contains(err.Error(), c.err) {
+					t.Errorf("%v, want %q", err, c.err)
+				}
+				return
+			}
+			isLeftOut := c.brings != "" && c.want == closed
+			if text := strings.Join(notes, "\n"); strings.Contains(text, "public/.htaccess is not uploaded") != isLeftOut {
+				t.Errorf("it says %q", text)
+			}
+			if err := a.stage(t.Context(), dir, changes, meter{}); err != nil {
+				t.Fatal(err)
+			}
+			wantFiles(t, folder, map[string]string{".htaccess": c.want, "app.py": ""})
+			if err := a.swap(changes); err != nil {
+				t.Fatal(err)
+			}
+			if c.want == closed {
+				wantFiles(t, folder, map[string]string{".htaccess": closed, "app.py": "x", "public/.htaccess": ""})
+			}
+		})
+	}
+}
+
+// TestShutNot leaves alone a folder that the served one is, or is in.
+func TestShutNot(t *testing.T) {
+	for _, c := range []struct{ name, site string }{
+		{"the served folder itself", "."},
+		{"around it", "public_html"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			host, folder := thisHost(t)
+			dir := t.TempDir()
+			writeFiles(t, dir, map[string]string{"app.py": "x"})
+			writeFiles(t, folder, map[string]string{"public_html/index.html": "x"})
+			a, changes, _, err := planFor(t, host, folder, dir, c.site)
+			if err != nil {
+				t.Fatal(err)
+			}
+			a.putChanges(t, dir, changes)
+			wantFiles(t, folder, map[string]string{".htaccess": "", "app.py": "x"})
+		})
+	}
+}
