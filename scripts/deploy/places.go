@@ -64,7 +64,9 @@ func (d *deploy) mayLeadTo(start, folder string) bool {
 func (d *deploy) isAnother(folder string) error {
 	start := d.setting("START_DIR")
 	list, _ := d.host.List(folder) // it has been found, or is yet to be made
-	if !path.IsAbs(start) || start == folder || len(list) == 0 {
+	// A first deploy that was taken back has left this.
+	isBegun := slices.ContainsFunc(list, func(e remote.Entry) bool { return e.Name == stateFolder })
+	if !path.IsAbs(start) || start == folder || len(list) == 0 || isBegun {
 		return nil
 	}
 	return fmt.Errorf("is the folder %s, where there is %s, the one that the host calls %s? If it is, say so with --app-to %s", folder, list[0].Name, start, folder)

@@ -170,6 +170,7 @@ func TestFoundByItsEnd(t *testing.T) {
 		{"there is something", "server.py", "", "is the folder app, where there is server.py, the one that the host calls /home/me/web/app? If it is, say so with --app-to app"},
 		{"it has been said", "server.py", "app", ""},
 		{"a deploy has brought it", stateFolder + "/manifest.json", "", ""},
+		{"a first deploy was taken back", stateFolder + "/manifest.new", "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			here, home := thisHost(t)
