@@ -57,6 +57,9 @@ func findApp(dir string) error {
 // has left out.
 func scan(dir string, include []string) (files map[string]file, out []string, err error) {
 	files = map[string]file{}
+	if dir, err = filepath.EvalSymlinks(dir); err != nil { // which WalkDir does not follow
+		return nil, nil, err
+	}
 	reached := map[string]fs.FileMode{".": 0o777} // by folder
 	err = filepath.WalkDir(dir, func(name string, e fs.DirEntry, err error) error {
 		if err != nil || name == dir {

@@ -44,7 +44,7 @@ func (d *deploy) verify(ctx context.Context) (problems []string) {
 		return nil
 	}
 	if address := d.whereServed(ctx); address != "" {
-		problems = append(problems, fmt.Sprintf("private files: everybody can download the app, as %s: name a folder that nobody is shown with --app-to, or one that begins with a dot in that of the site, as in --app-to %s", address, d.hiddenFolder()))
+		problems = append(problems, fmt.Sprintf("private files: everybody can download the app, as %s: name a folder that nobody is shown with --app-to, or one that begins with a dot in that of the site, as in --app-to %s", redacted(address), d.hiddenFolder()))
 	}
 	for _, f := range findings {
 		text := printable(f.Text)
@@ -146,7 +146,7 @@ func (d *deploy) status(ctx context.Context) error {
 	for _, f := range findings {
 		d.say("%-8s %s: %s\n", f.Level, f.Check, printable(f.Text))
 		if f.Level == finding.Fault && f.Check == "reach" {
-			return fmt.Errorf("%s: %s", d.url, f.Remedy)
+			return fmt.Errorf("%s: %s", redacted(d.url), f.Remedy)
 		}
 	}
 	first := d.firstPage(ctx)
@@ -158,7 +158,7 @@ func (d *deploy) status(ctx context.Context) error {
 		if s := d.appState(); s.began != "" && s.exit != "" {
 			d.say("the app last ended: %s\n", printable(s.exit))
 		}
-		return fmt.Errorf("%s does not work: --logs may say why", d.url)
+		return fmt.Errorf("%s does not work: --logs may say why", redacted(d.url))
 	}
 	switch s := d.appState(); {
 	case s.closed:

@@ -56,6 +56,14 @@ func (o *options) firstPage(ctx context.Context) page {
 	return page{status: resp.StatusCode, text: text}
 }
 
+// redacted is an address without the password that may be in it.
+func redacted(address string) string {
+	if u, err := url.Parse(address); err == nil {
+		return u.Redacted()
+	}
+	return address
+}
+
 // get asks for a page, and follows no redirect: that is a response, too.
 func get(ctx context.Context, address string) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
@@ -73,7 +81,7 @@ var usualPorts = map[string]string{"http": "80", "https": "443"}
 func (o *options) unasked(err error) error {
 	if u, parseErr := url.Parse(o.url); parseErr == nil {
 		if absent := remote.Absent(net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), usualPorts[u.Scheme])), err); absent != nil {
-			return fmt.Errorf("the site %s cannot be asked: %w Its address, with the port if it is another, is said with --url, as in --url %s://%s:8443/", o.url, absent, u.Scheme, u.Hostname())
+			return fmt.Errorf("the site %s cannot be asked: %w Its address, with the port if it is another, is said with --url, as in --url %s://%s:8443/", redacted(o.url), absent, u.Scheme, u.Hostname())
 		}
 	}
 	if certificate, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {

@@ -45,11 +45,11 @@ func (d *deploy) showDone() {
 	switch {
 	case d.mode != "":
 	case d.page.status == http.StatusNotFound:
-		d.say("%s answers, with 404: is that the address of the site?\n", d.url)
+		d.say("%s answers, with 404: is that the address of the site?\n", redacted(d.url))
 	case d.page.status >= 400:
-		d.say("%s answers, with %s\n", d.url, d.page.text)
+		d.say("%s answers, with %s\n", redacted(d.url), d.page.text)
 	default:
-		d.say("%s works\n", d.url)
+		d.say("%s works\n", redacted(d.url))
 	}
 	d.showWarnings()
 }

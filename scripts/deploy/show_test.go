@@ -51,3 +51,34 @@ func TestStrangeNames(t *testing.T) {
 		t.Errorf("%v, %v", files, err)
 	}
 }
+
+// TestNoPasswordShown has a site behind Basic authentication, whose password is in the
+// address: it is for nobody who reads the output.
+func TestNoPasswordShown(t *testing.T) {
+	const address = "http://me:TOPSECRET@127.0.0.1:1/"
+	for _, status := range []int{200, 403, 404} {
+		var out strings.Builder
+		d := &deploy{options: &options{target: &remote.Target{}, url: address}, out: &out, page: page{status: status}}
+		d.showDone()
+		if text := out.String(); strings.Contains(text, "TOPSECRET") || !strings.Contains(text, "127.0.0.1:1") {
+			t.Errorf("%d: it prints %q", status, text)
+		}
+	}
+	o := &options{url: address}
+	if err := o.unasked(o.firstPage(t.Context()).err); strings.Contains(err.Error(), "TOPSECRET") {
+		t.Error(err)
+	}
+}
+
+// TestLinkToApp names the app's folder by a link, as to the newest of several releases.
+func TestLinkToApp(t *testing.T) {
+	host, folder := thisHost(t)
+	dir := t.TempDir()
+	writeFiles(t, dir, map[string]string{"releases/5/app.py": "five"})
+	link := filepath.Join(dir, "current")
+	if err := os.Symlink("releases/5", link); err != nil {
+		t.Fatal(err)
+	}
+	deployApp(t, host, folder, link)
+	wantFiles(t, folder, map[string]string{"app.py": "five"})
+}
