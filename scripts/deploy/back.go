@@ -198,6 +198,7 @@ func (d *deploy) rollBack(ctx context.Context) error {
 		d.showWork()
 		return nil
 	}
+	done := fmt.Sprintf("the app is as it was before deploy %d", d.app.now.Number)
 	repaired, err := d.putFormer(ctx)
 	if err != nil {
 		return err
@@ -214,13 +215,13 @@ func (d *deploy) rollBack(ctx context.Context) error {
 		}
 	}
 	if ctx.Err() != nil {
-		return fmt.Errorf("%w: the app is as it was before the last deploy, and whether the site works was not asked", errInterrupted)
+		return fmt.Errorf("%w: %s, and whether the site works was not asked", errInterrupted, done)
 	}
 	defer d.showWarnings()
 	if problems != nil {
-		return fmt.Errorf("the app is as it was before the last deploy, and the site fails:\n  %s%s", strings.Join(problems, "\n  "), d.newLines())
+		return fmt.Errorf("%s, and the site fails:\n  %s%s", done, strings.Join(problems, "\n  "), d.newLines())
 	}
-	d.say("the app is as it was before the last deploy\n")
+	d.say("%s\n", done)
 	return nil
 }
 

@@ -160,7 +160,7 @@ func TestStartBack(t *testing.T) {
 	}
 	lines := s.files(t, "public_html")[".htcgiproxy"]
 	asked := askLive
-	for _, breaks := range []bool{false, true} {
+	for i, breaks := range []bool{false, true} {
 		t.Run(fmt.Sprintf("it broke off: %v", breaks), func(t *testing.T) {
 			dir := t.TempDir()
 			writeFiles(t, dir, map[string]string{"main.py": fmt.Sprintf(pythonApp, "", 200, "new")})
@@ -177,7 +177,7 @@ func TestStartBack(t *testing.T) {
 				t.Fatalf("exit status %d:\n%s", status, out)
 			}
 			s.wantPage(t, "new")
-			if out, status := s.run(t, "--rollback"); status != 0 {
+			if out, status := s.run(t, "--rollback"); status != 0 || !strings.Contains(out, fmt.Sprintf("the app is as it was before deploy %d\n", i+2)) {
 				t.Errorf("exit status %d:\n%s", status, out)
 			}
 			s.wantPage(t, "old")
