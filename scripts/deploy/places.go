@@ -131,6 +131,9 @@ func (d *deploy) onHost(folder string) string {
 		}
 		_, name, _ = strings.Cut(strings.TrimPrefix(name, "/"), "/")
 	}
+	if path.Base(folder) == d.target.User { // /home/me
+		return "."
+	}
 	return ""
 }
 

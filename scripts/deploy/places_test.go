@@ -197,7 +197,8 @@ func TestRestartFileUnseen(t *testing.T) {
 		{"", "app/tmp/restart.txt", ""},
 		{"again.txt", "app/again.txt", ""},
 		{"/home/me/ours/restart.txt", "ours/restart.txt", ""},
-		{"/var/run/me/restart.txt", "", refusal},
+		{"/home/me/restart.txt", "restart.txt", ""},
+		{"/var/run/restart.txt", "", refusal},
 	} {
 		t.Run(c.file, func(t *testing.T) {
 			here, home := thisHost(t)
@@ -206,7 +207,7 @@ func TestRestartFileUnseen(t *testing.T) {
 			if c.file != "" {
 				lines = "CGIPROXY_RESTART_FILE=" + c.file + "\n"
 			}
-			d := &deploy{options: &options{target: &remote.Target{Folder: "public_html"}}, host: rooted{here, home}, lines: []byte(lines)}
+			d := &deploy{options: &options{target: &remote.Target{User: "me", Folder: "public_html"}}, host: rooted{here, home}, lines: []byte(lines)}
 			err := d.openApp("app")
 			if (err != nil) != (c.want != "") || err != nil && !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%v, want %q", err, c.want)
