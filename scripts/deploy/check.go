@@ -118,22 +118,8 @@ func (d *deploy) status(ctx context.Context) error {
 			d.say("%-8s settings: %s\n", finding.Warning, text)
 		}
 	}
-	if folder, known, err := d.appFolder(); err != nil && known {
-		d.note(err.Error())
-	} else if err == nil {
-		if list, err := d.host.List(path.Join(folder, stateFolder)); err == nil && list != nil {
-			if d.app, err = openApp(d.host, folder); err != nil {
-				return err
-			}
-			if d.app.now.Former != nil {
-				d.say("a deploy broke off halfway: deploy again, or --rollback\n")
-			}
-			number := fmt.Sprint(d.app.now.Number)
-			if d.app.now.isTakenBack() {
-				number += ", taken back"
-			}
-			d.say("%s, deploy %s, %d files\n", folder, number, len(d.app.now.Files))
-		}
+	if err := d.showDeploys(); err != nil {
+		return err
 	}
 	d.places = d.findPlaces()
 	defer d.served.clean()
@@ -166,5 +152,32 @@ func (d *deploy) status(ctx context.Context) error {
 	case s.unreplaced != "":
 		d.say("warning  restart: the last one failed (%s), and the app from before went on: the next start, after a reboot of the host for one, would fail, too; --logs may say why\n", printable(s.unreplaced))
 	}
+	return nil
+}
+
+// showDeploys says what has been deployed of the app.
+func (d *deploy) showDeploys() error {
+	folder, known, err := d.appFolder()
+	if err != nil {
+		if known {
+			d.note(err.Error())
+		}
+		return nil
+	}
+	list, err := d.host.List(path.Join(folder, stateFolder))
+	if err != nil || list == nil {
+		return nil // nothing
+	}
+	if d.app, err = openApp(d.host, folder); err != nil {
+		return err
+	}
+	if d.app.now.Former != nil {
+		d.say("a deploy broke off halfway: deploy again, or --rollback\n")
+	}
+	number := fmt.Sprint(d.app.now.Number)
+	if d.app.now.isTakenBack() {
+		number += ", taken back"
+	}
+	d.say("%s, deploy %s, %d files\n", folder, number, len(d.app.now.Files))
 	return nil
 }
