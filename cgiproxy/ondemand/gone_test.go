@@ -104,6 +104,9 @@ func TestStateOfAnotherMachine(t *testing.T) {
 	auto(s)
 	s.answered("/")
 	s.rewriteState(bootID(), "1f2e3d4c")
+	if st, err := s.Status(); err != nil || !strings.Contains(st.LastExit, "another machine") {
+		t.Errorf("status %+v, %v", st, err)
+	}
 	s.restart() // what is noted as running is looked at
 	if _, err := s.get(t.Context(), "/"); err != nil {
 		t.Fatal(err)
