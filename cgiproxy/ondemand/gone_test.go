@@ -59,6 +59,44 @@ func TestStateIsGone(t *testing.T) {
 	}
 }
 
+// A START_DIR that is a link to a release, or is put in the place of another, ends the
+// app of before when the requests under way are answered.
+func TestOtherFolderUnderItsName(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(dir, next string) error{
+		"a link": func(dir, next string) error { return errors.Join(os.Remove(dir), os.Symlink(next, dir)) },
+		"moved": func(dir, next string) error {
+			before, err := os.Readlink(dir)
+			return errors.Join(err, os.Rename(before, before+".before"), os.Rename(next, before))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, "")
+			linked(s)
+			before := s.answered("/")
+			slow := make(chan error, 1)
+			go func() {
+				_, err := s.get(t.Context(), "/slow?300ms")
+				slow <- err
+			}()
+			eventually(t, "a request is under way", s.inUse)
+			if err := change(s.Dir, t.TempDir()); err != nil {
+				t.Fatal(err)
+			}
+			after := s.answered("/")
+			if err := <-slow; err != nil {
+				t.Errorf("a request under way: %v", err)
+			}
+			if pid, err := readProcess(number(before)); after == before || err == nil && !pid.ended {
+				t.Errorf("process %s is still there, and %s answers", before, after)
+				_ = unix.Kill(number(before), unix.SIGKILL)
+			}
+			s.stops(after)
+		})
+	}
+}
+
 // Two machines that share a folder end their apps in turns: the log says why.
 func TestStateOfAnotherMachine(t *testing.T) {
 	t.Parallel()
@@ -66,6 +104,9 @@ func TestStateOfAnotherMachine(t *testing.T) {
 	auto(s)
 	s.answered("/")
 	s.rewriteState(bootID(), "1f2e3d4c")
+	if st, err := s.Status(); err != nil || !strings.Contains(st.LastExit, "another machine") {
+		t.Errorf("status %+v, %v", st, err)
+	}
 	s.restart() // what is noted as running is looked at
 	if _, err := s.get(t.Context(), "/"); err != nil {
 		t.Fatal(err)

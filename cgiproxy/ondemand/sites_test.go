@@ -144,7 +144,9 @@ func TestTwoSitesStarting(t *testing.T) {
 			first := newSite(t, "").settledBy(t)
 			set(first)
 			first.Command = "while test ! -e bind; do sleep 0.02; done; " + first.Command
-			if _, err := first.App.browse(time.Second, "/"); err != context.DeadlineExceeded {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			if _, err := first.get(ctx, "/"); err != context.DeadlineExceeded {
 				t.Fatalf("a browser of the first: %v, want that it leaves", err)
 			}
 			second := first.second(t)

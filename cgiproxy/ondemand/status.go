@@ -87,6 +87,9 @@ func (a *App) Status() (Status, error) {
 		st.Phase = stopped
 		if phase == running {
 			st.LastExit = "it ended by itself, nobody saw how"
+			if s.boot != bootID() {
+				st.LastExit = "it ended as the machine was booted, or runs on another machine: .cgiproxy is from before, or from there"
+			}
 		}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)

@@ -228,7 +228,7 @@ func (a *App) earlier() (r run) {
 	return r
 }
 
-// endEarlier ends the app of another START_DIR as a stop does, so that requests
+// endEarlier ends the app of another folder as a stop does, so that requests
 // under way there are answered, and those that come find no open gate where that
 // becomes START_DIR again. What is known there no more is ended at once, and what
 // another process is about to change: by who began it, for no state says how long
@@ -236,8 +236,10 @@ func (a *App) earlier() (r run) {
 func (a *App) endEarlier(ctx context.Context, r *run) error {
 	end := func() error { return r.end(context.WithoutCancel(ctx), killLimit) }
 	there := *a
-	there.Dir = r.dir()
-	if there.Dir == a.Dir || unix.Access(string(there.folder()), unix.W_OK) != nil {
+	if there.Dir = r.dir(); there.Dir == a.Dir { // its name is another folder's by now, or .cgiproxy was deleted
+		there.Dir, _ = os.Readlink(fmt.Sprintf("/proc/%d/cwd", r.pid))
+	}
+	if there.Dir == "" || unix.Access(string(there.folder()), unix.W_OK) != nil {
 		return end()
 	}
 	lock, err := there.folder().lock()
