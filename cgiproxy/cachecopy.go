@@ -26,9 +26,16 @@ type CacheCopy struct {
 // processes that a host allows. It is a choice.
 const standstill = 10 * time.Second
 
-// Begin tells of the header.
+// Begin tells of the header. A cache for all visitors may keep a response (RFC 9111,
+// section 3) unless the app forbids it, where the app says how long, or how to ask for
+// it again: mod_cache keeps none else. An event stream has no end that a cache could
+// wait for, and Last-Modified only because frameworks take that for a reason to leave
+// it as it is (Rack::ETag).
 func (c *CacheCopy) Begin(h http.Header) {
-	if mayBeStored(h) && (hasLifetime(h) || c.AnyPage && h["Content-Length"] == nil) {
+	control := strings.ToLower(strings.Join(h["Cache-Control"], ","))
+	forbidden := strings.Contains(control, "no-store") || syntax.HasToken(control, "private")
+	lasts := strings.Contains(control, "max") || h["Expires"] != nil || h["Last-Modified"] != nil || h["Etag"] != nil
+	if (lasts || c.AnyPage && h["Content-Length"] == nil) && !forbidden && !isEventStream(h) {
 		c.grown.Store(time.Now().UnixNano())
 	}
 }
@@ -46,22 +53,6 @@ func (c *CacheCopy) IsMade() bool { return c.grown.Load() != 0 }
 // IsGrowing reports whether the response has to go on for a cache.
 func (c *CacheCopy) IsGrowing() bool {
 	return c.IsMade() && time.Since(time.Unix(0, c.grown.Load())) < standstill
-}
-
-// mayBeStored reports whether a cache for all visitors may keep a response with this
-// header (RFC 9111, section 3). An event stream has no end that a cache could wait for,
-// and Last-Modified only because frameworks take that for a reason to leave it as it is
-// (Rack::ETag).
-func mayBeStored(h http.Header) bool {
-	control := strings.ToLower(strings.Join(h["Cache-Control"], ","))
-	return !strings.Contains(control, "no-store") && !syntax.HasToken(control, "private") && !isEventStream(h)
-}
-
-// hasLifetime reports whether the app says how long a response may be kept, or how to
-// ask for it again: mod_cache keeps none else.
-func hasLifetime(h http.Header) bool {
-	control := strings.ToLower(strings.Join(h["Cache-Control"], ","))
-	return strings.Contains(control, "max") || h["Expires"] != nil || h["Last-Modified"] != nil || h["Etag"] != nil
 }
 
 func isEventStream(h http.Header) bool {
