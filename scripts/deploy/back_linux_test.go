@@ -122,6 +122,17 @@ func TestPutBack(t *testing.T) {
 	}
 }
 
+// newPythonSite has a site whose page is "old", by a first deploy.
+func newPythonSite(t *testing.T) *pythonSite {
+	t.Helper()
+	s := &pythonSite{newCutHost(t), t.TempDir()}
+	s.write(t, "", 200, "old")
+	if out, status := s.deploy(t); status != 0 {
+		t.Fatal(out)
+	}
+	return s
+}
+
 // firstFails is a first deploy that fails: nothing is left to stop its app.
 func (s *pythonSite) firstFails(t *testing.T) {
 	t.Helper()
@@ -135,11 +146,7 @@ func (s *pythonSite) firstFails(t *testing.T) {
 
 // TestFirstDeploy takes back what no other was before: its app would be no more.
 func TestFirstDeploy(t *testing.T) {
-	s := &pythonSite{newCutHost(t), t.TempDir()}
-	s.write(t, "", 200, "old")
-	if out, status := s.deploy(t); status != 0 {
-		t.Fatal(out)
-	}
+	s := newPythonSite(t)
 	s.write(t, "", 500, "new") // which is taken back
 	s.deploy(t)
 	for _, args := range [][]string{{"--rollback"}, {"--rollback", "--dry-run"}} {
@@ -153,11 +160,7 @@ func TestFirstDeploy(t *testing.T) {
 // TestStartBack takes a deploy back that has changed the command that starts the app,
 // too: the version before is started by its own, also after a deploy that broke off.
 func TestStartBack(t *testing.T) {
-	s := &pythonSite{newCutHost(t), t.TempDir()}
-	s.write(t, "", 200, "old")
-	if out, status := s.deploy(t); status != 0 {
-		t.Fatal(out)
-	}
+	s := newPythonSite(t)
 	lines := s.files(t, "public_html")[".htcgiproxy"]
 	asked := askLive
 	for i, breaks := range []bool{false, true} {
@@ -191,11 +194,7 @@ func TestStartBack(t *testing.T) {
 // TestUninstallAfterBreak takes the site away after a deploy that broke off: the app's
 // files, which stay, are those from before.
 func TestUninstallAfterBreak(t *testing.T) {
-	s := &pythonSite{newCutHost(t), t.TempDir()}
-	s.write(t, "", 200, "old")
-	if out, status := s.deploy(t); status != 0 {
-		t.Fatal(out)
-	}
+	s := newPythonSite(t)
 	old := s.files(t, "app")["app.py"]
 	s.write(t, "", 200, "new")
 	asked := askLive
@@ -221,11 +220,7 @@ func TestUninstallAfterBreak(t *testing.T) {
 // TestRestartedAfterBreak has the connection break off for good while the new version
 // runs: whatever is deployed next, the app runs with the files that are there then.
 func TestRestartedAfterBreak(t *testing.T) {
-	s := &pythonSite{newCutHost(t), t.TempDir()}
-	s.write(t, "", 200, "old")
-	if out, status := s.deploy(t); status != 0 {
-		t.Fatal(out)
-	}
+	s := newPythonSite(t)
 	asked := askLive
 	for _, c := range []struct {
 		name string
