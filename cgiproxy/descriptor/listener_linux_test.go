@@ -1,9 +1,11 @@
 package descriptor
 
 import (
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"proxy.cgi/cgiproxy/internal/testkit"
@@ -28,27 +30,27 @@ func TestListenersUnknown(t *testing.T) {
 	}
 }
 
+// The kernel's answer and the tables tell the same.
 func TestEachListener(t *testing.T) {
-	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
+	for _, address := range []string{"127.0.0.1:0", "[::1]:0", "[::]:0"} {
 		l, err := net.Listen("tcp", address)
 		if err != nil {
 			t.Logf("no %s here: %v", address, err)
 			continue
 		}
 		defer l.Close()
-		found := 0
-		if err := EachListener(func(listener Listener) {
-			if listener.At.String() == l.Addr().String() {
-				found++
-				if listener.UID != os.Geteuid() || listener.Inode == 0 {
-					t.Errorf("got %+v, want user %d and an inode", listener, os.Geteuid())
-				}
-			}
-		}); err != nil {
+		asked, err1 := askListeners()
+		var listed []Listener
+		err2 := eachTable(func(table string) error {
+			return eachListener(table, func(found Listener) { listed = append(listed, found) })
+		})
+		if err := errors.Join(err1, err2); err != nil {
 			t.Fatal(err)
 		}
-		if found != 1 {
-			t.Errorf("%v is found %d times, want once", l.Addr(), found)
+		other := func(found Listener) bool { return found.At.String() != l.Addr().String() }
+		asked, listed = slices.DeleteFunc(asked, other), slices.DeleteFunc(listed, other)
+		if len(asked) != 1 || !slices.Equal(asked, listed) || asked[0].UID != os.Geteuid() || asked[0].Inode == 0 {
+			t.Errorf("%v: asked %+v, listed %+v, want the same one of user %d", l.Addr(), asked, listed, os.Geteuid())
 		}
 	}
 }

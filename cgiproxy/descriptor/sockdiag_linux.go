@@ -32,12 +32,13 @@ func TCPState(local, remote netip.AddrPort) (state uint8, err error) {
 
 // askConnection returns the user of the socket as well (see ConnectionOwner).
 func askConnection(local, remote netip.AddrPort) (state uint8, uid int, err error) {
-	err = askDiag(diagRequest(local, remote), func(kind uint16, message []byte) bool {
-		if kind == sockDiagByFamily {
-			state, uid = message[1], int(binary.NativeEndian.Uint32(message[64:]))
-		}
+	err = askDiag(diagRequest(local, remote), func(message []byte) bool {
+		state, uid = message[1], int(binary.NativeEndian.Uint32(message[64:]))
 		return false
 	})
+	if err == unix.ENOENT {
+		err = nil
+	}
 	return state, uid, err
 }
 
@@ -47,10 +48,7 @@ func askConnection(local, remote netip.AddrPort) (state uint8, uid int, err erro
 // than those with a state among states (1<<state) are passed over.
 func FindConnection(local netip.Addr, remote netip.AddrPort, states uint32) (at netip.AddrPort, state uint8, err error) {
 	found := 0
-	err = askDiag(diagList(remote.Port(), states), func(kind uint16, message []byte) bool {
-		if kind != tcpDiagGetSock {
-			return false // the end of the list, or an error
-		}
+	err = askDiag(diagList(remote.Port(), states), func(message []byte) bool {
 		if diagAddr(message, 8) != local || diagAddr(message, 24) != remote.Addr() || binary.BigEndian.Uint16(message[6:]) != remote.Port() {
 			return true
 		}
@@ -80,8 +78,9 @@ const replySize = 8 << 10
 var replies = sync.Pool{New: func() any { return new([replySize]byte) }}
 
 // askDiag sends a request to the kernel and hands on each message of the reply,
-// until take returns false.
-func askDiag(request []byte, take func(kind uint16, message []byte) bool) error {
+// until take returns false. An error is also what the kernel answers with: ENOENT
+// where there is no such connection, or no sock_diag.
+func askDiag(request []byte, take func(message []byte) bool) error {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, unix.NETLINK_INET_DIAG)
 	if err != nil {
 		return err
@@ -107,13 +106,30 @@ func askDiag(request []byte, take func(kind uint16, message []byte) bool) error 
 				return unix.EBADMSG
 			}
 			kind, message := binary.NativeEndian.Uint16(rest[4:]), rest[unix.NLMSG_HDRLEN:size]
-			isEnd := kind == unix.NLMSG_DONE || kind == unix.NLMSG_ERROR || len(message) < diagMessageSize
-			if isEnd || !take(kind, message) {
+			if kind == unix.NLMSG_DONE || kind == unix.NLMSG_ERROR {
+				return diagError(message)
+			}
+			if len(message) < diagMessageSize {
+				return unix.EBADMSG
+			}
+			if !take(message) {
 				return nil
 			}
 			rest = rest[min((size+3)&^3, len(rest)):]
 		}
 	}
+}
+
+// diagError returns the error that the last message of a reply begins with
+// (netlink(7)), nil for none.
+func diagError(message []byte) error {
+	if len(message) < 4 {
+		return unix.EBADMSG
+	}
+	if number := int32(binary.NativeEndian.Uint32(message)); number != 0 {
+		return unix.Errno(-number)
+	}
+	return nil
 }
 
 // diagRequest asks for exactly one connection.

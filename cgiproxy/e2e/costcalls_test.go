@@ -32,11 +32,16 @@ func (s *costSite) countSystemCalls(t *testing.T) (map[string]int, string) {
 		webserver.Need(t, fmt.Errorf("%w: strace may not trace: %w: %s", webserver.ErrUnavailable, err, out))
 	}
 	counts, all := map[string]int{}, ""
-	for name, env := range map[string]string{"system-calls": "", "system-calls:START": "CGIPROXY_START=true CGIPROXY_REQUIRE_OWNER=false"} {
+	for name, env := range map[string]string{
+		"system-calls":               "",
+		"system-calls:START":         "CGIPROXY_START=true CGIPROXY_REQUIRE_OWNER=false",
+		"system-calls:REQUIRE_OWNER": "CGIPROXY_REQUIRE_OWNER=true",
+	} {
 		s.get(t, env, "strace", "-f", "-o", file, s.script)
 		n, trace := countCalls(t, file)
 		counts[name], all = n, all+trace
 	}
+	counts["system-calls:/proc/net"] = strings.Count(all, `"/proc/net/`)
 	return counts, all
 }
 

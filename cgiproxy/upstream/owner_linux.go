@@ -21,7 +21,7 @@ func unixListenerOwner(fd int) (int, error) {
 }
 
 // tcpListener returns the socket that takes the connections to an address of
-// this machine (proc(5), /proc/net/tcp). Of several that share it (SO_REUSEPORT)
+// this machine (descriptor.EachListener). Of several that share it (SO_REUSEPORT)
 // it returns one of another user before ours, and of ours the first there is.
 func tcpListener(at netip.AddrPort) (l listener, err error) {
 	closest, shown := 0, false
