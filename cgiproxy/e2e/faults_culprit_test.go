@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"net"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -49,15 +50,22 @@ func reset(conn net.Conn) error {
 	return conn.Close()
 }
 
-// signal sends a signal to proxy.cgi, or proxy.fcgi.
+// signal ends proxy.cgi, or proxy.fcgi, by a signal. It waits until that is so:
+// what the client sends next might else be passed on yet, and be all of an upload.
 func (x *incident) signal(t *testing.T, signal syscall.Signal) {
 	t.Helper()
-	pids := running(t, x.Server, x.folder+"/"+scriptName(x.Kind))
+	script := x.folder + "/" + scriptName(x.Kind)
+	pids := running(t, x.Server, script)
 	if len(pids) != 1 {
 		t.Fatalf("processes of proxy.cgi: %v, want one", pids)
 	}
 	if err := syscall.Kill(pids[0], signal); err != nil {
 		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(patience); slices.Contains(running(t, x.Server, script), pids[0]); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("process %d goes on after %v", pids[0], signal)
+		}
 	}
 }
 

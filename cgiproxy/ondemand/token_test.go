@@ -232,7 +232,7 @@ func TestFirstOfListeners(t *testing.T) {
 	}
 	r := run{pid: first.session, start: first.start, network: "tcp", addresses: []string{l.Addr().String()}}
 	if r.meet("", false); r.app != os.Getpid() {
-		t.Errorf("process %d is taken for the first to listen, which is %d", r.app, os.Getpid())
+		t.Errorf("process %d is taken for the first to listen at %v, which is %d; all: %v", r.app, l.Addr(), os.Getpid(), listeners(ownProcesses()))
 	}
 }
 
