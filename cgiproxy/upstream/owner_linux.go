@@ -24,12 +24,11 @@ func unixListenerOwner(fd int) (int, error) {
 // this machine (descriptor.EachListener). Of several that share it (SO_REUSEPORT)
 // it returns one of another user before ours, and of ours the first there is.
 func tcpListener(at netip.AddrPort) (l listener, err error) {
-	closest, shown := 0, false
+	closest, shown, own := 0, false, os.Geteuid()
 	err = descriptor.EachListener(func(found descriptor.Listener) {
 		shown = true
 		c := closeness(found.At, at)
-		ours := found.UID == os.Geteuid()
-		if c > closest || c > 0 && c == closest && l.uid == os.Geteuid() && (!ours || found.Inode < l.inode) {
+		if c > closest || c > 0 && c == closest && l.uid == own && (found.UID != own || found.Inode < l.inode) {
 			closest, l = c, listener{found.UID, found.Inode}
 		}
 	})
