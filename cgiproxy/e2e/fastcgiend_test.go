@@ -149,6 +149,25 @@ func TestFastCGIReplaced(t *testing.T) {
 	}
 }
 
+// TestFastCGIReplacedByNone: the new file goes away between the last look at it and
+// the moment when it should take over, and nobody else would start a program.
+func TestFastCGIReplacedByNone(t *testing.T) {
+	t.Parallel()
+	script := publicFolder(t) + "/script"
+	if err := os.WriteFile(script, []byte("#!/bin/sh\necho proxy.cgi v2\nmkdir $0.once || rm $0\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s := newSite(t, webserver.NginxFastCGI, newRestartingApp(t, ok).settings())
+	before := awaitProgram(t, s, binary)
+	s.Install(t, s.folder[1:]+"/proxy.fcgi", script)
+	stop := visitAllTheTime(t, s)
+	awaitLog(t, s, "the old one goes on")
+	stop()
+	if after := awaitProgram(t, s, binary); after != before {
+		t.Errorf("process %d goes on for %d, want the same", after, before)
+	}
+}
+
 // visitAllTheTime has four clients that ask for pages until the returned
 // function is called, and fails the test for a request that fails.
 func visitAllTheTime(t *testing.T, s site) (stop func()) {

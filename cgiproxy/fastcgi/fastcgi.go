@@ -68,10 +68,8 @@ func Serve(status cgiproxy.StatusPage) int {
 	l.answer = func(w *responseWriter, r *request) {
 		serveRequest(sites, status, w, r)
 		if program.checkDue() {
-			go program.whenReplaced(func() { // beside, for it takes time, and the response ends here
-				l.awaitCurrent(finishTime)
-				l.stop()
-			})
+			// Beside, for it takes time, and the response ends here.
+			go program.whenReplaced(func() { l.awaitCurrent(finishTime) }, l.stop)
 		}
 	}
 	err = l.serve()
@@ -87,7 +85,7 @@ func Serve(status cgiproxy.StatusPage) int {
 		log.Errorf("accept: %v", err)
 		return 1
 	case end.Err() == nil:
-		log.Errorf("run the new %s: %v", program.path, program.takeOver())
+		program.takeOver()
 		return 1
 	}
 	return 0

@@ -52,12 +52,16 @@ func (p *program) checkDue() bool {
 
 // whenReplaced calls act if there is another file now, one that runs: an upload
 // that is under way, in ASCII mode or for another system must not end a site
-// that works.
-func (p *program) whenReplaced(act func()) {
+// that works. It looks once more after await, which may take long.
+func (p *program) whenReplaced(await, act func()) {
 	if !p.mu.TryLock() {
 		return // another request is about it
 	}
 	defer p.mu.Unlock()
+	if !p.replaced() {
+		return
+	}
+	await()
 	if p.replaced() {
 		p.file = nil // once
 		act()
@@ -132,9 +136,13 @@ func (p *prefix) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// takeOver runs the new file in this process. It returns only where it fails.
-func (p *program) takeOver() error {
-	return syscall.Exec(p.path, os.Args, p.environ)
+// takeOver runs the new file in this process, or, where that cannot be run any more,
+// what runs now: nobody else may start one. It returns only where both fail.
+func (p *program) takeOver() {
+	err := syscall.Exec(p.path, os.Args, p.environ)
+	p.log.Errorf("run the new %s: %v: the old one goes on", p.path, err)
+	err = syscall.Exec("/proc/self/exe", os.Args, p.environ)
+	p.log.Errorf("run the old one: %v", err)
 }
 
 // awaitInherited waits for the children that this process has already, the app

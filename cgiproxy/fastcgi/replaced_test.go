@@ -38,6 +38,9 @@ func writeProgram(t *testing.T, path, script string, age time.Duration) string {
 	return path
 }
 
+// await waits for no request.
+func await() {}
+
 func TestReplaced(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -73,7 +76,7 @@ func TestReplaced(t *testing.T) {
 			tt.change(t, p.path)
 			acted := 0
 			for range 3 {
-				p.whenReplaced(func() { acted++ })
+				p.whenReplaced(await, func() { acted++ })
 			}
 			if want := map[bool]int{true: 1}[tt.want]; acted != want {
 				t.Errorf("acted %d times, want %d", acted, want)
@@ -91,12 +94,34 @@ func TestReplacedTwice(t *testing.T) {
 	p, _ := replaceable(t)
 	acted := false
 	for _, script := range []string{"exit 1", "exit 0", "echo proxy.cgi v1"} {
-		p.whenReplaced(func() { t.Error("a program that fails takes over") })
+		p.whenReplaced(await, func() { t.Error("a program that fails takes over") })
 		writeProgram(t, p.path, script, -time.Minute)
 	}
-	p.whenReplaced(func() { acted = true })
+	p.whenReplaced(await, func() { acted = true })
 	if !acted {
 		t.Error("the last one runs, but does not take over")
+	}
+}
+
+// A file that goes away while requests end, or is uploaded once more, does not take
+// over.
+func TestReplacedAgain(t *testing.T) {
+	for name, change := range map[string]func(path string){
+		"gone":                 func(path string) { os.Remove(path) },
+		"still being uploaded": func(path string) { writeProgram(t, path, "echo proxy.cgi v2", 0) },
+		"one that fails":       func(path string) { writeProgram(t, path, "exit 1", -time.Minute) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, _ := replaceable(t)
+			writeProgram(t, p.path, "echo proxy.cgi v1", -time.Minute)
+			p.whenReplaced(func() { change(p.path) }, func() { t.Error("it takes over") })
+			writeProgram(t, p.path, "echo proxy.cgi v3", -time.Minute)
+			acted := false
+			p.whenReplaced(await, func() { acted = true })
+			if !acted {
+				t.Error("the last one runs, but does not take over")
+			}
+		})
 	}
 }
 
@@ -124,11 +149,11 @@ func TestReplacedLater(t *testing.T) {
 			if err := os.Chmod(p.path, tt.mode); err != nil {
 				t.Fatal(err)
 			}
-			p.whenReplaced(func() { t.Error("it takes over while it does not run") })
+			p.whenReplaced(await, func() { t.Error("it takes over while it does not run") })
 			testkit.WantText(t, logged.String(), "chmod 755")
 			tt.passes(t, p)
 			acted := false
-			p.whenReplaced(func() { acted = true })
+			p.whenReplaced(await, func() { acted = true })
 			if !acted {
 				t.Error("it runs now, but does not take over")
 			}
