@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"proxy.cgi/cgiproxy/e2e/webserver"
+	"proxy.cgi/cgiproxy/internal/testkit"
 )
 
 // exampleApp starts an app on port 6543, the one in htaccess.example, that says
@@ -130,12 +131,7 @@ func TestPythonFileServer(t *testing.T) {
 // startPython serves a folder and returns the port.
 func startPython(t *testing.T, folder string) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	l.Close()
+	port := testkit.FreePort(t)
 	cmd := exec.Command("python3", "-m", "http.server", port, "--bind", "127.0.0.1", "--directory", folder)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

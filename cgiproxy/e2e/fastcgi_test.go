@@ -3,7 +3,6 @@ package e2e
 import (
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"proxy.cgi/cgiproxy/e2e/webserver"
+	"proxy.cgi/cgiproxy/internal/testkit"
 )
 
 // running returns the processes of a program below the document root, by the
@@ -72,24 +72,10 @@ type restartingApp struct {
 
 func newRestartingApp(t *testing.T, handler http.HandlerFunc) *restartingApp {
 	t.Helper()
-	l := listenForLong(t)
-	a := &restartingApp{t: t, addr: l.Addr().String(), handler: handler}
-	a.serve(l)
+	a := &restartingApp{t: t, addr: "127.0.0.1:" + testkit.FreePort(t), handler: handler}
+	a.start()
 	t.Cleanup(func() { a.stop() })
 	return a
-}
-
-// listenForLong listens on a port that the system gives to nobody else meanwhile:
-// one below those that it chooses itself (ip_local_port_range starts at 32768).
-func listenForLong(t *testing.T) net.Listener {
-	t.Helper()
-	for range 100 {
-		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 12000+rand.IntN(20000))); err == nil {
-			return l
-		}
-	}
-	t.Fatal("a hundred ports between 12000 and 32000 are all in use")
-	return nil
 }
 
 func (a *restartingApp) serve(l net.Listener) {

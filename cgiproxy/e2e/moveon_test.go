@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"proxy.cgi/cgiproxy/e2e/webserver"
+	"proxy.cgi/cgiproxy/internal/testkit"
 )
 
 // A gateway is a web server that MANUAL has a configuration for.
@@ -53,13 +54,11 @@ func (g gateway) start(t *testing.T, root, app string) (addr string) {
 	t.Helper()
 	folder, err1 := os.MkdirTemp("", "proxycgi-moveon-") // t.TempDir is closed to the server's user
 	t.Cleanup(func() { os.RemoveAll(folder) })
-	l, err2 := net.Listen("tcp", "127.0.0.1:0")
-	if err := errors.Join(err1, err2, os.Chmod(folder, 0o755)); err != nil {
+	if err := errors.Join(err1, os.Chmod(folder, 0o755)); err != nil {
 		t.Fatal(err)
 	}
-	addr = l.Addr().String()
-	l.Close()
-	_, port, _ := net.SplitHostPort(addr)
+	port := testkit.FreePort(t)
+	addr = "127.0.0.1:" + port
 	fill := strings.NewReplacer("{addr}", addr, "{port}", port, "{folder}", folder, "{root}", root).Replace
 
 	config := manualBlock(t, "<!-- move on: "+g.name+" -->")

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"proxy.cgi/cgiproxy/internal/testkit"
 )
 
 const nobody = 65534
@@ -74,7 +76,7 @@ func TestTwoUsers(t *testing.T) {
 	stranger := as(t, 65533, theirs.process("/environ"))
 	stranger.Path = theirs.Executable
 	stop := *theirs.App
-	stop.Addresses = []string{"127.0.0.1:" + freePort(t)}
+	stop.Addresses = []string{"127.0.0.1:" + testkit.FreePort(t)}
 	stranger.Args[2] = (&site{App: &stop, t: t}).process("/").Args[2]
 	out, err = stranger.CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "permission denied") || !strings.Contains(string(out), "user 65533") {

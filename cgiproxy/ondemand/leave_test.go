@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"proxy.cgi/cgiproxy/internal/testkit"
 )
 
 // browserPatience is shorter than each of the waits here: no request that leaves
@@ -256,7 +258,7 @@ func TestBrowsersOfUnendingVersion(t *testing.T) {
 	s := newSite(t, "")
 	auto(s)
 	s.Timeout = time.Second
-	s.Command = "if test -e new; then exec " + testBinary(t) + " testapp -ignore -port " + freePort(t) + "; fi; " + s.Command
+	s.Command = "if test -e new; then exec " + testBinary(t) + " testapp -ignore -port " + testkit.FreePort(t) + "; fi; " + s.Command
 	before := s.answered("/")
 	s.write("new", "")
 	s.restart()

@@ -5,7 +5,6 @@ package ondemand
 import (
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"proxy.cgi/cgiproxy/internal/testkit"
 )
 
 // The test binary is everything: proxy.cgi's hidden command, a request that a
@@ -91,7 +92,7 @@ func newSite(t *testing.T, flags string) *site {
 		Timeout:    20 * time.Second,
 		Warn:       func(line string) { s.warn <- line },
 	}
-	port := freePort(t)
+	port := testkit.FreePort(t)
 	s.Addresses = []string{"127.0.0.1:" + port, "[::1]:" + port}
 	s.RestartFiles = []string{filepath.Join(s.Dir, "restart.txt")}
 	t.Cleanup(s.end)
@@ -220,16 +221,6 @@ func testBinary(t testing.TB) string {
 		t.Fatal(err)
 	}
 	return path
-}
-
-func freePort(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 }
 
 func eventually(t testing.TB, what string, is func() bool) {

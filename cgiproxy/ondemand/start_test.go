@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"proxy.cgi/cgiproxy/internal/testkit"
 )
 
 func TestFirstRequestsAtOnce(t *testing.T) {
@@ -64,7 +66,7 @@ func socket(s *site) {
 func TestAwkwardApps(t *testing.T) {
 	t.Parallel()
 	app := testBinary(t) + " testapp "
-	elsewhere := freePort(t)
+	elsewhere := testkit.FreePort(t)
 	for _, tt := range []struct {
 		name, command string
 		set           func(*site)
@@ -86,7 +88,7 @@ func TestAwkwardApps(t *testing.T) {
 		{name: "never listens", command: "echo waiting; " + app + "-never", set: hasty, fails: TimedOut, cause: "within 500ms"},
 		{name: "ends with 0", command: "true", set: hasty, fails: TimedOut, cause: "within 500ms"},
 		{name: "ignores PORT", command: app + "-port " + elsewhere, set: hasty, fails: TimedOut, cause: "but on 127.0.0.1:" + elsewhere, remedy: "PORT"},
-		{name: "ignores PORT and SIGTERM", command: app + "-ignore -port " + freePort(t), set: hasty, fails: TimedOut, cause: "but on"},
+		{name: "ignores PORT and SIGTERM", command: app + "-ignore -port " + testkit.FreePort(t), set: hasty, fails: TimedOut, cause: "but on"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

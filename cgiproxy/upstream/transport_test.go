@@ -19,8 +19,7 @@ import (
 )
 
 func TestConnectFails(t *testing.T) {
-	refusing := testkit.Listen(t, "tcp", "127.0.0.1:0")
-	refusing.Close()
+	refusing := "127.0.0.1:" + testkit.FreePort(t)
 	stale := filepath.Join(t.TempDir(), "stale.sock")
 	l := testkit.Listen(t, "unix", stale)
 	l.(*net.UnixListener).SetUnlinkOnClose(false)
@@ -38,7 +37,7 @@ func TestConnectFails(t *testing.T) {
 		status   int
 		log      string
 	}{
-		{"refused", []string{"UPSTREAM=" + refusing.Addr().String()}, 502, "connect " + refusing.Addr().String() + ": connection refused: is the app running?"},
+		{"refused", []string{"UPSTREAM=" + refusing}, 502, "connect " + refusing + ": connection refused: is the app running?"},
 		{"no socket", []string{"UPSTREAM=unix:" + missing}, 502, "connect unix:" + missing + ": no such file or directory: is the app running, and is its socket there?"},
 		{"socket of an app that has ended", []string{"UPSTREAM=unix:" + stale}, 502, "connect unix:" + stale + ": connection refused: is the app running?"},
 		{"unknown name", []string{"UPSTREAM=app.invalid:80"}, 502, "CGIPROXY_UPSTREAM"}, // RFC 6761, section 6.4

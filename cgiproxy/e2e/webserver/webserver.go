@@ -23,6 +23,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"proxy.cgi/cgiproxy/internal/testkit"
 )
 
 // Options change what Start does; the zero value is a usual host.
@@ -78,6 +80,8 @@ type Server struct {
 	web       account  // whom the server works as
 	logs      []logFile
 	processes []*process
+
+	releasePort func() // nil where it is held no more
 
 	mu      sync.Mutex
 	copies  map[string]string // from a binary to this server's copy of it
@@ -169,13 +173,14 @@ func (s *Server) prepare() (err error) {
 	if err := newSubfolder(s.Root, s.web); err != nil {
 		return err
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, release, err := testkit.HoldPort()
 	if err != nil {
 		return err
 	}
-	s.Addr = l.Addr().String()
+	s.releasePort = release
+	s.Addr = "127.0.0.1:" + port
 	s.URL = "http://" + s.Addr
-	return l.Close()
+	return nil
 }
 
 func (s *Server) path(name string) string { return filepath.Join(s.dir, name) }
@@ -284,6 +289,10 @@ func (s *Server) Stop() error {
 		sessions = append(sessions, p.pid)
 	}
 	errs = append(errs, endLeftovers(sessions, s.folders, helpTimeout))
+	if s.releasePort != nil {
+		s.releasePort()
+		s.releasePort = nil
+	}
 	for _, folder := range s.folders {
 		errs = append(errs, os.RemoveAll(folder))
 	}
