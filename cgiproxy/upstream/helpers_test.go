@@ -30,6 +30,8 @@ func newRequest(cfg *settings.Config, vars ...string) *http.Request {
 		case "CONTENT_LENGTH":
 			req.ContentLength, _ = strconv.ParseInt(value, 10, 64)
 			req.Header["Content-Length"] = []string{value}
+		case "HTTP_AUTHORIZATION":
+			req.Header["Authorization"] = []string{value}
 		case "HTTP_TRANSFER_ENCODING":
 			req.ContentLength = unknownLength
 			req.Header["Transfer-Encoding"] = []string{value}

@@ -108,6 +108,13 @@ func TestPoolReuse(t *testing.T) {
 		{"DELETE", ok, []string{"REQUEST_METHOD=DELETE"}, 3},
 		{"GET with a body", ok, []string{"CONTENT_LENGTH=4"}, 3},
 		{"GET with a body of no bytes", ok, []string{"CONTENT_LENGTH=0"}, 1},
+		{"Basic", ok, []string{"HTTP_AUTHORIZATION=Basic YTpi"}, 1},
+		{"bearer in small letters", ok, []string{"HTTP_AUTHORIZATION=bearer YTpi"}, 1},
+		{"Digest", ok, []string{"HTTP_AUTHORIZATION=Digest username=\"a\""}, 1},
+		{"NTLM", ok, []string{"HTTP_AUTHORIZATION=NTLM TlRMTVNTUAAD"}, 3},
+		{"Negotiate", ok, []string{"HTTP_AUTHORIZATION=negotiate YII="}, 3},
+		{"an unknown scheme", ok, []string{"HTTP_AUTHORIZATION=Kerberos YII="}, 3},
+		{"no scheme", ok, []string{"HTTP_AUTHORIZATION="}, 3},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -122,6 +129,36 @@ func TestPoolReuse(t *testing.T) {
 				t.Errorf("the app saw %d connections and %d requests, want %d and 3", conns, app.requests.Load(), tt.conns)
 			}
 		})
+	}
+}
+
+// An app that authenticates connections, by NTLM say, takes the next client on one
+// for whoever has logged in there.
+func TestPoolNamedConnection(t *testing.T) {
+	app := testkit.StartApp(t, func(conn net.Conn) {
+		for user := "nobody"; ; {
+			head, err := testkit.ReadHead(conn)
+			if err != nil {
+				return
+			}
+			if strings.Contains(head, "Authorization: NTLM ") {
+				user = "alice"
+			}
+			fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(user), user)
+		}
+	})
+	c := pooled(t, app)
+	for _, step := range []struct {
+		who, want string
+		vars      []string
+	}{
+		{"a client without a name", "nobody", nil},
+		{"alice, who logs in", "alice", []string{"HTTP_AUTHORIZATION=NTLM TlRMTVNTUAAD"}},
+		{"the next client", "nobody", nil},
+	} {
+		if body, err := ask(t, c, step.vars...); body != step.want || err != nil {
+			t.Errorf("%s: the app sees %q, error %v; want %q", step.who, body, err, step.want)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -50,7 +51,7 @@ type Transport struct {
 // request's body gave.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	var keep *pool
-	if t.Keep && repeatable(req) {
+	if t.Keep && repeatable(req) && !namesConnection(req) {
 		kept := *req
 		kept.Close, req = false, &kept
 		keep = t.idlePool()
@@ -103,4 +104,20 @@ func (t *Transport) send(conn net.Conn, req *http.Request, keep *pool) *exchange
 // tell whether the app saw it before it closed that.
 func repeatable(req *http.Request) bool {
 	return syntax.IsSafe(req.Method) && req.Body == http.NoBody
+}
+
+// namesConnection reports whether the request may tell the app who speaks on the
+// connection from now on, as NTLM and Negotiate do (RFC 4559, section 6): the next
+// client on it would be taken for this one. A scheme that we do not know may be
+// one more of that kind.
+func namesConnection(req *http.Request) bool {
+	for _, credentials := range req.Header["Authorization"] {
+		scheme, _, _ := strings.Cut(credentials, " ")
+		switch strings.ToLower(scheme) {
+		case "basic", "bearer", "digest":
+		default:
+			return true
+		}
+	}
+	return false
 }
