@@ -77,9 +77,9 @@ func (s *Site) enter(ctx context.Context) (leave func(), err error) {
 }
 
 // KeepConnections makes the site keep connections to its app for the requests
-// to come, until Close. bodyLinger is upstream.Transport's.
-func (s *Site) KeepConnections(bodyLinger time.Duration) {
-	s.transport.Keep, s.transport.BodyLinger = true, bodyLinger
+// to come, until Close. keepTime and bodyLinger are upstream.Transport's.
+func (s *Site) KeepConnections(keepTime, bodyLinger time.Duration) {
+	s.transport.KeepTime, s.transport.BodyLinger = keepTime, bodyLinger
 }
 
 // Close closes the connections that are kept and not in use.

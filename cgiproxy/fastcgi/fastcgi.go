@@ -35,6 +35,14 @@ const (
 	// their end, for the old proxy.cgi takes nothing new any more.
 	lateFinishTime = 10 * time.Second
 
+	// keepTime is how long a connection to the app is used. An app that has been
+	// told to end answers on it all the same, its new version gets nothing, and one
+	// that serves a connection at a time lets everybody else wait. A new connection
+	// each second costs nothing that could be measured. Node.js closes idle
+	// connections after 5 s: few requests meet one that is being closed (RFC 9112,
+	// section 9.5).
+	keepTime = time.Second
+
 	// bodyLinger is short, for a FastCGI response ends only after the request's
 	// body, and nginx sends no more of that once the response has begun.
 	bodyLinger = time.Second

@@ -75,7 +75,7 @@ func (c *siteCache) site(env cgiproxy.Environ) *cgiproxy.Site {
 		c.clear()
 	}
 	s := cgiproxy.LoadSite(env, c.folder)
-	s.KeepConnections(bodyLinger)
+	s.KeepConnections(keepTime, bodyLinger)
 	if s.Err() == nil {
 		c.sites[key] = s
 	}

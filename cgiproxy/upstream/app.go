@@ -60,7 +60,7 @@ func (t *Transport) idlePool() *pool {
 	if p != nil && (address == "" || address == p.address) {
 		return p
 	}
-	next := &pool{address: address}
+	next := &pool{address: address, keepTime: t.KeepTime}
 	if !t.idle.CompareAndSwap(p, next) {
 		return t.idle.Load() // another request has seen it, too
 	}

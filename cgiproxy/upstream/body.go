@@ -187,7 +187,7 @@ func (b *Body) Close() error {
 	}
 	if b.x.pool != nil && b.x.aborted == nil && b.reusable() && b.x.release() {
 		b.x.conn.SetDeadline(time.Time{})
-		b.x.pool.put(b.x.conn)
+		b.x.pool.put(agingConn{b.x.conn, b.x.begun})
 		return nil
 	}
 	b.x.close()

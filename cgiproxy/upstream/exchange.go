@@ -25,6 +25,7 @@ type exchange struct {
 	cfg        *settings.Config
 	req        *http.Request
 	pool       *pool         // keeps the connection afterwards; nil closes it
+	begun      time.Time     // that of conn
 	bodyLinger time.Duration // how long the client may pause in its body after the response
 	release    func() bool   // lets go of the request's context, false where that has ended
 	sent       chan struct{} // closed when no more of the body will be sent

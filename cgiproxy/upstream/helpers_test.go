@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"proxy.cgi/cgiproxy/settings"
 	"proxy.cgi/cgiproxy/settings/settingstest"
@@ -118,7 +119,7 @@ func explained(err error) string {
 
 // keeping returns a transport that keeps connections.
 func keeping(t *testing.T, vars ...string) *Transport {
-	tr := &Transport{Config: configure(t, vars...), Keep: true}
+	tr := &Transport{Config: configure(t, vars...), KeepTime: time.Hour}
 	t.Cleanup(tr.CloseIdle)
 	return tr
 }

@@ -2,94 +2,96 @@ package upstream
 
 import (
 	"net"
+	"slices"
 	"sync"
 	"time"
 
 	"proxy.cgi/cgiproxy/descriptor"
 )
 
-const (
-	// maxIdle is a choice. It bounds the descriptors of the app and of proxy.cgi
-	// that idle connections take; those beyond it are closed after their response.
-	maxIdle = 64
+// maxIdle is a choice. It bounds the descriptors of the app and of proxy.cgi
+// that idle connections take; those beyond it are closed after their response.
+const maxIdle = 64
 
-	// idleTime is below the 5 s after which Node.js closes idle connections, so
-	// that few requests meet one that is being closed (RFC 9112, section 9.5).
-	idleTime = 4 * time.Second
-)
-
-// A pool keeps connections to the app between requests. The zero value is an
-// empty one.
+// A pool keeps connections to the app between requests, each until it is keepTime
+// old, however many requests it has had.
 type pool struct {
-	address string // of the app that it leads to, where that is another at each start; "" is not known
+	address  string // of the app that it leads to, where that is another at each start; "" is not known
+	keepTime time.Duration
 
 	mu       sync.Mutex
-	idle     []idleConn // the latest last
-	expiring bool       // a call of expire is due
+	idle     []agingConn // the latest last
+	expiring bool        // a call of expire is due
 }
 
-type idleConn struct {
+// An agingConn is a connection and when it was begun: before it waited for the app
+// to accept it, so that each of those who wait in a row leaves the app free for
+// the next.
+type agingConn struct {
 	net.Conn
-	since time.Time
+	begun time.Time
 }
 
-// take returns a connection that the app has not closed so far, or nil. One on
+func (p *pool) isOld(conn agingConn) bool { return time.Since(conn.begun) >= p.keepTime }
+
+// take returns a connection that the app has not closed so far. One on
 // which something has come since the end of its last response is closed, for
 // nobody has asked for that. What is left to the app is to keep to its own
 // framing: a surplus behind the end it announced itself (Content-Length, last
 // chunk) that looks like a response, and comes only after this look, cannot be
 // told from the response to the next request.
-func (p *pool) take() net.Conn {
+func (p *pool) take() (conn agingConn, ok bool) {
 	for {
 		p.mu.Lock()
 		n := len(p.idle)
 		if n == 0 {
 			p.mu.Unlock()
-			return nil
+			return agingConn{}, false
 		}
 		conn := p.idle[n-1]
 		p.idle = p.idle[:n-1]
 		p.mu.Unlock()
-		if time.Since(conn.since) < idleTime && !hasInput(conn.Conn) {
-			return conn.Conn
+		if !p.isOld(conn) && !hasInput(conn.Conn) {
+			return conn, true
 		}
 		conn.Close()
 	}
 }
 
 // put keeps a connection that has nothing under way.
-func (p *pool) put(conn net.Conn) {
+func (p *pool) put(conn agingConn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.idle) >= maxIdle {
+	if len(p.idle) >= maxIdle || p.isOld(conn) {
 		conn.Close()
 		return
 	}
-	p.idle = append(p.idle, idleConn{conn, time.Now()})
+	p.idle = append(p.idle, conn)
 	p.expireLater()
 }
 
-// expire closes the connections that have been idle for too long.
+// expire closes the connections that are old.
 func (p *pool) expire() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	old := 0
-	for old < len(p.idle) && time.Since(p.idle[old].since) >= idleTime {
-		p.idle[old].Close()
-		old++
-	}
-	p.idle = append([]idleConn(nil), p.idle[old:]...)
+	p.idle = slices.DeleteFunc(p.idle, func(conn agingConn) bool {
+		old := p.isOld(conn)
+		if old {
+			conn.Close()
+		}
+		return old
+	})
 	p.expiring = false
 	p.expireLater()
 }
 
-// expireLater makes sure that expire is called when the oldest connection is
-// due. There is one such call at a time, or there would be one more for each
-// request.
+// expireLater makes sure that expire is called now and then while there are
+// connections. There is one such call at a time, or there would be one more for
+// each request.
 func (p *pool) expireLater() {
 	if len(p.idle) > 0 && !p.expiring {
 		p.expiring = true
-		time.AfterFunc(time.Until(p.idle[0].since.Add(idleTime)), p.expire)
+		time.AfterFunc(p.keepTime/4, p.expire)
 	}
 }
 

@@ -5,12 +5,10 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"proxy.cgi/cgiproxy/internal/testkit"
 )
@@ -162,43 +160,6 @@ func TestPoolNamedConnection(t *testing.T) {
 	}
 }
 
-// A body where there should be none, by a write that comes as late as it can,
-// must reach nobody.
-func TestPoolLateBody(t *testing.T) {
-	const paste = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
-	for _, tt := range []struct{ name, method, response string }{
-		{"HEAD", "HEAD", fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", len(paste))},
-		{"HEAD without a length", "HEAD", "HTTP/1.1 200 OK\r\n\r\n"},
-		{"204", "GET", "HTTP/1.1 204 No Content\r\n\r\n"},
-		{"304", "GET", fmt.Sprintf("HTTP/1.1 304 Not Modified\r\nContent-Length: %d\r\n\r\n", len(paste))},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			app := testkit.StartApp(t, func(conn net.Conn) {
-				for late := ""; ; {
-					head, err := testkit.ReadHead(conn)
-					if err != nil {
-						return
-					}
-					io.WriteString(conn, late)
-					if strings.Contains(head, " /paste ") {
-						io.WriteString(conn, tt.response)
-						late = paste
-					} else {
-						io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-					}
-				}
-			})
-			c := pooled(t, app)
-			if body, err := ask(t, c, "REQUEST_METHOD="+tt.method, "REQUEST_URI=/paste"); body != "" || err != nil {
-				t.Errorf("%s /paste: got %q, %v", tt.method, body, err)
-			}
-			if body, err := ask(t, c, "REQUEST_URI=/victim"); body != "ok" || err != nil {
-				t.Errorf("the next client got %q, %v; want %q", body, err, "ok")
-			}
-		})
-	}
-}
-
 // Requests at the same time have a connection each, and keep them.
 func TestPoolParallel(t *testing.T) {
 	const clients, rounds = 20, 50
@@ -218,63 +179,4 @@ func TestPoolParallel(t *testing.T) {
 	if conns := app.conns.Load(); conns > clients || app.requests.Load() != clients*rounds {
 		t.Errorf("the app saw %d connections and %d requests, want %d at most and %d", conns, app.requests.Load(), clients, clients*rounds)
 	}
-}
-
-func TestPoolKeeps(t *testing.T) {
-	app := testkit.StartApp(t, func(conn net.Conn) { io.Copy(io.Discard, conn) })
-	dial := func() net.Conn {
-		conn, err := net.Dial("tcp", app.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { conn.Close() })
-		return conn
-	}
-	t.Run("the latest first", func(t *testing.T) {
-		var p pool
-		a, b := dial(), dial()
-		p.put(a)
-		p.put(b)
-		if got := []net.Conn{p.take(), p.take(), p.take()}; !slices.Equal(got, []net.Conn{b, a, nil}) {
-			t.Errorf("got %v, want %v", got, []net.Conn{b, a, nil})
-		}
-	})
-	t.Run("so many", func(t *testing.T) {
-		var p pool
-		defer p.close()
-		for range maxIdle + 1 {
-			p.put(dial())
-		}
-		if len(p.idle) != maxIdle {
-			t.Errorf("%d connections are kept, want %d", len(p.idle), maxIdle)
-		}
-	})
-	t.Run("so long", func(t *testing.T) {
-		var p pool
-		old, young := dial(), dial()
-		p.put(old)
-		p.put(young)
-		p.idle[0].since = time.Now().Add(-idleTime)
-		p.expire()
-		if _, err := old.Write([]byte("x")); err == nil || len(p.idle) != 1 || !p.expiring {
-			t.Errorf("an old connection: %v; %d are kept, another look is due: %v", err, len(p.idle), p.expiring)
-		}
-		p.idle[0].since = time.Now().Add(-idleTime)
-		if conn := p.take(); conn != nil {
-			t.Error("got an expired connection")
-		}
-	})
-	t.Run("one look at a time", func(t *testing.T) {
-		var p pool
-		defer p.close()
-		conn := dial()
-		p.put(conn)
-		for range 100 { // each request empties the pool and fills it again
-			p.put(p.take())
-		}
-		p.expire() // as the timer does
-		if !p.expiring || len(p.idle) != 1 {
-			t.Errorf("after a look that found nothing: %d kept, another due: %v", len(p.idle), p.expiring)
-		}
-	})
 }

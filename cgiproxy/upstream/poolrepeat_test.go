@@ -66,7 +66,7 @@ func fillPool(t *testing.T, c *Transport, n int, response string) {
 		if _, err := io.CopyN(io.Discard, conn, int64(len(response))); err != nil {
 			t.Fatal(err)
 		}
-		c.idlePool().put(conn)
+		c.idlePool().put(agingConn{conn, time.Now()})
 	}
 }
 

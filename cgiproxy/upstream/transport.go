@@ -29,9 +29,10 @@ type Transport struct {
 	// Dial of this package.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
-	// Keep keeps connections for the requests to come. A process that has only
-	// one request has no use for that.
-	Keep bool
+	// KeepTime is how long a connection is there for requests to come, from its
+	// beginning. Zero keeps none: a process that has only one request has no use
+	// for that.
+	KeepTime time.Duration
 
 	// BodyLinger is how long the client may pause in sending a body after the
 	// response, before the rest of it is given up. Zero is 10 s.
@@ -51,12 +52,12 @@ type Transport struct {
 // request's body gave.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	var keep *pool
-	if t.Keep && repeatable(req) && !namesConnection(req) {
+	if t.KeepTime > 0 && repeatable(req) && !namesConnection(req) {
 		kept := *req
 		kept.Close, req = false, &kept
 		keep = t.idlePool()
-		if conn := keep.take(); conn != nil {
-			gotConn(req.Context(), conn, true)
+		if conn, ok := keep.take(); ok {
+			gotConn(req.Context(), conn.Conn, true)
 			x := t.send(conn, req, keep)
 			resp, err := x.readResponse()
 			if err == nil || !x.closedWithoutResponse() {
@@ -67,12 +68,13 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			// may be the request itself that ends the app's workers.
 		}
 	}
+	begun := time.Now()
 	conn, err := t.connect(req.Context())
 	if err != nil {
 		return nil, err
 	}
 	gotConn(req.Context(), conn, false)
-	return t.send(conn, req, keep).readResponse()
+	return t.send(agingConn{conn, begun}, req, keep).readResponse()
 }
 
 func gotConn(ctx context.Context, conn net.Conn, reused bool) {
@@ -90,12 +92,12 @@ func (t *Transport) CloseIdle() {
 
 // send sends the request. The connection is kept afterwards if it may be, unless keep
 // is nil.
-func (t *Transport) send(conn net.Conn, req *http.Request, keep *pool) *exchange {
-	x := startExchange(conn, t.Config, req)
+func (t *Transport) send(conn agingConn, req *http.Request, keep *pool) *exchange {
+	x := startExchange(conn.Conn, t.Config, req)
 	if t.BodyLinger > 0 {
 		x.bodyLinger = t.BodyLinger
 	}
-	x.pool = keep
+	x.pool, x.begun = keep, conn.begun
 	return x
 }
 
