@@ -45,6 +45,17 @@ func newSingleApp(t *testing.T) *testkit.App {
 	})
 }
 
+// A request on a connection of its own does not wait for an idle one to end.
+func TestPoolMakesRoom(t *testing.T) {
+	t.Parallel()
+	c := pooled(t, newSingleApp(t))
+	for i, vars := range [][]string{nil, {"REQUEST_METHOD=POST", "CONTENT_LENGTH=4"}, nil, {"HTTP_AUTHORIZATION=NTLM TlRMTVNTUAAD"}} {
+		if _, err := ask(t, c, vars...); err != nil {
+			t.Errorf("request %d, %v: %v", i+1, vars, err)
+		}
+	}
+}
+
 // Who never ceases to ask over a kept connection keeps nobody else away from an app
 // that serves one connection at a time.
 func TestPoolSingleApp(t *testing.T) {

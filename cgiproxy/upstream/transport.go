@@ -52,11 +52,20 @@ type Transport struct {
 // request's body gave.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	var keep *pool
-	if t.KeepTime > 0 && repeatable(req) && !namesConnection(req) {
-		kept := *req
-		kept.Close, req = false, &kept
-		keep = t.idlePool()
-		if conn, ok := keep.take(); ok {
+	if t.KeepTime > 0 {
+		p := t.idlePool()
+		conn, ok := p.take()
+		if repeatable(req) && !namesConnection(req) {
+			kept := *req
+			kept.Close, req = false, &kept
+			keep = p
+		}
+		switch {
+		case ok && keep == nil:
+			// The request's own connection takes its place: an app with as many
+			// threads as connections would wait for somebody to use this one.
+			conn.Close()
+		case ok:
 			gotConn(req.Context(), conn.Conn, true)
 			x := t.send(conn, req, keep)
 			resp, err := x.readResponse()
