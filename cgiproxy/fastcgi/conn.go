@@ -28,7 +28,7 @@ type conn struct {
 
 	// Guarded by the listener's mu.
 	requests map[uint16]*request // under way, by id
-	running  int                 // requests whose last record has not been written
+	running  int                 // requests from their first record on until their last has been written
 	served   bool                // there has been a request
 }
 
@@ -118,6 +118,9 @@ func (c *conn) readBegin(id uint16, content []byte) error {
 		return err
 	}
 	c.incoming[id] = &incoming{keep: content[2]&keepConn != 0}
+	c.listener.mu.Lock()
+	c.running++
+	c.listener.mu.Unlock()
 	return nil
 }
 
@@ -191,6 +194,7 @@ func (c *conn) abort(id uint16) error {
 		return nil
 	}
 	_, err := c.Conn.Write(endRequest(id, requestComplete))
+	c.finished()
 	if err == nil && !in.keep {
 		err = errAborted
 	}
@@ -206,7 +210,6 @@ func (c *conn) begin(id uint16, vars []string, body io.ReadCloser) *request {
 	l.last++
 	r.number = l.last
 	l.requests[r], c.requests[id] = true, r
-	c.running++
 	c.served = true
 	crowd := len(l.requests) > 1
 	l.mu.Unlock()

@@ -25,12 +25,18 @@ type listener struct {
 	last     uint64            // number of a request
 
 	useMoreProcessors func() // called when there are two requests at once
+
+	lastCall time.Duration // how long kept connections stay open after stop
 }
+
+// lastCall is a choice: web servers that keep connections use them again at once
+// while there are clients, and nobody else is answered meanwhile.
+const lastCall = 100 * time.Millisecond
 
 func newListener(l net.Listener, log *cgiproxy.Logger) *listener {
 	return &listener{
 		Listener: l, log: log, conns: map[*conn]bool{}, requests: map[*request]bool{},
-		useMoreProcessors: func() {},
+		useMoreProcessors: func() {}, lastCall: lastCall,
 	}
 }
 
@@ -78,17 +84,33 @@ func (l *listener) accept() (*conn, error) {
 }
 
 // stop accepts no more connections, and closes those that are kept for further
-// requests; one that is under way ends with its request.
+// requests; one that is under way ends with its request. The web server may just
+// send another on a kept one, and would have no response: so for a moment each is
+// taken that still comes.
 func (l *listener) stop() {
 	l.Close()
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.stopping = true
+	l.mu.Unlock()
+	waitWhile(l.lastCall, l.hasIdle)
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	for c := range l.conns {
 		if c.idle() && !c.hasInput() {
 			c.Conn.Close()
 		}
 	}
+}
+
+func (l *listener) hasIdle() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for c := range l.conns {
+		if c.idle() {
+			return true
+		}
+	}
+	return false
 }
 
 // awaitCurrent waits until the requests that are under way now have been

@@ -66,6 +66,54 @@ func TestFastCGIStop(t *testing.T) {
 	}
 }
 
+// A listener that is told to stop answers what the web server has begun to send on
+// a kept connection, and what it sends just then.
+func TestFastCGIStopBeginning(t *testing.T) {
+	app := testkit.StartApp(t, func(conn net.Conn) {
+		testkit.ReadHead(conn)
+		io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+	})
+	request := append(begin(true, visitVars()...), stdin("")...)
+	first := headerLength + beginLength // bytes, of its first record
+	for _, tt := range []struct {
+		name   string
+		before int // bytes of the request that have come before
+	}{
+		{"begun", first},
+		{"sent just then", 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			l, _ := serve(t, app.Upstream())
+			l.lastCall = 5 * time.Second
+			kept := dial(t, l)
+			kept.send(request)
+			if response := kept.response(); response.Body != "ok" {
+				t.Fatalf("got %+v", response)
+			}
+			kept.send(request[:tt.before])
+			waitWhile(5*time.Second, func() bool { return l.hasIdle() != (tt.before == 0) })
+			stopped := make(chan bool)
+			go func() { l.stop(); close(stopped) }()
+			waitWhile(5*time.Second, func() bool {
+				l.mu.Lock()
+				defer l.mu.Unlock()
+				return !l.stopping
+			})
+			if tt.before > 0 {
+				<-stopped
+			}
+			kept.send(request[tt.before:])
+			if response := kept.response(); response.Body != "ok" {
+				t.Errorf("got %+v", response)
+			}
+			if n, err := kept.Read(make([]byte, 1)); err != io.EOF {
+				t.Errorf("the kept connection afterwards: %d bytes, %v; want its end", n, err)
+			}
+			<-stopped
+		})
+	}
+}
+
 // A listener settles when those are answered that were there at that time.
 func TestFastCGISettle(t *testing.T) {
 	asked := make(chan bool, 2)
