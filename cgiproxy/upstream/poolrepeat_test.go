@@ -111,6 +111,23 @@ func TestPoolNotAgain(t *testing.T) {
 			t.Errorf("the app saw %d requests, want 2", app.requests.Load())
 		}
 	})
+	t.Run("closes after some work", func(t *testing.T) {
+		var requests atomic.Int64
+		app := testkit.StartApp(t, func(conn net.Conn) {
+			testkit.ReadHead(conn)
+			io.WriteString(conn, ok)
+			testkit.ReadHead(conn)
+			requests.Add(1)
+			time.Sleep(staleTime + 100*time.Millisecond)
+		})
+		c := pooled(t, app)
+		ask(t, c)
+		_, err := ask(t, c)
+		wantFailure(t, err, 502)
+		if requests.Load() != 1 {
+			t.Errorf("the app saw the request %d times, want once", requests.Load())
+		}
+	})
 	t.Run("says nothing in time", func(t *testing.T) {
 		app := testkit.StartApp(t, func(conn net.Conn) {
 			testkit.ReadHead(conn)

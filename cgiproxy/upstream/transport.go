@@ -67,9 +67,10 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			conn.Close()
 		case ok:
 			gotConn(req.Context(), conn.Conn, true)
+			sent := time.Now()
 			x := t.send(conn, req, keep)
 			resp, err := x.readResponse()
-			if err == nil || !x.closedWithoutResponse() {
+			if err == nil || !x.closedWithoutResponse() || time.Since(sent) > staleTime {
 				return resp, err
 			}
 			// The app had closed the connection, or has been restarted. The
@@ -85,6 +86,11 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	gotConn(req.Context(), conn, false)
 	return t.send(agingConn{conn, begun}, req, keep).readResponse()
 }
+
+// staleTime is a choice. A connection that was closed while it was idle ends almost
+// at once; an app that closes it later has worked on the request and given up, say
+// because its worker was killed, and the next worker need not go the same way.
+const staleTime = time.Second
 
 func gotConn(ctx context.Context, conn net.Conn, reused bool) {
 	if trace := httptrace.ContextClientTrace(ctx); trace != nil && trace.GotConn != nil {
