@@ -92,6 +92,7 @@ func checks() []check {
 		{"slash", checkSlash},
 		{"authorization", checkAuthorization},
 		{"length", checkLength},
+		{"cache", checkCache},
 		{"streams", checkStreams},
 		{"parents", checkParents},
 

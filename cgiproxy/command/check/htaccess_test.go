@@ -34,6 +34,7 @@ func htaccessTests() []findingTest {
 		{"slash", "none", Warning, "slash", rules("  DirectorySlash Off\n", ""), "arrives as GET"},
 		{"authorization", "none", Warning, "", rules(`SetEnvIf Authorization "(.+)" HTTP_AUTHORIZATION=$1`, ""), "SetEnvIf Authorization"},
 		{"length", "none", Warning, "", rules("SetEnv ap_trust_cgilike_cl 1", ""), "ap_trust_cgilike_cl"},
+		{"cache", "none", Warning, "", rules(`SetEnvIf Request_URI "/proxy\.f?cgi$" no-cache`, ""), "mod_cache"},
 		{"streams", "none", Warning, "late", rules(`SetEnvIf Accept "text/event-stream" no-gzip no-brotli`, ""), "no-gzip"},
 		{"parents", "all denied", Warning, "forbidden", above("Require all denied"), "refuses every page"},
 		{"parents", "scripts denied", Warning, "forbidden", above("<FilesMatch \"\\.(cgi|pl)$\">\nRequire all denied\n</FilesMatch>"), "where proxy.cgi is one of the files"},

@@ -27,6 +27,13 @@ func checkLength(s *site) []Finding {
 	return cause{"", "take the line SetEnv ap_trust_cgilike_cl 1 from htaccess.example"}.warning("Apache keeps the app's Content-Length from visitors: downloads show no progress, and a cut one looks whole")
 }
 
+func checkCache(s *site) []Finding {
+	if s.own().isMissing() || s.own().says("setenvif", "request_uri", "no-cache") {
+		return nil
+	}
+	return cause{"", "take the line SetEnvIf Request_URI from htaccess.example"}.warning("where the host has mod_cache, the first page that it keeps is every visitor's for all URLs: the line with no-cache is missing")
+}
+
 func checkStreams(s *site) []Finding {
 	if s.own().isMissing() || s.own().says("setenvif", "text/event-stream", "no-gzip") {
 		return nil
