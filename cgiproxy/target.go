@@ -84,7 +84,7 @@ func requestTarget(env Environ, usePathInfo bool) (path, query string, err error
 		}
 		path = removeScriptName(path, env)
 	}
-	return sendable(path), sendable(query), err
+	return sendablePath(path), sendable(query), err
 }
 
 // pathFromInfo builds the path from variables that the server has decoded.
@@ -214,6 +214,13 @@ func sendable(s string) string {
 	return percentEncode(s, func(c byte) bool {
 		return c > ' ' && c != 0x7f && c != '#'
 	})
+}
+
+// sendablePath is sendable for a path, of which a backslash is no separator, as for
+// the web server: apps that read URLs as browsers do (WHATWG) take one for a slash,
+// and have "/open/..\admin" for "/admin". A browser never sends one.
+func sendablePath(s string) string {
+	return sendable(strings.ReplaceAll(s, `\`, "%5C"))
 }
 
 func percentEncode(s string, keep func(byte) bool) string {

@@ -23,7 +23,7 @@ var exactTargets = []string{
 	"/a?b=http://example.org/",
 	"/http://example.org/a",
 	"/a:b@c,d$e!f'g(h)*i+j=k~l_m-n",
-	"/\xc3\xa4\xff|{}\"<>^`\\[]?\xe9|{}",
+	"/\xc3\xa4\xff|{}\"<>^`[]?\xe9|{}..\\",
 	"/%zz%?%",
 	"/%00%0d%0a%7F",
 	"/%252e%252e/a",
@@ -50,6 +50,9 @@ var changedTargets = []struct {
 	{"DEL and escape", "/a\x7fb?c\x1bd", "/a%7Fb?c%1Bd"},
 	{"number sign in the query", "/a?b#c", "/a?b%23c"},
 	{"blank at the end", "/a ", "/a%20"},
+	{"backslashes", `/\x/a\b\`, "/%5Cx/a%5Cb%5C"},
+	{"backslash after two dots", `/open/..\admin`, "/open/..%5Cadmin"},
+	{"backslash after two encoded dots", `/open\%2e%2e\admin`, "/open%5C%2e%2e%5Cadmin"},
 
 	{"absolute-form", "http://example.com/a%2Fb?c=d", "/a%2Fb?c=d"},
 	{"absolute-form, https, upper case", "HTTPS://example.com:443/a", "/a"},

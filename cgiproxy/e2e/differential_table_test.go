@@ -49,6 +49,7 @@ var differences = []difference{
 
 	// Where proxy.cgi means to differ.
 	{viaCGI, "no reason phrase", "the usual one is given, or the name of the class: nginx would send a malformed status line", addReason},
+	{viaCGI, "a backslash in the path", "apps that read URLs as browsers do take it for a slash", encodeBackslashes},
 	{viaCGI, "the script's name in the path", "it is taken out, for it is no part of the app's URLs", dropScriptName},
 	{viaCGI, "dot segments", "the app is asked for the path that Apache's rules were applied to", removeDots},
 	{viaCGI, "X-Proxy-Signature", "the client's would be forged", func(x *crossing) { x.want.request.remove("X-Proxy-Signature") }},

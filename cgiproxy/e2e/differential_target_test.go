@@ -44,6 +44,12 @@ func removeDots(x *crossing) {
 // dotted matches a target whose path has a dot segment.
 var dotted = regexp.MustCompile(`(?i)^[^?]*/(\.|%2e){1,2}(/|\?|$)`)
 
+func encodeBackslashes(x *crossing) {
+	m := &x.want.request
+	path, _, _ := strings.Cut(m.start, "?")
+	m.start = strings.ReplaceAll(path, `\`, "%5C") + m.start[len(path):]
+}
+
 func dropScriptName(x *crossing) {
 	m := &x.want.request
 	if dotted.MatchString(m.target()) {

@@ -66,7 +66,8 @@ func TestTrustRoot(t *testing.T) {
 			s.WriteFile(t, ".htaccess", example(t), 0o644)
 			s.WriteFile(t, ".htcgiproxy", "CGIPROXY_UPSTREAM="+app.addr+"\n", 0o600)
 			for _, target := range []string{"//evil.example/", "//evil.example", "//evil.example:80/x?y", "///evil.example/x", "//user@evil.example/", "/\\evil.example/", "//127.0.0.1:1/"} {
-				c := trustCase{exchangeCase: exchangeCase{name: target, request: "GET " + target + " HTTP/1.1\r\n{}", line: "GET " + target + " HTTP/1.1"}}
+				line := "GET " + strings.ReplaceAll(target, `\`, "%5C") + " HTTP/1.1"
+				c := trustCase{exchangeCase: exchangeCase{name: target, request: "GET " + target + " HTTP/1.1\r\n{}", line: line}}
 				t.Run(c.name, func(t *testing.T) { c.run(t, site{s, "", s.ErrorLog}, app) })
 			}
 		})
