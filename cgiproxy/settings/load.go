@@ -2,6 +2,7 @@ package settings
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -229,7 +230,9 @@ func (c *Config) Source(name string) string { return c.written[name].source }
 var decodeLock sync.Mutex
 
 // decode makes a Config through the process environment, where it leaves no
-// other setting.
+// other setting. The error is that of the first setting that is wrong, and all
+// others count: for the log, the error page, and the status page, which has to know
+// whose word on https it may take.
 func (f *finder) decode(folder string) (*Config, error) {
 	decodeLock.Lock()
 	defer decodeLock.Unlock()
@@ -238,23 +241,38 @@ func (f *finder) decode(folder string) (*Config, error) {
 			os.Unsetenv(name)
 		}
 	}
-	// LOG_FILE even where another setting is wrong: that is what it is read for.
-	cfg := &Config{LogFile: f.counted["LOG_FILE"].value, folder: folder, own: f.own, written: f.counted, changed: f.changed}
+	cfg := &Config{folder: folder, own: f.own, written: f.counted, changed: f.changed}
+	var first error
 	for name, s := range f.counted {
-		if err := os.Setenv(Prefix+name, s.value); err != nil {
-			return cfg, cfg.Misconfigured(name, err)
+		if err := os.Setenv(Prefix+name, s.value); err != nil && first == nil {
+			first = cfg.Misconfigured(name, err)
 		}
 	}
-	err := envconfig.Process("", cfg)
-	if err == nil && f.hasStarting() {
-		err = envconfig.Process("", &cfg.Starting)
+	if err := cfg.decode(cfg); first == nil {
+		first = err
 	}
-	if bad, ok := errors.AsType[*envconfig.ParseError](err); ok {
-		err := bad.Err
+	if f.hasStarting() {
+		if err := cfg.decode(&cfg.Starting); first == nil {
+			first = err
+		}
+	}
+	return cfg, first
+}
+
+// decode fills part from the process environment, without those that are wrong,
+// and returns the error of the first of these.
+func (c *Config) decode(part any) (first error) {
+	for {
+		err := envconfig.Process("", part)
+		bad, ok := errors.AsType[*envconfig.ParseError](err)
+		if !ok {
+			return cmp.Or(first, err)
+		}
+		err = bad.Err
 		if number, ok := errors.AsType[*strconv.NumError](err); ok {
 			err = number.Err // without the function's name
 		}
-		return cfg, cfg.Misconfigured(strings.TrimPrefix(bad.KeyName, Prefix), err)
+		first = cmp.Or(first, error(c.Misconfigured(strings.TrimPrefix(bad.KeyName, Prefix), err)))
+		os.Unsetenv(bad.KeyName)
 	}
-	return cfg, err
 }

@@ -1,11 +1,13 @@
 package settings
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"proxy.cgi/cgiproxy/internal/testkit"
 )
@@ -176,6 +178,34 @@ func TestSettingsFileUnusable(t *testing.T) {
 			}
 			if cfg == nil {
 				t.Error("got no Config to log with")
+			}
+		})
+	}
+}
+
+// TestSettingsBesideWrong wants all settings to count but those that are wrong, of
+// which the first is named: the log and the status page need some of them.
+func TestSettingsBesideWrong(t *testing.T) {
+	const right = "STRIP_PREFIX=/sub\nLOG_LEVEL=debug\nLOG_FILE=.ht.log\nERROR_PAGE=e.html\nSTART_ENV=A\nIDLE_STOP=5m\n"
+	for _, tt := range []struct{ name, wrong, first string }{
+		{"the first", "UPSTREAM=nowhere\n", "UPSTREAM"},
+		{"one between", "UPSTREAM=6543\nUSE_PATH_INFO=maybe\n", "USE_PATH_INFO"},
+		{"one of START's", "UPSTREAM=6543\nSTART_TIMEOUT=soon\n", "START_TIMEOUT"},
+		{"several", "START_TIMEOUT=soon\nMAX_BODY=1k\nPRESERVE_HOST=ja\nUPSTREAM=6543\n", "PRESERVE_HOST"},
+		{"the second of a list", "UPSTREAM=6543\nTRUSTED_PROXIES=10.0.0.0/8,nowhere\n", "TRUSTED_PROXIES"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			folder := t.TempDir()
+			testkit.WriteFile(t, folder, File, tt.wrong+right+"A=b\n")
+			cfg, notes, err := Load(nil, folder)
+			testkit.WantText(t, explained(t, err), "CGIPROXY_"+tt.first+" is ")
+			if unknown := texts(notes, LevelWarn); unknown != nil {
+				t.Errorf("unknown names %q", unknown)
+			}
+			got := []any{cfg.StripPrefix, cfg.LogLevel, cfg.LogFile, cfg.ErrorPage, cfg.StartVars, cfg.IdleStop, len(cfg.TrustedProxies)}
+			want := []any{"/sub", LevelDebug, filepath.Join(folder, ".ht.log"), filepath.Join(folder, "e.html"), []string{"A=b"}, 5 * time.Minute, 0}
+			if fmt.Sprint(got) != fmt.Sprint(want) {
+				t.Errorf("got %v, want %v", got, want)
 			}
 		})
 	}

@@ -12,7 +12,7 @@ type Networks []netip.Prefix
 // Decode implements envconfig.Decoder: CIDRs or single addresses, separated by
 // commas or spaces.
 func (n *Networks) Decode(value string) error {
-	*n = nil
+	var list Networks
 	for _, s := range strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' }) {
 		prefix, err := netip.ParsePrefix(s)
 		if err != nil {
@@ -25,8 +25,9 @@ func (n *Networks) Decode(value string) error {
 		if addr := prefix.Addr(); addr.Is4In6() && prefix.Bits() >= 96 {
 			prefix = netip.PrefixFrom(addr.Unmap(), prefix.Bits()-96)
 		}
-		*n = append(*n, prefix)
+		list = append(list, prefix)
 	}
+	*n = list
 	return nil
 }
 

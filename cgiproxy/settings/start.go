@@ -41,7 +41,7 @@ type Names []string
 
 // Decode implements envconfig.Decoder.
 func (n *Names) Decode(value string) error {
-	*n = nil
+	var list Names
 	for name := range strings.FieldsFuncSeq(value, func(r rune) bool { return r == ',' || r == ' ' }) {
 		switch {
 		case !isName(name):
@@ -56,8 +56,9 @@ func (n *Names) Decode(value string) error {
 		case isSetting(strings.TrimPrefix(name, Prefix)):
 			return fmt.Errorf("%s is a setting of proxy.cgi: for the app write it before the command, %sSTART='%s=... command'", name, Prefix, name)
 		}
-		*n = append(*n, name)
+		list = append(list, name)
 	}
+	*n = list
 	return nil
 }
 

@@ -213,16 +213,23 @@ func comparable(s *tested, got string) string {
 	return strings.Join(kept, "\r\n")
 }
 
-// TestWrongSettings wants the page where a setting is wrong: that is what it is
-// for.
+// TestWrongSettings wants the page where a setting is wrong, whichever it is: that is
+// what it is for. A proxy in front, which tells of https, is believed all the same.
 func TestWrongSettings(t *testing.T) {
-	s := newTested(t, "HEADER_TIMEOUT=soon\n"+pageSettings)
-	w := s.send(t, request{method: "POST", body: "token=" + token})
-	if w.Code != 200 {
-		t.Fatalf("got %d %s", w.Code, w.Body)
-	}
-	testkit.WantText(t, w.Body.String(), `{"check":"settings","level":"fault","text":"CGIPROXY_HEADER_TIMEOUT is \"soon\"`)
-	if w := s.send(t, request{}); w.Code != 500 || strings.Contains(w.Body.String(), "soon") {
-		t.Errorf("a stranger gets %d %.300q", w.Code, w.Body)
+	front := []string{"HTTPS=", "REQUEST_SCHEME=http", "REMOTE_ADDR=192.0.2.7", "HTTP_X_FORWARDED_PROTO=https"}
+	for _, name := range []string{"UPSTREAM", "USE_PATH_INFO", "HEADER_TIMEOUT", "MAX_BODY", "START_TIMEOUT"} {
+		t.Run(name, func(t *testing.T) {
+			s := newTested(t, name+"=soon\nTRUSTED_PROXIES=192.0.2.7\n"+pageSettings)
+			for way, vars := range map[string][]string{"https": nil, "https in front": front} {
+				w := s.send(t, request{method: "POST", body: "token=" + token, vars: vars})
+				if w.Code != 200 {
+					t.Fatalf("by %s: got %d %s", way, w.Code, w.Body)
+				}
+				testkit.WantText(t, w.Body.String(), `{"check":"settings","level":"fault","text":"CGIPROXY_`+name+` is \"soon\"`)
+			}
+			if w := s.send(t, request{}); w.Code != 500 || strings.Contains(w.Body.String(), "soon") {
+				t.Errorf("a stranger gets %d %.300q", w.Code, w.Body)
+			}
+		})
 	}
 }
