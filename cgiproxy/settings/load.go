@@ -147,7 +147,7 @@ func (f *finder) addFile(folder string) (notes []Note, err error) {
 	file := filepath.Join(folder, File)
 	text, info, err := site{folder, f.own}.read(file, maxFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return nil, refuseBrokenLink(file)
 	}
 	if err != nil {
 		return nil, err
@@ -165,6 +165,16 @@ func (f *finder) addFile(folder string) (notes []Note, err error) {
 		notes = append(notes, Note{LevelWarn, text})
 	}
 	return notes, nil
+}
+
+// refuseBrokenLink returns an error where File is a link of which the other end is not
+// there, for as long as a release is switched: as with an empty one, what SetEnv says
+// meanwhile may be the address of another user's app.
+func refuseBrokenLink(file string) error {
+	if info, err := os.Lstat(file); err != nil || info.Mode()&fs.ModeSymlink == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s is a symbolic link that leads nowhere", file)
 }
 
 // ReadableSecrets says which secrets the text of File holds that others may read

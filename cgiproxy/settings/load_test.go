@@ -154,6 +154,16 @@ func TestSettingsFileUnusable(t *testing.T) {
 		{"emptied", func(t *testing.T, folder string) {
 			testkit.WriteFile(t, folder, ".htcgiproxy", "")
 		}, "is it being uploaded?"},
+		{"a link to a file that is away", func(t *testing.T, folder string) {
+			if err := os.Symlink("site.env", filepath.Join(folder, ".htcgiproxy")); err != nil {
+				t.Fatal(err)
+			}
+		}, "leads nowhere"},
+		{"a link to a folder that is away", func(t *testing.T, folder string) {
+			if err := os.Symlink("../away/site.env", filepath.Join(folder, ".htcgiproxy")); err != nil {
+				t.Fatal(err)
+			}
+		}, "leads nowhere"},
 		{"line ends alone", func(t *testing.T, folder string) {
 			testkit.WriteFile(t, folder, ".htcgiproxy", "\r\n")
 		}, "is it being uploaded?"},
