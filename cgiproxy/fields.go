@@ -26,12 +26,15 @@ var hopByHop = [...]string{
 
 // removeHopByHop drops the fields of the connection the message came on. An
 // app's Proxy-Authenticate stays, as in any gateway: it is for the client. So does
-// Content-Length: it is for all, and shows that a message was cut.
+// Content-Length: it is for all, and shows that a message was cut. And so does what a
+// proxy in front says of the client, who could take it away: HAProxy passes on the
+// Connection that he has written (CVE-2022-31813 was that of mod_proxy).
 func removeHopByHop(h http.Header) {
 	for _, value := range h["Connection"] {
 		for name := range strings.SplitSeq(value, ",") {
-			if name = strings.Trim(name, " \t"); !strings.EqualFold(name, "Content-Length") {
-				h.Del(name)
+			name = http.CanonicalHeaderKey(strings.Trim(name, " \t"))
+			if name != "Content-Length" && !tellsOfProxy(name) {
+				delete(h, name)
 			}
 		}
 	}
