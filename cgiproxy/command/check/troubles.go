@@ -127,7 +127,7 @@ func Troubles() []Trouble {
 		{
 			ID:     "504",
 			See:    "504",
-			Do:     "The app took longer than ~CGIPROXY_HEADER_TIMEOUT~.",
+			Do:     "The app took longer than ~CGIPROXY_HEADER_TIMEOUT~, or than the host waits (Apache's ~Timeout~, mostly 60 s or more).",
 			Checks: []string{"app-http", "app"},
 		},
 		{
