@@ -111,8 +111,8 @@ func takeOver(t *testing.T, host remote.Host, folder string, files map[string]st
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.repair(t.Logf, filepath.Join(folder, "tmp/restart.txt")); err != nil {
-		t.Fatal(err)
+	if a.now.Former != nil {
+		takeBack(t, a, "undo")
 	}
 	dir := t.TempDir()
 	writeFiles(t, dir, files)

@@ -120,6 +120,11 @@ func (d *deploy) howToStop() string {
 }
 
 func (d *deploy) uninstall(ctx context.Context) error {
+	if !d.dryRun { // no next run may come that does
+		if err := d.repair(ctx); err != nil {
+			return err
+		}
+	}
 	d.places = d.findPlaces()
 	changes, notes, err := d.site().PlanUninstall()
 	if err != nil {
@@ -130,9 +135,6 @@ func (d *deploy) uninstall(ctx context.Context) error {
 		d.showWork()
 		d.note(append(notes, d.howToStop())...)
 		return nil
-	}
-	if err := d.repairApp(); err != nil {
-		return err
 	}
 	if len(changes) == 0 {
 		d.say("nothing to take out of %s\n", d.target.Folder)
@@ -152,20 +154,28 @@ func (d *deploy) uninstall(ctx context.Context) error {
 	return nil
 }
 
-// repairApp puts the app's files in order after a deploy that broke off: where the site
-// is taken away, no next run may come that does.
-func (d *deploy) repairApp() error {
-	folder, _, err := d.appFolder()
-	if err != nil {
-		return nil // nothing tells of one
+// repair puts in order what a run has left that broke off: the app's files, and the
+// settings that it has changed with them.
+func (d *deploy) repair(ctx context.Context) error {
+	defer func() { d.app = nil }()
+	folder, known, err := d.appFolder()
+	if err == nil {
+		err = d.openApp(folder)
 	}
-	if err := d.openApp(folder); err != nil {
-		d.app = nil
+	switch {
+	case err != nil && known && d.options.app == "": // else it is refused, or none is meant
 		d.note(err.Error())
 		return nil
+	case err != nil || d.app.now.Former == nil:
+		return nil
 	}
-	_, err = d.app.repair(d.say, d.places.restart)
-	return err
+	if err := d.planFormerSettings(); err != nil {
+		return err
+	}
+	if err := d.putFormer(context.WithoutCancel(ctx)); err != nil {
+		return err
+	}
+	return d.settleBack()
 }
 
 func (d *deploy) rollBack(ctx context.Context) error {
@@ -199,20 +209,15 @@ func (d *deploy) rollBack(ctx context.Context) error {
 		return nil
 	}
 	done := fmt.Sprintf("the app is as it was before deploy %d", d.app.now.Number)
-	repaired, err := d.putFormer(ctx)
-	if err != nil {
+	if err := d.putFormer(ctx); err != nil {
 		return err
 	}
 	problems := d.verify(ctx)
 	if d.isLost() {
 		return errLost
 	}
-	if !repaired {
-		kept, err := d.app.settleBack()
-		d.note(kept...)
-		if err != nil {
-			return err
-		}
+	if err := d.settleBack(); err != nil {
+		return err
 	}
 	if ctx.Err() != nil {
 		return fmt.Errorf("%w: %s, and whether the site works was not asked", errInterrupted, done)
@@ -225,25 +230,30 @@ func (d *deploy) rollBack(ctx context.Context) error {
 	return nil
 }
 
-// putFormer puts back what the last deploy has replaced, and reports whether that had
-// broken off.
-func (d *deploy) putFormer(ctx context.Context) (repaired bool, err error) {
+// putFormer puts back what the last deploy has replaced, or one that broke off. The app
+// may run with that, and is restarted, before the manifest says that all is in order.
+func (d *deploy) putFormer(ctx context.Context) error {
 	todo, err := steps(d.siteWork)
 	if err == nil {
 		err = d.served.stage(ctx, todo, meter{})
 	}
 	if err != nil {
-		return false, fmt.Errorf("%w; the site is as it was", err)
+		return fmt.Errorf("%w; the site is as it was", err)
 	}
-	repaired, err = d.app.repair(d.say, d.places.restart)
-	if err == nil && !repaired {
-		err = d.app.rollBack()
+	if d.app.now.Former != nil {
+		d.say("an earlier run broke off: the app's files are put back first\n")
 	}
-	if err == nil {
-		err = d.served.place(todo)
+	if err := d.app.rollBack(); err != nil {
+		return err
 	}
-	if err == nil && (!repaired || todo != nil) {
-		err = d.app.restart(d.places.restart)
+	if err := d.served.place(todo); err != nil {
+		return err
 	}
-	return repaired, err
+	return d.app.restart(d.places.restart)
+}
+
+func (d *deploy) settleBack() error {
+	kept, err := d.app.settleBack()
+	d.note(kept...)
+	return err
 }

@@ -158,13 +158,15 @@ func TestFirstDeploy(t *testing.T) {
 }
 
 // TestStartBack takes a deploy back that has changed the command that starts the app,
-// too: the version before is started by its own, also after a deploy that broke off.
+// too: the version before is started by its own, also after a deploy that broke off, and
+// after one that was made again then.
 func TestStartBack(t *testing.T) {
 	s := newPythonSite(t)
 	lines := s.files(t, "public_html")[".htcgiproxy"]
 	asked := askLive
-	for i, breaks := range []bool{false, true} {
-		t.Run(fmt.Sprintf("it broke off: %v", breaks), func(t *testing.T) {
+	for _, way := range []string{"a deploy", "one that broke off", "one that broke off, and was made again"} {
+		t.Run(way, func(t *testing.T) {
+			breaks := strings.Contains(way, "broke off")
 			dir := t.TempDir()
 			writeFiles(t, dir, map[string]string{"main.py": fmt.Sprintf(pythonApp, "", 200, "new")})
 			askLive = func(ctx context.Context, o live.Options) []finding.Finding {
@@ -173,14 +175,20 @@ func TestStartBack(t *testing.T) {
 				}
 				return asked(ctx, o)
 			}
-			out, status := s.run(t, "--app", dir, "--start", "exec python3 main.py", "--binary", filepath.Join(archive, "proxy.cgi"))
+			args := []string{"--app", dir, "--start", "exec python3 main.py", "--binary", filepath.Join(archive, "proxy.cgi")}
+			out, status := s.run(t, args...)
 			askLive = asked
 			s.cut.Set(0, false, false)
 			if (status != 0) != breaks {
 				t.Fatalf("exit status %d:\n%s", status, out)
 			}
+			if strings.Contains(way, "again") {
+				if out, status = s.run(t, args...); status != 0 {
+					t.Fatalf("exit status %d:\n%s", status, out)
+				}
+			}
 			s.wantPage(t, "new")
-			if out, status := s.run(t, "--rollback"); status != 0 || !strings.Contains(out, fmt.Sprintf("the app is as it was before deploy %d\n", i+2)) {
+			if out, status := s.run(t, "--rollback"); status != 0 || !strings.Contains(out, "the app is as it was before deploy ") {
 				t.Errorf("exit status %d:\n%s", status, out)
 			}
 			s.wantPage(t, "old")
@@ -240,6 +248,7 @@ func TestRestartedAfterBreak(t *testing.T) {
 			defer writeFiles(t, s.app, map[string]string{"second.txt": ""})
 			return s.deployUntil(t, ctx)
 		}},
+		{"the proxy alone", func() (string, int) { return s.run(t, "--binary", filepath.Join(archive, "proxy.cgi")) }},
 		{"--rollback", func() (string, int) { return s.run(t, "--rollback") }},
 	} {
 		t.Run(c.name, func(t *testing.T) {

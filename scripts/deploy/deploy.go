@@ -114,6 +114,11 @@ func (d *deploy) site() *install.Site {
 }
 
 func (d *deploy) deploy(ctx context.Context) error {
+	if !d.dryRun {
+		if err := d.repair(ctx); err != nil {
+			return err
+		}
+	}
 	leftOut, err := d.plan()
 	if err != nil {
 		return fmt.Errorf("%w; nothing has been changed", err)
@@ -231,11 +236,6 @@ func (d *deploy) planApp() (leftOut []string, err error) {
 	}
 	if err != nil {
 		return nil, err
-	}
-	if !d.dryRun {
-		if _, err := d.app.repair(d.say, d.places.restart); err != nil {
-			return nil, err
-		}
 	}
 	var notes []string
 	d.appWork, notes, err = d.app.plan(files, leftOut, d.include)

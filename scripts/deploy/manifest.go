@@ -149,27 +149,6 @@ func isNoneOfRun(r rune) bool {
 // goes what it had replaced.
 func (m *manifest) isTakenBack() bool { return m.Number > 0 && m.Last == nil && m.Former == nil }
 
-// repair puts back what was there before a run that broke off halfway, and
-// reports whether there was one. The app may run with what that one has brought, and
-// is restarted, before the manifest says that all is in order.
-func (a *app) repair(tell func(format string, args ...any), restart string) (bool, error) {
-	if a.now.Former == nil {
-		return false, nil
-	}
-	tell("an earlier run broke off: the app's files are put back first\n")
-	if err := a.back(); err != nil {
-		return true, err
-	}
-	if err := a.restart(restart); err != nil {
-		return true, err
-	}
-	kept, err := a.settleBack()
-	for _, text := range kept {
-		tell("note: %s\n", text)
-	}
-	return true, err
-}
-
 // write puts a new manifest in the place of the old one.
 func (a *app) write(m *manifest) error {
 	text, err := json.MarshalIndent(m, "", "\t")

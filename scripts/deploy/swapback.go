@@ -195,9 +195,12 @@ func isAs(host remote.Host, name string, f *file) (bool, error) {
 	return err == nil && sum(text) == f.SHA256, nil
 }
 
-// rollBack undoes the last deploy, as a whole or not at all. Should it break off, the
-// next run goes on with it, as with a deploy that broke off.
+// rollBack undoes the last deploy, as a whole or not at all, or one that broke off,
+// however far it has got. Should it break off itself, the next run goes on with it.
 func (a *app) rollBack() error {
+	if a.now.Former != nil {
+		return a.back()
+	}
 	if err := a.hasAllOld(); err != nil {
 		return err
 	}
