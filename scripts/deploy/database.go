@@ -13,10 +13,10 @@ import (
 // (sqlite.org/howtocorrupt.html, 1.4).
 var journals = [...]string{"-wal", "-shm", "-journal"}
 
-// journalsOf returns the ends of those that a list has of a file.
-func journalsOf(name string, has func(base string) bool) (ends []string) {
+// journalsOf returns the ends of those that a file has in the list of its folder.
+func journalsOf(name string, list map[string]remote.Entry) (ends []string) {
 	for _, end := range journals {
-		if has(path.Base(name) + end) {
+		if e, ok := list[path.Base(name)+end]; ok && e.Mode.IsRegular() {
 			ends = append(ends, end)
 		}
 	}
@@ -25,8 +25,8 @@ func journalsOf(name string, has func(base string) bool) (ends []string) {
 
 // leaveDatabase reports whether a file is a database in use, which no other may replace.
 func (p *plan) leaveDatabase(name string) (bool, error) {
-	list, err := p.list(path.Dir(name))
-	ends := journalsOf(name, func(base string) bool { return list[base].Name != "" && list[base].Mode.IsRegular() })
+	list, err := p.lists.in(path.Dir(name))
+	ends := journalsOf(name, list)
 	if err != nil || ends == nil {
 		return false, err
 	}
@@ -36,15 +36,12 @@ func (p *plan) leaveDatabase(name string) (bool, error) {
 
 // keepJournals keeps those of a file that back is to move aside: with the file, which is
 // kept then, too.
-func (a *app) keepJournals(name, aside string, lists map[string][]remote.Entry) error {
-	dir := path.Dir(a.path(name))
-	if _, ok := lists[dir]; !ok {
-		lists[dir], _ = a.host.List(dir) // it may not be there
+func (a *app) keepJournals(name, aside string, l lists) error {
+	list, err := l.in(path.Dir(name))
+	if remote.IsBroken(err) {
+		return err
 	}
-	ends := journalsOf(name, func(base string) bool {
-		return slices.ContainsFunc(lists[dir], func(e remote.Entry) bool { return e.Name == base && e.Mode.IsRegular() })
-	})
-	for _, end := range ends {
+	for _, end := range journalsOf(name, list) {
 		to := sinceName(aside, name) + end
 		if err := a.move(a.path(name)+end, a.state(to)); err != nil {
 			return err

@@ -7,8 +7,8 @@
 //	turn.go      one deploy at a time
 //	site.go      the files of the served folder, in the order in which none is
 //	             seen half; upload.go: their way there
-//	app.go       the app's files here; manifest.go: those on the host; plan.go:
-//	             which to replace; modes.go: who may read them
+//	app.go       the app's files here; manifest.go: those on the host; lists.go: what
+//	             is there; plan.go: which to replace; modes.go: who may read them
 //	swap.go      their way into place; swapback.go: and back; database.go: what
 //	             is in two files
 //	root.go      the document root, beside which the app goes, and never below it

@@ -159,7 +159,7 @@ func (a *app) isInSite() bool {
 // who may have what.
 func (p *plan) shut(files map[string]file) error {
 	const rules = install.HtaccessFile
-	list, err := p.list(".")
+	list, err := p.lists.in(".")
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ import (
 // A plan finds out what to replace in the app's folder on the host.
 type plan struct {
 	*app
-	lists   map[string]map[string]remote.Entry // of folders, nil for none
+	lists   lists
 	changes []replaced
 	notes   []string // of files that somebody has changed there
 }
@@ -27,29 +27,13 @@ type plan struct {
 // may not expect. What is left out here, and an earlier deploy has brought, stays; so
 // does what would be, were it here: a fresh checkout has no .env and no node_modules.
 func (a *app) plan(files map[string]file, leftOut, include []string) (changes []replaced, notes []string, err error) {
-	p := &plan{app: a, lists: map[string]map[string]remote.Entry{}}
+	p := &plan{app: a, lists: newLists(a)}
 	p.leaveSite(files)
 	if err := p.shut(files); err != nil {
 		return nil, nil, err
 	}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		f := files[name]
-		if err := p.hasRoom(name); err != nil {
-			return nil, nil, err
-		}
-		old, isKnown := a.now.Files[name]
-		isLeft, err := false, error(nil)
-		if !isKnown || old != f {
-			isLeft, err = p.leaveDatabase(name)
-		}
-		switch {
-		case err != nil || isLeft:
-		case isKnown:
-			err = p.addKnown(name, old, f)
-		default:
-			err = p.addNew(name, f)
-		}
-		if err != nil {
+		if err := p.add(name, files[name]); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -58,25 +42,35 @@ func (a *app) plan(files map[string]file, leftOut, include []string) (changes []
 		if _, ok := files[name]; ok {
 			continue
 		}
-		if left := leftOutWith(leftOut, name); left != "" {
-			if !staying[left] {
-				p.note(left, "is left out here, though an earlier deploy has brought it, and stays as it is there: --include "+path.Base(left)+" brings it anew, unless it is a link")
+		left, why := p.stays(name, leftOut, include)
+		switch {
+		case left == "":
+			if err := p.addGone(name, a.now.Files[name]); err != nil {
+				return nil, nil, err
 			}
+		case !staying[left]:
 			staying[left] = true
-			continue
-		}
-		if left := p.usuallyLeftOut(name, include); left != "" {
-			if !staying[left] {
-				p.note(left, "is not here, though an earlier deploy has brought it, and stays as it is there: --include "+path.Base(left)+" removes it")
-			}
-			staying[left] = true
-			continue
-		}
-		if err := p.addGone(name, a.now.Files[name]); err != nil {
-			return nil, nil, err
+			p.note(left, why)
 		}
 	}
 	return p.changes, p.notes, nil
+}
+
+// add adds a file that is here, if it is not so there.
+func (p *plan) add(name string, f file) error {
+	if err := p.hasRoom(name); err != nil {
+		return err
+	}
+	old, isKnown := p.now.Files[name]
+	if !isKnown || old != f {
+		if isLeft, err := p.leaveDatabase(name); isLeft || err != nil {
+			return err
+		}
+	}
+	if isKnown {
+		return p.addKnown(name, old, f)
+	}
+	return p.addNew(name, f)
 }
 
 // leaveSite takes out of an app in which the served folder is what is put there for
@@ -97,6 +91,19 @@ func (p *plan) leaveSite(files map[string]file) {
 		}
 	}
 	maps.DeleteFunc(p.now.Files, func(name string, _ file) bool { return isOfSite(name) })
+}
+
+// stays returns which file or folder a file of an earlier deploy is, or is in, that stays
+// though it is not here, and why; "" for none.
+func (p *plan) stays(name string, leftOut, include []string) (left, why string) {
+	const before = "though an earlier deploy has brought it, and stays as it is there: --include "
+	if left = leftOutWith(leftOut, name); left != "" {
+		return left, "is left out here, " + before + path.Base(left) + " brings it anew, unless it is a link"
+	}
+	if left = p.usuallyLeftOut(name, include); left != "" {
+		return left, "is not here, " + before + path.Base(left) + " removes it"
+	}
+	return "", ""
 }
 
 // leftOutWith returns which of those that are left out, folders with a slash at their
@@ -129,7 +136,7 @@ func (p *plan) usuallyLeftOut(name string, include []string) string {
 // hasRoom demands that no file is where a folder on the way to a file of ours has to be.
 func (p *plan) hasRoom(name string) error {
 	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
-		list, err := p.list(path.Dir(dir))
+		list, err := p.lists.in(path.Dir(dir))
 		if err != nil {
 			return err
 		}
@@ -143,7 +150,7 @@ func (p *plan) hasRoom(name string) error {
 // addNew adds a file that no deploy has put there.
 func (p *plan) addNew(name string, f file) error {
 	c := replaced{Path: name, New: &f}
-	list, err := p.list(path.Dir(name))
+	list, err := p.lists.in(path.Dir(name))
 	if err != nil {
 		return err
 	}
@@ -181,32 +188,39 @@ func (p *plan) isAlready(name string, e remote.Entry, f file) (bool, error) {
 }
 
 // addKnown adds a file of an earlier deploy, if it has changed here or there.
-// That it has there, the size alone tells where it is not to be replaced: to read
-// all would take as long as to upload all.
 func (p *plan) addKnown(name string, old, f file) error {
 	c := replaced{Path: name, Old: &old, New: &f}
-	size, err := p.size(name)
-	isSame := size == old.Size
-	if err == nil && isSame && old != f && p.now.Former == nil {
-		isSame, err = isAs(p.host, p.path(name), &old)
-	}
-	switch {
-	case p.now.Former != nil: // a dry run, with files still on their way
-	case errors.Is(err, fs.ErrNotExist):
-		c.Old = nil
-		p.note(name, "is no more on the host: it is uploaded again")
-	case err != nil:
-		return err
-	case !isSame && old == f: // what visitors have entered may be in it
-		p.note(name, "has been changed on the host since the last deploy, and stays so: to have yours, delete it there, and deploy again")
-	case !isSame:
-		c.Old = &file{Size: size} // somebody else's by now
-		p.note(name, "has been changed on the host since the last deploy: yours replaces it, --rollback brings it back, and it is kept in "+p.state(""))
+	if p.now.Former == nil { // else a dry run, with files still on their way
+		size, isSame, err := p.compare(name, &old, old != f)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			c.Old = nil
+			p.note(name, "is no more on the host: it is uploaded again")
+		case err != nil:
+			return err
+		case !isSame && old == f: // what visitors have entered may be in it
+			p.note(name, "has been changed on the host since the last deploy, and stays so: to have yours, delete it there, and deploy again")
+		case !isSame:
+			c.Old = &file{Size: size} // somebody else's by now
+			p.note(name, "has been changed on the host since the last deploy: yours replaces it, --rollback brings it back, and it is kept in "+p.state(""))
+		}
 	}
 	if c.Old == nil || *c.Old != f {
 		p.changes = append(p.changes, c)
 	}
 	return nil
+}
+
+// compare reports whether a file is as an earlier deploy has left it. That it is not,
+// the size alone tells where it is not to be replaced: to read all would take as long
+// as to upload all.
+func (p *plan) compare(name string, old *file, read bool) (size int64, isSame bool, err error) {
+	size, err = p.lists.size(name)
+	if err != nil || size != old.Size || !read {
+		return size, size == old.Size, err
+	}
+	isSame, err = isAs(p.host, p.path(name), old)
+	return size, isSame, err
 }
 
 // addGone adds a file of an earlier deploy that is here no more, unless it has
@@ -216,11 +230,7 @@ func (p *plan) addGone(name string, old file) error {
 		return err
 	}
 	if p.now.Former == nil { // else a dry run, with files still on their way
-		size, err := p.size(name)
-		isSame := size == old.Size
-		if err == nil && isSame {
-			isSame, err = isAs(p.host, p.path(name), &old)
-		}
+		_, isSame, err := p.compare(name, &old, true)
 		switch {
 		case errors.Is(err, fs.ErrNotExist): // nothing to bring back, either
 			delete(p.now.Files, name)
@@ -238,55 +248,4 @@ func (p *plan) addGone(name string, old file) error {
 
 func (p *plan) note(name, text string) {
 	p.notes = append(p.notes, fmt.Sprintf("%s %s", p.path(name), text))
-}
-
-// size returns the size of a file by the list of its folder, which is one request
-// for many; the server is asked for links, and for what some leave out. A folder has
-// the size of no file.
-func (p *plan) size(name string) (int64, error) {
-	list, err := p.list(path.Dir(name))
-	if err != nil {
-		return 0, err
-	}
-	switch e, ok := list[path.Base(name)]; {
-	case ok && e.Mode.IsRegular():
-		return e.Size, nil
-	case ok && e.Mode.IsDir():
-		return -1, nil
-	}
-	return p.host.Size(p.path(name))
-}
-
-// list returns what is in a folder of the app, nil where it is not there. The folder
-// above it tells that, unless its list is without names that begin with a dot: to ask
-// for many takes hours (ftpHost.Mkdir).
-func (p *plan) list(dir string) (map[string]remote.Entry, error) {
-	if list, ok := p.lists[dir]; ok {
-		return list, nil
-	}
-	if dir != "." {
-		above, err := p.list(path.Dir(dir))
-		if err != nil {
-			return nil, err
-		}
-		e, ok := above[path.Base(dir)]
-		if above == nil || ok && e.Mode.IsRegular() || !ok && !strings.HasPrefix(path.Base(dir), ".") {
-			p.lists[dir] = nil
-			return nil, nil
-		}
-	}
-	entries, err := p.host.List(p.path(dir))
-	if errors.Is(err, fs.ErrNotExist) {
-		p.lists[dir] = nil
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	list := map[string]remote.Entry{}
-	for _, e := range entries {
-		list[e.Name] = e
-	}
-	p.lists[dir] = list
-	return list, nil
 }

@@ -14,7 +14,7 @@ import (
 // is moved aside: the app may have written to it since, and does so until it is
 // restarted. Then settleBack looks at it.
 func (a *app) back() error {
-	m, lists := a.now, map[string][]remote.Entry{}
+	m, lists := a.now, newLists(a)
 	for i, c := range m.Last {
 		old, aside := a.listed(i, c), asideName(m.Run, i)
 		if old == "" && (a.have[newName(m.Run, i)] || a.have[aside]) { // not replaced yet, or back already

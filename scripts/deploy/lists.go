@@ -1,0 +1,68 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"path"
+	"strings"
+
+	"proxy.cgi/scripts/deploy/remote"
+)
+
+// A lists has what is in folders of the app, each of which is asked for once.
+type lists struct {
+	app *app
+	of  map[string]map[string]remote.Entry // by folder, nil for one that is not there
+}
+
+func newLists(a *app) lists { return lists{a, map[string]map[string]remote.Entry{}} }
+
+// in returns what is in a folder, nil where it is not there. The folder above it tells
+// that, unless its list is without names that begin with a dot: to ask for many takes
+// hours (ftpHost.Mkdir).
+func (l lists) in(dir string) (map[string]remote.Entry, error) {
+	if list, ok := l.of[dir]; ok {
+		return list, nil
+	}
+	l.of[dir] = nil
+	if dir != "." {
+		above, err := l.in(path.Dir(dir))
+		if err != nil {
+			return nil, err
+		}
+		e, ok := above[path.Base(dir)]
+		if above == nil || ok && e.Mode.IsRegular() || !ok && !strings.HasPrefix(path.Base(dir), ".") {
+			return nil, nil
+		}
+	}
+	entries, err := l.app.host.List(l.app.path(dir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	list := map[string]remote.Entry{}
+	for _, e := range entries {
+		list[e.Name] = e
+	}
+	l.of[dir] = list
+	return list, nil
+}
+
+// size returns the size of a file by the list of its folder, which is one request
+// for many; the server is asked for links, and for what some leave out. A folder has
+// the size of no file.
+func (l lists) size(name string) (int64, error) {
+	list, err := l.in(path.Dir(name))
+	if err != nil {
+		return 0, err
+	}
+	switch e, ok := list[path.Base(name)]; {
+	case ok && e.Mode.IsRegular():
+		return e.Size, nil
+	case ok && e.Mode.IsDir():
+		return -1, nil
+	}
+	return l.app.host.Size(l.app.path(name))
+}
