@@ -198,14 +198,15 @@ func (p *plan) addKnown(name string, old, f file) error {
 			p.note(name, "is no more on the host: it is uploaded again")
 		case err != nil:
 			return err
-		case !isSame && old == f: // what visitors have entered may be in it
+		case !isSame && old.SHA256 == f.SHA256: // what visitors have entered may be in it
+			c.New = nil
 			p.note(name, "has been changed on the host since the last deploy, and stays so: to have yours, delete it there, and deploy again")
 		case !isSame:
 			c.Old = &file{Size: size} // somebody else's by now
 			p.note(name, "has been changed on the host since the last deploy: yours replaces it, --rollback brings it back, and it is kept in "+p.state(""))
 		}
 	}
-	if c.Old == nil || *c.Old != f {
+	if c.New != nil && (c.Old == nil || *c.Old != f) {
 		p.changes = append(p.changes, c)
 	}
 	return nil

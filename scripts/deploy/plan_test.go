@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -63,6 +64,39 @@ func TestOthersContent(t *testing.T) {
 			}
 			if kept != c.kept {
 				t.Errorf("kept is %q, want %q", kept, c.kept)
+			}
+		})
+	}
+}
+
+// TestPermissionsHere has other permissions here alone, as in a checkout with another
+// umask: what has been written there stays.
+func TestPermissionsHere(t *testing.T) {
+	for _, c := range []struct {
+		name, there, notes string
+		mode               fs.FileMode // there in the end
+	}{
+		{"written to", "orders", "has been changed on the host since the last deploy, and stays so", 0o644},
+		{"written to within its size", "SEED", "has been changed on the host since the last deploy, and stays so", 0o644},
+		{"as it was", "seed", "", 0o600},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			host, folder := thisHost(t)
+			dir := t.TempDir()
+			writeFiles(t, dir, map[string]string{"shop.db": "seed"})
+			deployApp(t, host, folder, dir)
+			writeFiles(t, folder, map[string]string{"shop.db": c.there})
+			if err := os.Chmod(filepath.Join(dir, "shop.db"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				if notes := strings.Join(deployApp(t, host, folder, dir), "\n"); !strings.Contains(notes, c.notes) || (notes == "") != (c.notes == "") {
+					t.Errorf("said is %q, want %q", notes, c.notes)
+				}
+				wantFiles(t, folder, map[string]string{"shop.db": c.there})
+			}
+			if info, err := os.Stat(filepath.Join(folder, "shop.db")); err != nil || info.Mode() != c.mode {
+				t.Errorf("it is %v, %v, want %v", info.Mode(), err, c.mode)
 			}
 		})
 	}
