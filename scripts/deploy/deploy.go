@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -214,18 +213,21 @@ func (d *deploy) planApp() (leftOut []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if start := d.setting("START"); start != "" && !known {
+	setsDir := d.setting("START") != "" && !known
+	if setsDir {
 		if link := d.linkAbove(folder); link != "" {
 			return nil, errLink(link, "--start-dir how the host calls the folder "+folder)
 		}
-		rel, err := filepath.Rel(filepath.FromSlash(d.target.Folder), filepath.FromSlash(folder))
-		if err != nil {
-			return nil, err
-		}
-		d.settings = append(d.settings, install.Assignment{Name: "START_DIR", Value: filepath.ToSlash(rel)})
 	}
 	if err := d.openApp(folder); err != nil {
 		return nil, err
+	}
+	if setsDir {
+		dir, err := relative(d.target.Folder, folder)
+		if err != nil { // one is absolute, the other is not
+			dir = d.app.at
+		}
+		d.settings = append(d.settings, install.Assignment{Name: "START_DIR", Value: dir})
 	}
 	d.app.settings = d.changedSettings()
 	switch isNew := d.appTo == "" && d.app.now.Number == 0; {

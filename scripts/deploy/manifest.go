@@ -49,6 +49,7 @@ type app struct {
 	folder   string
 	run      string // the name of this one
 	site     string // as in a manifest
+	at       string // the other way round: the app's folder as seen from the served one
 	now      *manifest
 	text     []byte                 // of it, as it is on the host
 	have     map[string]bool        // names in stateFolder

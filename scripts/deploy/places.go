@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -82,17 +83,53 @@ func (d *deploy) openApp(folder string) (err error) {
 		file := settings.ValueIn(d.lines, "RESTART_FILE")
 		return fmt.Errorf("the folder of %sRESTART_FILE=%s is not seen by this login, so that no file there can restart the app: make the folder, or name one in the app's, as in tmp/restart.txt", settings.Prefix, file)
 	}
-	// From there it is the same, wherever a login begins.
-	site, err := filepath.Rel(filepath.FromSlash(folder), filepath.FromSlash(d.target.Folder))
-	if err != nil {
-		return nil // one is absolute, the other is not
+	if err := d.locate(); err != nil {
+		return err
 	}
-	d.app.site = filepath.ToSlash(site)
 	if other := d.app.now.Site; other != "" && other != d.app.site {
 		return fmt.Errorf("the app in %s is that of the site in %s, and not of %s: name another folder for this one, as in --app-to %s-2. If that site is no more, delete %s",
 			folder, path.Join(folder, other), d.target.Folder, folder, d.app.state("manifest.json"))
 	}
 	return nil
+}
+
+// locate finds out where the app's folder and the served one are, each as seen from the
+// other, which is the same wherever a login begins. The names of folders do not tell it:
+// one may be absolute, or there is a link on the way.
+func (d *deploy) locate() error {
+	app, err := d.real(d.app.folder)
+	if err != nil {
+		return err
+	}
+	served, err := d.real(d.target.Folder)
+	if err != nil {
+		return err
+	}
+	if d.app.site, err = relative(app, served); err != nil {
+		return err
+	}
+	d.app.at, err = relative(served, app)
+	return err
+}
+
+// real returns the whole path of a folder, of which the last parts may yet have to be
+// made.
+func (d *deploy) real(folder string) (string, error) {
+	for above, rest := folder, ""; ; above, rest = path.Dir(above), path.Join(path.Base(above), rest) {
+		real, err := d.host.Real(above)
+		if err == nil {
+			return path.Join(real, rest), nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) || above == path.Dir(above) {
+			return "", err
+		}
+	}
+}
+
+// relative is filepath.Rel for the names of hosts.
+func relative(from, to string) (string, error) {
+	rel, err := filepath.Rel(filepath.FromSlash(from), filepath.FromSlash(to))
+	return filepath.ToSlash(rel), err
 }
 
 // linkAbove returns the first link on the way from the served folder up to where

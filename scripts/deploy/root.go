@@ -92,35 +92,29 @@ func (d *deploy) besidePages(folder string) error {
 	return nil
 }
 
-// addressOf returns where visitors would find a file of the host, if the folders
-// between it and the site's are served, "" where that cannot be told.
-func (o *options) addressOf(name string) string {
-	rel, err := filepath.Rel(filepath.FromSlash(o.target.Folder), filepath.FromSlash(name))
-	if err != nil {
-		return "" // one is absolute, the other is not
-	}
+// addressOf returns where visitors would find a file, whose place is that seen from the
+// served folder, if the folders between are served; "" where that cannot be told.
+func (o *options) addressOf(place string) string {
 	u, err := url.Parse(o.url)
 	if err != nil {
 		return ""
 	}
-	u.Path, u.RawPath = path.Join("/", u.Path, filepath.ToSlash(rel)), ""
+	u.Path, u.RawPath = path.Join("/", u.Path, place), ""
 	return u.String()
-}
-
-// isBelow reports whether a file is in a folder, or further down. A login's own is ".".
-func isBelow(name, folder string) bool {
-	rel, err := filepath.Rel(filepath.FromSlash(folder), filepath.FromSlash(name))
-	return err == nil && filepath.IsLocal(rel)
 }
 
 // whereServed returns an address at which visitors can download what is in the app's
 // folder, "" for none. It asks for the file that has just restarted the app: nothing
 // else has its text, and it is no secret.
 func (d *deploy) whereServed(ctx context.Context) string {
-	address := d.addressOf(d.places.restart)
-	if d.appWork == nil || !isBelow(d.places.restart, d.app.folder) {
+	if d.appWork == nil {
 		return ""
 	}
+	file, err := relative(d.app.folder, d.places.restart)
+	if err != nil || !filepath.IsLocal(file) {
+		return ""
+	}
+	address := d.addressOf(path.Join(d.app.at, file))
 	ctx, cancel := context.WithTimeout(ctx, pageTime)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)

@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path"
 	"path/filepath"
 	"strings"
@@ -65,6 +66,10 @@ func TestWhereServed(t *testing.T) {
 		mux.ServeHTTP(w, r)
 	}))
 	t.Cleanup(s.Close)
+	writeFiles(t, home, map[string]string{"public_html/index.html": "x"})
+	if err := os.Symlink("public_html", path.Join(home, "www")); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct{ name, folder, url, app, restart, want string }{
 		{"beside the root", "public_html", "/", "app", "tmp/restart.txt", ""},
 		{"in it", "public_html", "/", "public_html/my app", "tmp/restart.txt", "/my%20app/tmp/restart.txt"},
@@ -72,18 +77,20 @@ func TestWhereServed(t *testing.T) {
 		{"beside a site below it", "public_html/shop", "/shop/", "public_html/app", "tmp/restart.txt", "/app/tmp/restart.txt"},
 		{"by a redirect", "public_html/shop", "/old/shop/", "public_html/app", "tmp/restart.txt", "/old/app/tmp/restart.txt"},
 		{"a site that answers everything", "public_html", "/all/", "app", "tmp/restart.txt", ""},
+		{"by a link", "public_html", "/", "www/myapp", "tmp/restart.txt", "/myapp/tmp/restart.txt"},
 		{"a file elsewhere that restarts it", "public_html", "/", "app", "../public_html/restart.txt", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := &options{target: &remote.Target{Folder: path.Join(home, c.folder)}, url: s.URL + c.url}
-			app, err := openApp(host, path.Join(home, c.app))
-			if err != nil {
+			d := &deploy{options: o, host: host, appWork: []replaced{{}}}
+			writeFiles(t, home, map[string]string{path.Join(c.app, c.restart): "x"})
+			if err := d.openApp(path.Join(home, c.app)); err != nil {
 				t.Fatal(err)
 			}
 			writeFiles(t, home, map[string]string{path.Join(c.app, stateFolder, "manifest.json"): "{}"})
-			d := &deploy{options: o, host: host, app: app, appWork: []replaced{{}}, places: places{restart: app.path(c.restart)}}
-			writeFiles(t, home, map[string]string{path.Join(c.app, c.restart): "x"})
-			if err := app.restart(d.places.restart); err != nil {
+			d.app.turn = func() error { return nil }
+			d.places.restart = d.app.path(c.restart)
+			if err := d.app.restart(d.places.restart); err != nil {
 				t.Fatal(err)
 			}
 			want := c.want
@@ -94,25 +101,5 @@ func TestWhereServed(t *testing.T) {
 				t.Errorf("it is %q, want %q", got, want)
 			}
 		})
-	}
-}
-
-// TestBelow has what is in the app's folder, however a login calls that.
-func TestBelow(t *testing.T) {
-	for _, c := range []struct {
-		name, folder string
-		want         bool
-	}{
-		{"app/tmp/restart.txt", "app", true},
-		{"app-2/tmp/restart.txt", "app", false},
-		{"tmp/restart.txt", ".", true},
-		{"../tmp/restart.txt", ".", false},
-		{"/home/me/tmp/restart.txt", ".", false},
-		{"/tmp/restart.txt", "/", true},
-		{"/home/me/app/restart.txt", "/home/me/app", true},
-	} {
-		if got := isBelow(c.name, c.folder); got != c.want {
-			t.Errorf("%s in %s: %v", c.name, c.folder, got)
-		}
 	}
 }

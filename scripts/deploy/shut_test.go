@@ -1,8 +1,13 @@
 package main
 
 import (
+	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"proxy.cgi/scripts/deploy/remote"
 )
 
 // TestShut keeps visitors from an app's folder before its first file comes, where it is
@@ -67,6 +72,36 @@ func TestShutNot(t *testing.T) {
 			}
 			a.putChanges(t, dir, changes)
 			wantFiles(t, folder, map[string]string{".htaccess": "", "app.py": "x"})
+		})
+	}
+}
+
+// TestNamedInOtherWays has the app's folder in the served one, by a name that does not
+// tell it: visitors are kept from it all the same, and it is looked for where it is.
+func TestNamedInOtherWays(t *testing.T) {
+	host, home := thisHost(t)
+	writeFiles(t, home, map[string]string{"public_html/myapp/venv/pyvenv.cfg": "x"})
+	if err := os.Symlink("public_html", filepath.Join(home, "www")); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(home)
+	dir := t.TempDir()
+	writeFiles(t, dir, map[string]string{"app.py": "x"})
+	for _, c := range []struct{ name, target, lines, appTo, startDir string }{
+		{"the settings, by its whole path", "public_html", "CGIPROXY_START=x\nCGIPROXY_START_DIR=" + home + "/public_html/myapp\n", "", home + "/public_html/myapp"},
+		{"--app-to, by its whole path", "public_html", "CGIPROXY_START=x\n", home + "/public_html/myapp", "myapp"},
+		{"the target, by its whole path", home + "/public_html", "CGIPROXY_START=x\n", "public_html/myapp", "myapp"},
+		{"--app-to, by a link", "public_html", "CGIPROXY_START=x\n", "www/myapp", "../www/myapp"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := &options{target: &remote.Target{Folder: c.target}, app: dir, appTo: c.appTo}
+			d := &deploy{options: o, out: io.Discard, host: host, lines: []byte(c.lines)}
+			if _, err := d.planApp(); err != nil {
+				t.Fatal(err)
+			}
+			if d.app.site != ".." || !d.app.shuts || d.setting("START_DIR") != c.startDir {
+				t.Errorf("the site is in %s as seen from the app's folder, which is shut: %v; START_DIR is %q, want %q", d.app.site, d.app.shuts, d.setting("START_DIR"), c.startDir)
+			}
 		})
 	}
 }

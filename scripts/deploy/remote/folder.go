@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 )
 
 // folder is this machine.
@@ -25,6 +26,14 @@ func (folder) List(name string) ([]Entry, error) {
 		list = append(list, Entry{f.Name(), info.Size(), info.Mode()})
 	}
 	return list, nil
+}
+
+func (folder) Real(name string) (string, error) {
+	real, err := filepath.Abs(filepath.FromSlash(name))
+	if err == nil {
+		real, err = filepath.EvalSymlinks(real)
+	}
+	return filepath.ToSlash(real), err
 }
 
 func (folder) Size(name string) (int64, error) {

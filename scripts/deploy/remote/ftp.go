@@ -85,11 +85,17 @@ func (h *ftpHost) login(t *Target, password string) error {
 	if _, err := h.ask("binary mode", 200, "TYPE I"); err != nil {
 		return err
 	}
+	h.home, err = h.current()
+	return err
+}
+
+// current returns the folder in which the server is.
+func (h *ftpHost) current() (folder string, err error) {
 	reply, err := h.ask("find the login's folder", 257, "PWD")
 	if _, quoted, ok := strings.Cut(reply, `"`); err == nil && ok {
-		h.home = strings.ReplaceAll(quoted[:max(strings.LastIndex(quoted, `"`), 0)], `""`, `"`)
+		folder = strings.ReplaceAll(quoted[:max(strings.LastIndex(quoted, `"`), 0)], `""`, `"`)
 	}
-	return err
+	return folder, err
 }
 
 // wantsTLS reports whether a server refuses a login because it is in the clear.
@@ -197,6 +203,15 @@ func ftpError(what string, err error) error {
 }
 
 func (h *ftpHost) path(name string) string { return path.Join(h.home, name) }
+
+// Real has the server go there, for most then say where that is (getcwd(3)). All other
+// commands have whole paths.
+func (h *ftpHost) Real(folder string) (string, error) {
+	if _, err := h.ask("the folder "+folder, 250, "CWD "+h.path(folder)); err != nil {
+		return "", err
+	}
+	return h.current()
+}
 
 func (h *ftpHost) Size(name string) (int64, error) {
 	reply, err := h.ask(name, 213, "SIZE "+h.path(name))

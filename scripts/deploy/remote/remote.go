@@ -30,6 +30,9 @@ type Host interface {
 	// List returns what is in a folder, names that begin with a dot included.
 	List(folder string) ([]Entry, error)
 
+	// Real returns the whole path of a folder, where links lead to.
+	Real(folder string) (string, error)
+
 	// Size returns the length of a file in bytes.
 	Size(name string) (int64, error)
 

@@ -41,6 +41,7 @@ func TestHosts(t *testing.T) {
 			a.Mkdir(t, "public_html")
 			testHost(t, h, "public_html/"+string(k))
 			testRefused(t, h, a)
+			testReal(t, h, a)
 		})
 	}
 	t.Run("folder", func(t *testing.T) { testHost(t, folder{}, filepath.Join(t.TempDir(), "a")) })
@@ -70,6 +71,25 @@ func testRefused(t *testing.T, h Host, a *hosting.Account) {
 	}
 	if err := os.RemoveAll(at); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// testReal has a link and what it leads to, which are one folder.
+func testReal(t *testing.T, h Host, a *hosting.Account) {
+	t.Helper()
+	a.Mkdir(t, "domains/shop")
+	link := filepath.Join(a.Home, "public_html/link")
+	if err := os.Symlink("../domains/shop", link); err != nil {
+		t.Fatal(err)
+	}
+	defer os.Remove(link)
+	byLink, err := h.Real("public_html/link")
+	real, err2 := h.Real("domains/shop")
+	if err := errors.Join(err, err2); err != nil || byLink != real || !path.IsAbs(real) || path.Base(real) != "shop" {
+		t.Errorf("a link leads to %q, and not to %q: %v", byLink, real, err)
+	}
+	if _, err := h.Real("none/none"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("what is not there: %v", err)
 	}
 }
 

@@ -70,6 +70,11 @@ func (r *retrying) List(folder string) (list []Entry, err error) {
 	return list, err
 }
 
+func (r *retrying) Real(folder string) (real string, err error) {
+	err = r.do(func(h Host) (err error) { real, err = h.Real(folder); return err })
+	return real, err
+}
+
 func (r *retrying) Size(name string) (size int64, err error) {
 	err = r.do(func(h Host) (err error) { size, err = h.Size(name); return err })
 	return size, err

@@ -153,6 +153,11 @@ func (h *sftpHost) List(folder string) ([]Entry, error) {
 	return list, sftpError(folder, err)
 }
 
+func (h *sftpHost) Real(folder string) (string, error) {
+	real, err := h.Client.RealPath(folder)
+	return real, sftpError(folder, err)
+}
+
 func (h *sftpHost) Size(name string) (int64, error) {
 	info, err := h.Client.Stat(name)
 	if err != nil {
