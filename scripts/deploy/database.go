@@ -43,6 +43,9 @@ func (a *app) keepJournals(name, aside string, l lists) error {
 	}
 	for _, end := range journalsOf(name, list) {
 		to := sinceName(aside, name) + end
+		for a.have[to] { // kept by a run that broke off then
+			to += "+"
+		}
 		if err := a.move(a.path(name)+end, a.state(to)); err != nil {
 			return err
 		}

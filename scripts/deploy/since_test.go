@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -48,6 +49,54 @@ func TestWrittenAfterBack(t *testing.T) {
 				kept = append(kept, deployApp(t, host, folder, dir)...)
 				wantKept(t, folder, kept, "two, orders")
 				wantNoneAside(t, folder)
+			})
+		}
+	}
+}
+
+// A fullHost is one on which no manifest can be written any more.
+type fullHost struct{ remote.Host }
+
+func (h fullHost) Rename(from, to string) error {
+	if filepath.Base(to) == "manifest.json" {
+		return errors.New("the connection broke off")
+	}
+	return h.Host.Rename(from, to)
+}
+
+// TestKeptBeforeBreak takes a deploy back, which breaks off when the first of what the app
+// has written since is kept. Then the app from before makes such a file anew: the next
+// run leaves that in its place, and tells of what is kept.
+func TestKeptBeforeBreak(t *testing.T) {
+	for _, way := range []string{"rollback", "undo"} {
+		for _, c := range []struct{ file, then string }{{"new.db", "orders 4-5"}, {"new.db", ""}, {"data.json", "one, and orders 4-5"}, {"data.json", "one"}} {
+			t.Run(way+", "+c.file+", "+c.then, func(t *testing.T) {
+				host, folder := thisHost(t)
+				dir := t.TempDir()
+				writeFiles(t, dir, map[string]string{"data.json": "one"})
+				deployApp(t, host, folder, dir)
+				writeFiles(t, dir, map[string]string{"data.json": "two", "new.db": "seed"})
+				a, _ := placeApp(t, host, folder, dir)
+				if way == "rollback" {
+					if _, err := a.settle(); err != nil {
+						t.Fatal(err)
+					}
+				}
+				writeFiles(t, folder, map[string]string{c.file: "orders 1-3"})
+				if err := a.rollBack(); err != nil {
+					t.Fatal(err)
+				}
+				a.host = fullHost{host}
+				if _, err := a.settleBack(); err == nil {
+					t.Fatal("it does not break off")
+				}
+				writeFiles(t, folder, map[string]string{c.file: c.then})
+				next, err := openApp(host, folder)
+				if err != nil {
+					t.Fatal(err)
+				}
+				wantKept(t, folder, takeBack(t, next, "undo"), "orders 1-3")
+				wantFiles(t, folder, map[string]string{c.file: c.then})
 			})
 		}
 	}

@@ -17,7 +17,7 @@ func (a *app) back() error {
 	m, lists := a.now, newLists(a)
 	for i, c := range m.Last {
 		old, aside := a.listed(i, c), asideName(m.Run, i)
-		if old == "" && (a.have[newName(m.Run, i)] || a.have[aside]) { // not replaced yet, or back already
+		if old == "" && (a.have[newName(m.Run, i)] || a.isAside(aside, c.Path)) { // not replaced yet, or back already
 			continue
 		}
 		if old == "" && c.Old != nil {
@@ -32,7 +32,7 @@ func (a *app) back() error {
 				continue
 			}
 		}
-		for a.have[aside] {
+		for a.isAside(aside, c.Path) {
 			aside += "+"
 		}
 		if err := a.keepJournals(c.Path, aside, lists); err != nil {
@@ -109,6 +109,12 @@ type aside struct {
 	New  file   `json:"new"` // as it was deployed
 }
 
+// isAside reports whether a file has been moved aside under a name, by which it may be
+// kept for good by now.
+func (a *app) isAside(name, file string) bool {
+	return a.have[name] || a.have[sinceName(name, file)]
+}
+
 // settleBack says that what back has put there is to stay. Of what it has moved aside,
 // that which has been written to since the deploy is kept for good, and told. The rest
 // stays until the next deploy: an app that nobody has restarted has it open, and may
@@ -117,17 +123,18 @@ func (a *app) settleBack() (kept []string, err error) {
 	m := a.now
 	kept = a.said
 	for i, c := range m.Last {
-		for name := asideName(m.Run, i); a.have[name]; name += "+" {
+		for name := asideName(m.Run, i); a.isAside(name, c.Path); name += "+" {
 			is, err := a.wasDeployed(name, c.New)
-			switch {
+			switch isKept := a.have[sinceName(name, c.Path)]; {
 			case err != nil:
 				return kept, err
+			case isKept: // by a run that broke off then
+				kept = append(kept, a.keptSince(name, c.Path))
 			case !is || a.hasJournals(c.Path, name):
-				note, err := a.keepSince(name, c.Path)
-				if err != nil {
+				if err := a.keepSince(name, c.Path); err != nil {
 					return kept, err
 				}
-				kept = append(kept, note)
+				kept = append(kept, a.keptSince(name, c.Path))
 			case c.New != nil:
 				m.Former.Aside = append(m.Former.Aside, aside{name, c.Path, *c.New})
 			}
@@ -141,9 +148,12 @@ func (a *app) settleBack() (kept []string, err error) {
 }
 
 // keepSince keeps for good what has been written since a deploy.
-func (a *app) keepSince(name, file string) (note string, err error) {
-	to := a.state(sinceName(name, file))
-	return fmt.Sprintf("%s has been written to since it was deployed: that is kept as %s", a.path(file), to), a.move(a.state(name), to)
+func (a *app) keepSince(name, file string) error {
+	return a.move(a.state(name), a.state(sinceName(name, file)))
+}
+
+func (a *app) keptSince(name, file string) (note string) {
+	return fmt.Sprintf("%s has been written to since it was deployed: that is kept as %s", a.path(file), a.state(sinceName(name, file)))
 }
 
 func sinceName(aside, file string) string {
@@ -160,8 +170,8 @@ func (a *app) discardAside(m *manifest) (notes []string) {
 		case is:
 			a.host.Remove(a.state(f.Name)) // it does no harm
 		default:
-			if note, err := a.keepSince(f.Name, f.Path); err == nil {
-				notes = append(notes, note)
+			if a.keepSince(f.Name, f.Path) == nil {
+				notes = append(notes, a.keptSince(f.Name, f.Path))
 			}
 		}
 	}
