@@ -114,6 +114,38 @@ func TestGoneBefore(t *testing.T) {
 	wantFiles(t, folder, map[string]string{"a.txt": "two", "b.txt": "", "new.txt": "two"})
 }
 
+// TestFolderRemoved takes a deploy back that has left a folder empty, or made one private,
+// which somebody has removed since.
+func TestFolderRemoved(t *testing.T) {
+	for _, way := range []string{"rollback", "undo"} {
+		t.Run(way, func(t *testing.T) {
+			host, folder := thisHost(t)
+			dir := t.TempDir()
+			old := map[string]string{"app.py": "one", "lib/sub/x.py": "one", "lib/sub/y.py": "one"}
+			writeFiles(t, dir, old)
+			deployApp(t, host, folder, dir)
+			writeFiles(t, folder, map[string]string{"private/x": "x"})
+			writeFiles(t, dir, map[string]string{"app.py": "two", "lib/sub/x.py": "", "lib/sub/y.py": "", "private/new": "two"})
+			if err := os.Chmod(filepath.Join(dir, "private"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			a, _ := placeApp(t, host, folder, dir)
+			if way == "rollback" {
+				if _, err := a.settle(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, name := range []string{"lib", "private"} {
+				if err := os.RemoveAll(filepath.Join(folder, name)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			takeBack(t, a, way)
+			wantFiles(t, folder, old)
+		})
+	}
+}
+
 // twoDeploys are one, and another that has settled or has broken off before that.
 func twoDeploys(t *testing.T, settled bool) (host remote.Host, folder, dir string) {
 	t.Helper()

@@ -115,10 +115,14 @@ func (a *app) close(name string) error {
 // reopen gives folders the permissions that they had before the deploy.
 func (a *app) reopen() error {
 	for name, mode := range a.now.Open {
-		if a.permissions(name) == mode.Perm() { // it has not come that far
+		now := a.permissions(name)
+		if now == mode.Perm() { // it has not come that far
 			continue
 		}
-		if err := a.host.Chmod(a.path(name), mode.Perm()); err != nil {
+		switch err := a.host.Chmod(a.path(name), mode.Perm()); {
+		case now == 0 && errors.Is(err, fs.ErrNotExist): // somebody has removed it since
+			continue
+		case err != nil:
 			return err
 		}
 		a.said = append(a.said, fmt.Sprintf("the folder %s, which the deploy made private as it is here, has permissions %03o again: where scripts run as another user give it others here", a.path(name), mode.Perm()))

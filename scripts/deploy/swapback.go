@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"path"
 	"strings"
 
 	"proxy.cgi/scripts/deploy/remote"
@@ -43,6 +44,9 @@ func (a *app) back() error {
 			return err
 		}
 		if old != "" {
+			if err := a.remake(path.Dir(c.Path), lists); err != nil {
+				return err
+			}
 			if err := a.move(a.state(old), a.path(c.Path)); err != nil {
 				return err
 			}
@@ -50,6 +54,19 @@ func (a *app) back() error {
 		}
 	}
 	return a.reopen()
+}
+
+// remake makes a folder anew that is there no more: FTP programs and clean-ups remove
+// what is empty. Files that others may not read have such permissions themselves.
+func (a *app) remake(dir string, l lists) error {
+	if list, err := l.in(dir); list != nil || err != nil || dir == "." { // an error is that of the move, too
+		return nil
+	}
+	if err := a.remake(path.Dir(dir), l); err != nil {
+		return err
+	}
+	l.of[dir] = map[string]remote.Entry{}
+	return a.host.Mkdir(a.path(dir), 0o755)
 }
 
 // oldNames are those that what a deploy has replaced may have in stateFolder: where it
