@@ -13,6 +13,9 @@ import (
 // (sqlite.org/howtocorrupt.html, 1.4).
 var journals = [...]string{"-wal", "-shm", "-journal"}
 
+// databaseMagic begins each database of SQLite (sqlite.org/fileformat2.html, 1.3).
+const databaseMagic = "SQLite format 3\x00"
+
 // journalsOf returns the ends of those that a file has in the list of its folder.
 func journalsOf(name string, list map[string]remote.Entry) (ends []string) {
 	for _, end := range journals {
@@ -32,6 +35,29 @@ func (p *plan) leaveDatabase(name string) (bool, error) {
 	}
 	p.note(name, fmt.Sprintf("is a database in use, for %s is beside it, and stays: to have what is here, stop the app, and delete both there", path.Base(name)+ends[0]))
 	return true, nil
+}
+
+// areFree demands that no file that is replaced is a database that has come into use
+// since the plan: an upload takes minutes, and any request may open it.
+func (a *app) areFree(changes []replaced) error {
+	l := newLists(a)
+	for _, c := range changes {
+		if c.Old == nil {
+			continue
+		}
+		if err := a.isFree(c.Path, l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *app) isFree(name string, l lists) error {
+	list, err := l.in(path.Dir(name))
+	if ends := journalsOf(name, list); err == nil && ends != nil {
+		err = fmt.Errorf("%s is a database that is in use by now, for %s is beside it: run this again, and it stays", a.path(name), path.Base(name)+ends[0])
+	}
+	return err
 }
 
 // keepJournals keeps those of a file that back is to move aside: with the file, which is

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"proxy.cgi/scripts/deploy/remote"
 )
 
 // TestDatabaseInUse deploys to a database that has a journal beside it: it stays, as
@@ -65,6 +69,56 @@ func TestDatabaseBack(t *testing.T) {
 			for end, want := range map[string]string{"": "two", "-wal": "orders", "-shm": "index"} {
 				wantFiles(t, filepath.Dir(name), map[string]string{filepath.Base(name) + end: want})
 			}
+		})
+	}
+}
+
+// An openingHost is one whose app opens its database when a file has been moved.
+type openingHost struct {
+	remote.Host
+	moved, wal string
+}
+
+func (h openingHost) Rename(from, to string) error {
+	if err := h.Host.Rename(from, to); err != nil || path.Base(from) != h.moved {
+		return err
+	}
+	return os.WriteFile(h.wal, []byte("orders"), 0o644)
+}
+
+// TestDatabaseOpened has the app open its database when the plan is made: it stays with
+// its journal, and all else is as before.
+func TestDatabaseOpened(t *testing.T) {
+	for _, c := range []struct {
+		name, here string // what is here of the database then, "" for nothing
+		moves      bool   // files are moved when it is opened
+	}{
+		{"while files come", databaseMagic + "two", false},
+		{"while files come, and it is gone here", "", false},
+		{"while files are moved", databaseMagic + "two", true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			host, folder := thisHost(t)
+			dir := t.TempDir()
+			old := map[string]string{"app.py": "one", "data/shop.db": databaseMagic + "one"}
+			writeFiles(t, dir, old)
+			deployApp(t, host, folder, dir)
+			writeFiles(t, dir, map[string]string{"app.py": "two", "data/shop.db": c.here})
+			a, changes := stageApp(t, host, folder, dir)
+			if c.moves {
+				a.host = openingHost{host, "app.py", filepath.Join(folder, "data/shop.db-wal")}
+			} else {
+				writeFiles(t, folder, map[string]string{"data/shop.db-wal": "orders"})
+			}
+			err := a.swap(changes)
+			if want := "shop.db is a database that is in use by now, for shop.db-wal is beside it"; err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%v, want %q", err, want)
+			}
+			if c.moves {
+				takeBack(t, a, "undo")
+			}
+			wantFiles(t, folder, old)
+			wantFiles(t, folder, map[string]string{"data/shop.db-wal": "orders"})
 		})
 	}
 }

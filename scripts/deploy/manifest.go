@@ -60,7 +60,8 @@ type app struct {
 	settings []changedSetting       // by this run
 	shuts    bool                   // the next upload begins with a .htaccess that keeps visitors away
 
-	restarted []byte // what the file that restarts it has, "" for nothing yet
+	restarted []byte          // what the file that restarts it has, "" for nothing yet
+	databases map[string]bool // files of this upload that are
 
 	// turn fails where another run has taken this one for dead. It is asked all the
 	// time: nothing of the other's may be moved.
@@ -72,7 +73,7 @@ func (a *app) state(name string) string { return path.Join(a.folder, stateFolder
 
 // openApp reads the manifest.
 func openApp(host remote.Host, folder string) (*app, error) {
-	a := &app{host: host, folder: folder, run: rand.Text()[:10], now: &manifest{Files: map[string]file{}}, have: map[string]bool{}, made: map[string]bool{}, open: map[string]fs.FileMode{}, turn: func() error { return nil }}
+	a := &app{host: host, folder: folder, run: rand.Text()[:10], now: &manifest{Files: map[string]file{}}, have: map[string]bool{}, made: map[string]bool{}, open: map[string]fs.FileMode{}, databases: map[string]bool{}, turn: func() error { return nil }}
 	list, err := host.List(a.state(""))
 	if errors.Is(err, fs.ErrNotExist) {
 		return a, nil

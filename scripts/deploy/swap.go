@@ -42,6 +42,7 @@ func (a *app) stage(ctx context.Context, dir string, changes []replaced, m meter
 		if err != nil {
 			return err
 		}
+		a.databases[c.Path] = bytes.HasPrefix(content, []byte(databaseMagic))
 		if describe(c.Path, content, c.New.Mode) != *c.New {
 			return fmt.Errorf("%s has changed just now: run this again", c.Path)
 		}
@@ -81,10 +82,14 @@ func shortBase(name string) string {
 	return strings.ToValidUTF8(base[max(0, len(base)-100):], "")
 }
 
-// swap puts the new files in their places. All that is needed to go back is on
+// swap puts the new files in their places, unless a database is among them that is in
+// use by now. All that is needed to go back is on
 // the host before the first is moved. The app that runs has its files open or
 // read already; it is restarted when all are there.
 func (a *app) swap(changes []replaced) error {
+	if err := a.areFree(changes); err != nil {
+		return err
+	}
 	files := maps.Clone(a.now.Files)
 	for _, c := range changes {
 		if c.New != nil {
@@ -104,6 +109,11 @@ func (a *app) swap(changes []replaced) error {
 		}
 	}
 	for i, c := range changes {
+		if a.databases[c.Path] {
+			if err := a.isFree(c.Path, newLists(a)); err != nil {
+				return err
+			}
+		}
 		if c.Old != nil {
 			if err := a.move(a.path(c.Path), a.state(oldName(m.Run, i, c))); err != nil {
 				return err
