@@ -207,31 +207,24 @@ func TestIncludedOnce(t *testing.T) {
 // TestSiteInApp has the served folder in the app's: what is put there for the site is
 // none of the app's files, whatever there is here, and an earlier deploy has brought.
 func TestSiteInApp(t *testing.T) {
-	for _, c := range []struct{ name, site, in string }{
-		{"below it", "public", "public/"},
-		{"the same", ".", ""},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			host, folder := thisHost(t)
-			dir := t.TempDir()
-			of := func(name, text string) map[string]string {
-				return map[string]string{"app.py": text, c.in + "a.css": text, "lib/.htaccess": text, c.in + name: text}
-			}
-			for _, name := range []string{".htaccess", "proxy.cgi", ".htproxycgi"} {
-				writeFiles(t, folder, map[string]string{"app.py": "", c.in + "x": "x", c.in + name: "the site's"})
-				writeFiles(t, dir, of(name, "one"))
-				_, changes, notes, err := planFor(t, host, folder, dir, c.site)
-				if want := filepath.Join(folder, c.in, name) + " is not uploaded"; err != nil || len(changes) != 3 || !strings.HasPrefix(strings.Join(notes, "\n"), want) {
-					t.Errorf("%d files, said is %q, %v, want %q", len(changes), notes, err, want)
-				}
-				writeFiles(t, dir, of(name, ""))
-			}
-			writeFiles(t, folder, map[string]string{stateFolder + "/manifest.json": `{"number": 1, "files": {"` + c.in + `.htaccess": {}}}`})
-			writeFiles(t, dir, map[string]string{"app.py": "two"})
-			_, changes, notes, err := planFor(t, host, folder, dir, c.site)
-			if err != nil || len(changes) != 1 || notes != nil {
-				t.Errorf("brought before: %d files, said is %q, %v", len(changes), notes, err)
-			}
-		})
+	host, folder := thisHost(t)
+	dir := t.TempDir()
+	of := func(name, text string) map[string]string {
+		return map[string]string{"app.py": text, "public/a.css": text, "lib/.htaccess": text, "public/" + name: text}
+	}
+	for _, name := range []string{".htaccess", "proxy.cgi", ".htproxycgi"} {
+		writeFiles(t, folder, map[string]string{"app.py": "", "public/x": "x", "public/" + name: "the site's"})
+		writeFiles(t, dir, of(name, "one"))
+		_, changes, notes, err := planFor(t, host, folder, dir, "public")
+		if want := filepath.Join(folder, "public", name) + " is not uploaded"; err != nil || len(changes) != 3 || !strings.HasPrefix(strings.Join(notes, "\n"), want) {
+			t.Errorf("%d files, said is %q, %v, want %q", len(changes), notes, err, want)
+		}
+		writeFiles(t, dir, of(name, ""))
+	}
+	writeFiles(t, folder, map[string]string{stateFolder + "/manifest.json": `{"number": 1, "files": {"public/.htaccess": {}}}`})
+	writeFiles(t, dir, map[string]string{"app.py": "two"})
+	_, changes, notes, err := planFor(t, host, folder, dir, "public")
+	if err != nil || len(changes) != 1 || notes != nil {
+		t.Errorf("brought before: %d files, said is %q, %v", len(changes), notes, err)
 	}
 }

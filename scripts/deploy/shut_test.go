@@ -55,24 +55,35 @@ func TestShut(t *testing.T) {
 	}
 }
 
-// TestShutNot leaves alone a folder that the served one is, or is in.
+// TestShutNot leaves alone a folder that the served one is in.
 func TestShutNot(t *testing.T) {
-	for _, c := range []struct{ name, site string }{
-		{"the served folder itself", "."},
-		{"around it", "public_html"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			host, folder := thisHost(t)
-			dir := t.TempDir()
-			writeFiles(t, dir, map[string]string{"app.py": "x"})
-			writeFiles(t, folder, map[string]string{"public_html/index.html": "x"})
-			a, changes, _, err := planFor(t, host, folder, dir, c.site)
-			if err != nil {
-				t.Fatal(err)
-			}
-			a.putChanges(t, dir, changes)
-			wantFiles(t, folder, map[string]string{".htaccess": "", "app.py": "x"})
-		})
+	host, folder := thisHost(t)
+	dir := t.TempDir()
+	writeFiles(t, dir, map[string]string{"app.py": "x"})
+	writeFiles(t, folder, map[string]string{"public_html/index.html": "x"})
+	a, changes, _, err := planFor(t, host, folder, dir, "public_html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.putChanges(t, dir, changes)
+	wantFiles(t, folder, map[string]string{".htaccess": "", "app.py": "x"})
+}
+
+// TestServedItself refuses the served folder itself, which cannot be shut, by any name.
+func TestServedItself(t *testing.T) {
+	host, home := thisHost(t)
+	dir := t.TempDir()
+	writeFiles(t, dir, map[string]string{"app.py": "x"})
+	writeFiles(t, home, map[string]string{"public_html/index.html": "x"})
+	if err := os.Symlink("public_html", filepath.Join(home, "www")); err != nil {
+		t.Fatal(err)
+	}
+	for _, appTo := range []string{"public_html", "www", "public_html/../public_html/"} {
+		o := &options{target: &remote.Target{Folder: filepath.Join(home, "public_html")}, app: dir, appTo: home + "/" + appTo}
+		d := &deploy{options: o, out: io.Discard, host: host, lines: []byte("CGIPROXY_START=x\n")}
+		if _, err := d.planApp(); err == nil || !strings.HasSuffix(err.Error(), "that begins with a dot, as in --app-to "+o.target.Folder+"/.app") {
+			t.Errorf("--app-to %s: %v", appTo, err)
+		}
 	}
 }
 
