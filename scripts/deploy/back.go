@@ -195,7 +195,7 @@ func (d *deploy) rollBack(ctx context.Context) error {
 	default:
 		return fmt.Errorf("there is nothing more to go back to: of the app in %s the last deploy alone can be taken back, and it is", folder)
 	}
-	d.logs, d.before = d.findLogs(), d.appState()
+	d.logs = d.findLogs()
 	d.appWork = d.app.now.Last
 	if err := d.planFormerSettings(); err != nil {
 		return err
@@ -249,7 +249,7 @@ func (d *deploy) putFormer(ctx context.Context) error {
 	if err := d.served.place(todo); err != nil {
 		return err
 	}
-	return d.app.restart(d.places.restart)
+	return d.restart()
 }
 
 func (d *deploy) settleBack() error {

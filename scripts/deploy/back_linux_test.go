@@ -157,6 +157,24 @@ func TestFirstDeploy(t *testing.T) {
 	s.wantPage(t, "old")
 }
 
+// TestStartedMeanwhile has the app from before start anew while a version comes that does
+// not start: that the app has started since then says nothing of the new one.
+func TestStartedMeanwhile(t *testing.T) {
+	s := newPythonSite(t)
+	s.write(t, "raise SystemExit('no version')", 200, "new")
+	s.cut.OnCommand(func(line string) {
+		if strings.HasPrefix(line, "STOR /app/.proxycgi-deploy/new-") {
+			s.WriteFile(t, "app/tmp/restart.txt", "by hand", 0o644)
+			s.wantPage(t, "old")
+		}
+	})
+	out, status := s.deploy(t)
+	if want := "the app does not start with these files, and the one from before still answers"; status != 1 || !strings.Contains(out, want) {
+		t.Errorf("exit status %d, want %q:\n%s", status, want, out)
+	}
+	s.wantPage(t, "old")
+}
+
 // TestStartBack takes a deploy back that has changed the command that starts the app,
 // too: the version before is started by its own, also after a deploy that broke off, and
 // after one that was made again then.

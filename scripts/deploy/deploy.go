@@ -27,7 +27,7 @@ type deploy struct {
 	app      *app     // nil where it stays as it is
 	places   places   // of the app, as its settings say
 	logs     []*log   // what may say why something fails
-	before   appState // of the app that runs
+	before   appState // of the app that runs until it is restarted
 	asked    page     // before anything was changed
 	page     page     // after it
 	warnings []string // of what the host cannot do
@@ -283,13 +283,20 @@ func (d *deploy) stage(ctx context.Context) ([]step, error) {
 	return todo, d.served.stage(ctx, todo, m)
 }
 
+// restart restarts the app. The one that runs until then may be another than that before
+// the upload: it may have crashed, or was idle.
+func (d *deploy) restart() error {
+	d.before = d.appState()
+	return d.app.restart(d.places.restart)
+}
+
 // place puts everything in its place: first the app, which the site needs.
 func (d *deploy) place(todo []step) error {
 	if d.appWork != nil {
 		if err := d.app.swap(d.appWork); err != nil {
 			return err
 		}
-		if err := d.app.restart(d.places.restart); err != nil {
+		if err := d.restart(); err != nil {
 			return err
 		}
 	}
