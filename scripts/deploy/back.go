@@ -159,14 +159,16 @@ func (d *deploy) uninstall(ctx context.Context) error {
 func (d *deploy) repair(ctx context.Context) error {
 	defer func() { d.app = nil }()
 	folder, known, err := d.appFolder()
-	if err == nil {
-		err = d.openApp(folder)
+	if err != nil {
+		return nil // nothing tells of one
 	}
-	switch {
-	case err != nil && known && d.options.app == "": // else it is refused, or none is meant
-		d.note(err.Error())
+	if err := d.openApp(folder); err != nil {
+		if known && d.options.app == "" { // else it is refused, or none is meant
+			d.note(err.Error())
+		}
 		return nil
-	case err != nil || d.app.now.Former == nil:
+	}
+	if d.app.now.Former == nil {
 		return nil
 	}
 	if err := d.planFormerSettings(); err != nil {

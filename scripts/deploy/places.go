@@ -32,7 +32,7 @@ func (d *deploy) appFolder() (folder string, known bool, err error) {
 			if link := d.linkAbove(path.Join(d.target.Folder, start)); link != "" && !path.IsAbs(start) {
 				return "", true, errLink(link, "--app-to how FTP calls the folder START_DIR="+start)
 			}
-			return "", true, fmt.Errorf("how does FTP call the folder %s of the host? Say it with --app-to", start)
+			return "", true, fmt.Errorf("how does FTP call the folder %s of the host, if this login sees it? Say it with --app-to", start)
 		}
 		return folder, true, nil
 	}
@@ -157,7 +157,7 @@ func errLink(link, remedy string) error {
 func (d *deploy) onHost(folder string) string {
 	if !path.IsAbs(folder) {
 		at := path.Join(d.target.Folder, folder)
-		if d.linkAbove(at) != "" {
+		if d.linkAbove(at) != "" || d.isAboveAll(folder) {
 			return ""
 		}
 		return at
@@ -172,6 +172,20 @@ func (d *deploy) onHost(folder string) string {
 		return "."
 	}
 	return ""
+}
+
+// isAboveAll reports whether a folder, as seen from the served one, is above all that the
+// login sees: to that, what is above / is / again.
+func (d *deploy) isAboveAll(folder string) bool {
+	up := 0
+	for rest := path.Clean(folder) + "/"; strings.HasPrefix(rest, "../"); rest = rest[len("../"):] {
+		up++
+	}
+	if up == 0 {
+		return false
+	}
+	served, err := d.host.Real(d.target.Folder)
+	return err == nil && up > strings.Count(strings.TrimSuffix(served, "/"), "/")
 }
 
 func (d *deploy) findPlaces() (p places) {

@@ -150,14 +150,45 @@ type rooted struct {
 	home string
 }
 
-func (h rooted) List(folder string) ([]remote.Entry, error) {
-	return h.Host.List(path.Join(h.home, folder))
+func (h rooted) at(name string) string { return path.Join(h.home, path.Join("/", name)) }
+
+func (h rooted) List(folder string) ([]remote.Entry, error) { return h.Host.List(h.at(folder)) }
+
+func (h rooted) Size(name string) (int64, error) { return h.Host.Size(h.at(name)) }
+
+func (h rooted) Real(folder string) (string, error) {
+	if _, err := h.List(folder); err != nil {
+		return "", err
+	}
+	return path.Join("/", folder), nil
 }
 
-func (h rooted) Size(name string) (int64, error) { return h.Host.Size(path.Join(h.home, name)) }
-
 func (h rooted) Read(name string, offset, most int64) ([]byte, error) {
-	return h.Host.Read(path.Join(h.home, name), offset, most)
+	return h.Host.Read(h.at(name), offset, most)
+}
+
+// TestAboveLogin has a START_DIR above all that a login sees, which is not what the login
+// finds under that name.
+func TestAboveLogin(t *testing.T) {
+	dir := t.TempDir()
+	writeFiles(t, dir, map[string]string{"app.py": "x"})
+	here, home := thisHost(t)
+	writeFiles(t, home, map[string]string{"public_html/index.html": "x"})
+	for _, c := range []struct{ target, startDir, want string }{
+		{".", "../app", "how does FTP call the folder ../app of the host, if this login sees it?"},
+		{"/", "../app", "how does FTP call the folder ../app of the host, if this login sees it?"},
+		{"public_html", "../../app", "how does FTP call the folder ../../app of the host, if this login sees it?"},
+		{"public_html", "../x/../../app", "how does FTP call the folder ../x/../../app of the host, if this login sees it?"},
+		{"public_html", "../app", ""},
+		{"public_html", "x/../../app", ""},
+		{".", ".app", ""},
+	} {
+		o := &options{target: &remote.Target{Folder: c.target}, app: dir, dryRun: true}
+		d := &deploy{options: o, host: rooted{here, home}, lines: []byte("CGIPROXY_START=x\nCGIPROXY_START_DIR=" + c.startDir + "\n"), out: io.Discard}
+		if _, err := d.planApp(); (err != nil) != (c.want != "") || err != nil && !strings.HasPrefix(err.Error(), c.want) {
+			t.Errorf("%s in %s: %v, want %q", c.startDir, c.target, err, c.want)
+		}
+	}
 }
 
 // TestFoundByItsEnd has a START_DIR of which a login sees the last parts alone, if that
