@@ -205,7 +205,7 @@ func (d *deploy) rollBack(ctx context.Context) error {
 	if d.dryRun {
 		d.appWork = nil
 		for _, c := range d.app.now.Last {
-			d.appWork = append(d.appWork, replaced{c.Path, c.New, c.Old})
+			d.appWork = append(d.appWork, replaced{Path: c.Path, Old: c.New, New: c.Old})
 		}
 		d.showWork()
 		return nil

@@ -41,6 +41,7 @@ type replaced struct {
 	Path string `json:"path"`
 	Old  *file  `json:"old"`
 	New  *file  `json:"new"`
+	Was  *file  `json:"was,omitempty"` // of an earlier deploy, where Old is what somebody has made of it
 }
 
 // An app is the app's folder on the host.

@@ -202,7 +202,7 @@ func (p *plan) addKnown(name string, old, f file) error {
 			c.New = nil
 			p.note(name, "has been changed on the host since the last deploy, and stays so: to have yours, delete it there, and deploy again")
 		case !isSame:
-			c.Old = &file{Size: size} // somebody else's by now
+			c.Old, c.Was = &file{Size: size}, &old // somebody else's by now
 			p.note(name, "has been changed on the host since the last deploy: yours replaces it, --rollback brings it back, and it is kept in "+p.state(""))
 		}
 	}

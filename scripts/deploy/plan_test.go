@@ -69,6 +69,36 @@ func TestOthersContent(t *testing.T) {
 	}
 }
 
+// TestOthersContentBack has a rollback bring back what somebody else had made of a file of
+// an earlier deploy: it is still a file of that one.
+func TestOthersContentBack(t *testing.T) {
+	for _, c := range []struct{ name, here, want, notes string }{
+		{"changed here", "three", "three", "yours replaces it, --rollback brings it back, and it is kept in "},
+		{"as it was here", "one", "hot fix", "has been changed on the host since the last deploy, and stays so"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			host, folder := thisHost(t)
+			dir := t.TempDir()
+			writeFiles(t, dir, map[string]string{"app.py": "one", "same.txt": "same"})
+			deployApp(t, host, folder, dir)
+			writeFiles(t, folder, map[string]string{"app.py": "hot fix"})
+			writeFiles(t, dir, map[string]string{"app.py": "two"})
+			deployApp(t, host, folder, dir)
+			a, err := openApp(host, folder)
+			if err != nil {
+				t.Fatal(err)
+			}
+			takeBack(t, a, "rollback")
+			wantFiles(t, folder, map[string]string{"app.py": "hot fix"})
+			writeFiles(t, dir, map[string]string{"app.py": c.here})
+			if notes := strings.Join(deployApp(t, host, folder, dir), "\n"); !strings.Contains(notes, c.notes) {
+				t.Errorf("said is %q, want %q", notes, c.notes)
+			}
+			wantFiles(t, folder, map[string]string{"app.py": c.want})
+		})
+	}
+}
+
 // TestPermissionsHere has other permissions here alone, as in a checkout with another
 // umask: what has been written there stays.
 func TestPermissionsHere(t *testing.T) {

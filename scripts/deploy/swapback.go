@@ -233,9 +233,12 @@ func (a *app) rollBack() error {
 	}
 	former := &manifest{Number: a.now.Number, Site: a.now.Site, Files: maps.Clone(a.now.Files)}
 	for _, c := range a.now.Last {
-		if c.Old != nil && c.Old.SHA256 != "" {
+		switch {
+		case c.Was != nil:
+			former.Files[c.Path] = *c.Was
+		case c.Old != nil && c.Old.SHA256 != "":
 			former.Files[c.Path] = *c.Old
-		} else {
+		default:
 			delete(former.Files, c.Path)
 		}
 	}
