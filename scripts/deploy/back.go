@@ -245,13 +245,16 @@ func (d *deploy) putFormer(ctx context.Context) error {
 	if d.app.now.Former != nil {
 		d.say("an earlier run broke off: the app's files are put back first\n")
 	}
-	if err := d.app.rollBack(); err != nil {
-		return err
+	if err = d.app.rollBack(); err == nil {
+		err = d.served.place(todo)
 	}
-	if err := d.served.place(todo); err != nil {
-		return err
+	if err == nil {
+		err = d.restart()
 	}
-	return d.restart()
+	if err != nil && d.app.now.Former != nil && !errors.Is(err, errLost) {
+		err = fmt.Errorf("%w; files of both versions are there: run this again, which goes on with it", err)
+	}
+	return err
 }
 
 func (d *deploy) settleBack() error {

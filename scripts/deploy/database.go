@@ -60,24 +60,24 @@ func (a *app) isFree(name string, l lists) error {
 	return err
 }
 
-// keepJournals keeps those of a file that back is to move aside: with the file, which is
-// kept then, too.
-func (a *app) keepJournals(name, aside string, l lists) error {
+// keepJournals keeps those of a file that back is to move aside, and reports whether there
+// are some: with the file, which is kept then, too.
+func (a *app) keepJournals(name, aside string, l lists) (are bool, err error) {
 	list, err := l.in(path.Dir(name))
 	if remote.IsBroken(err) {
-		return err
+		return false, err
 	}
 	for _, end := range journalsOf(name, list) {
 		to := sinceName(aside, name) + end
-		for a.have[to] { // kept by a run that broke off then
+		for a.have[to] { // kept already, and made anew since
 			to += "+"
 		}
 		if err := a.move(a.path(name)+end, a.state(to)); err != nil {
-			return err
+			return false, err
 		}
-		a.have[to] = true
+		a.have[to], are = true, true
 	}
-	return nil
+	return are, nil
 }
 
 // hasJournals reports whether some have been kept.

@@ -86,6 +86,55 @@ func (h openingHost) Rename(from, to string) error {
 	return os.WriteFile(h.wal, []byte("orders"), 0o644)
 }
 
+// A closingHost is one whose app closes its database when the first journal is moved: the
+// other one is gone then.
+type closingHost struct {
+	remote.Host
+	shm string
+}
+
+func (h closingHost) Rename(from, to string) error {
+	err := h.Host.Rename(from, to)
+	if strings.HasSuffix(from, "-wal") {
+		os.Remove(h.shm)
+	}
+	return err
+}
+
+// TestDatabaseUsedBack takes a deploy back while the app opens and closes the database that
+// it has brought: no journal is left for the one from before, and none is lost.
+func TestDatabaseUsedBack(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		host func(host remote.Host, folder string) remote.Host
+		kept map[string]string
+	}{
+		{"opened", func(h remote.Host, folder string) remote.Host {
+			return openingHost{h, "shop.db", filepath.Join(folder, "shop.db-wal")}
+		}, map[string]string{"": "two", "-wal": "first orders", "-wal+": "orders", "-shm": "index"}},
+		{"closed", func(h remote.Host, folder string) remote.Host {
+			return closingHost{h, filepath.Join(folder, "shop.db-shm")}
+		}, map[string]string{"": "two", "-wal": "first orders", "-shm": ""}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			host, folder := thisHost(t)
+			dir := t.TempDir()
+			writeFiles(t, dir, map[string]string{"shop.db": "one"})
+			deployApp(t, host, folder, dir)
+			writeFiles(t, dir, map[string]string{"shop.db": "two"})
+			a, _ := placeApp(t, host, folder, dir)
+			writeFiles(t, folder, map[string]string{"shop.db-wal": "first orders", "shop.db-shm": "index"})
+			a.host = c.host(host, folder)
+			kept := takeBack(t, a, "undo")
+			wantFiles(t, folder, map[string]string{"shop.db": "one", "shop.db-wal": "", "shop.db-shm": ""})
+			_, name, _ := strings.Cut(strings.Join(kept, ""), "that is kept as ")
+			for end, want := range c.kept {
+				wantFiles(t, filepath.Dir(name), map[string]string{filepath.Base(name) + end: want})
+			}
+		})
+	}
+}
+
 // TestDatabaseOpened has the app open its database when the plan is made: it stays with
 // its journal, and all else is as before.
 func TestDatabaseOpened(t *testing.T) {

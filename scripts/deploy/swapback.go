@@ -36,11 +36,7 @@ func (a *app) back() error {
 		for a.isAside(aside, c.Path) {
 			aside += "+"
 		}
-		if err := a.keepJournals(c.Path, aside, lists); err != nil {
-			return err
-		}
-		a.have[aside] = true
-		if err := a.move(a.path(c.Path), a.state(aside)); err != nil {
+		if err := a.moveAside(c.Path, aside, lists); err != nil {
 			return err
 		}
 		if old != "" {
@@ -54,6 +50,22 @@ func (a *app) back() error {
 		}
 	}
 	return a.reopen()
+}
+
+// moveAside moves what is in the place of an old file into stateFolder, with its journals:
+// before it, for a database that is made anew beside one would have that deleted, and
+// after it, for another may have come until then.
+func (a *app) moveAside(name, aside string, l lists) error {
+	are, err := a.keepJournals(name, aside, l)
+	if err != nil {
+		return err
+	}
+	a.have[aside] = true
+	if err := a.move(a.path(name), a.state(aside)); err != nil || !are {
+		return err
+	}
+	_, err = a.keepJournals(name, aside, newLists(a))
+	return err
 }
 
 // remake makes a folder anew that is there no more: FTP programs and clean-ups remove

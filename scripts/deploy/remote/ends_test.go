@@ -2,6 +2,7 @@ package remote
 
 import (
 	"errors"
+	"io/fs"
 	"strings"
 	"testing"
 )
@@ -104,5 +105,30 @@ func TestNewFolder(t *testing.T) {
 	}
 	if mkd, cwd := s.count("MKD"), s.count("CWD"); mkd != 1 || cwd != 0 {
 		t.Errorf("MKD is sent %d times, CWD %d times", mkd, cwd)
+	}
+}
+
+// TestGoneWhileMoved moves a file that is gone between the two commands of it, as the
+// journal of a database may be: it is not there, and the folder is not at fault.
+func TestGoneWhileMoved(t *testing.T) {
+	const no, file, folder = "550 no", "213 12", "250 done"
+	for _, c := range []struct {
+		name, size, cwd string
+		isGone          bool
+	}{
+		{"gone", no, no, true},
+		{"a file that is there", file, no, false},
+		{"a folder that is there", no, folder, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := &scriptedServer{replies: map[string]string{"RNFR": "350 go on", "RNTO": no, "SIZE": c.size, "CWD": c.cwd}}
+			h, err := s.start(t, "ftp")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := h.Rename("a", "b"); errors.Is(err, fs.ErrNotExist) != c.isGone || strings.Contains(err.Error(), "does the folder exist") == c.isGone {
+				t.Errorf("%v", err)
+			}
+		})
 	}
 }

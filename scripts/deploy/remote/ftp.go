@@ -238,10 +238,19 @@ func (h *ftpHost) Rename(from, to string) error {
 		return h.unlessThere(from, err)
 	}
 	_, err := h.ask(from+" to "+to, 250, "RNTO "+h.path(to))
-	if errors.Is(err, fs.ErrNotExist) {
-		err = fmt.Errorf("%v: does the folder exist, on the same disk, and may this login write there?", err) // RNFR has found the file
+	if errors.Is(err, fs.ErrNotExist) && !h.isGone(from) { // RNFR has found it
+		err = fmt.Errorf("%v: does the folder exist, on the same disk, and may this login write there?", err)
 	}
 	return err
+}
+
+// isGone reports whether a name is that of nothing by now: SIZE knows no folders.
+func (h *ftpHost) isGone(name string) bool {
+	_, err := h.Size(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		_, err = h.ask(name, 250, "CWD "+h.path(name))
+	}
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 func (h *ftpHost) Remove(name string) error {

@@ -27,9 +27,10 @@ type transferred struct {
 // A scriptedServer is an FTP server, or FTPS with AUTH TLS, that does what real
 // ones do only when something goes wrong.
 type scriptedServer struct {
-	greeting, endless string // endless follows the greeting, and does not end
-	size              string // of each file
-	user, pass        string // replies to these, "" for those that let in
+	greeting, endless string            // endless follows the greeting, and does not end
+	size              string            // of each file
+	user, pass        string            // replies to these, "" for those that let in
+	replies           map[string]string // to other commands
 	transfers         []transferred
 
 	tls      *tls.Config // nil for plain FTP
@@ -103,6 +104,10 @@ func (s *scriptedServer) serve(conn net.Conn) {
 		s.mu.Lock()
 		s.commands = append(s.commands, name)
 		s.mu.Unlock()
+		if reply := s.replies[name]; reply != "" {
+			say("%s", reply)
+			continue
+		}
 		switch name {
 		case "AUTH":
 			say("234 go on")
