@@ -73,16 +73,17 @@ func TestDatabaseBack(t *testing.T) {
 	}
 }
 
-// An openingHost is one whose app opens its database when a file has been moved.
+// An openingHost is one whose app opens its database when a file has been moved, once.
 type openingHost struct {
 	remote.Host
 	moved, wal string
 }
 
-func (h openingHost) Rename(from, to string) error {
-	if err := h.Host.Rename(from, to); err != nil || path.Base(from) != h.moved {
+func (h *openingHost) Rename(from, to string) error {
+	if err := h.Host.Rename(from, to); err != nil || path.Base(from) != h.moved && path.Base(to) != h.moved {
 		return err
 	}
+	h.moved = ""
 	return os.WriteFile(h.wal, []byte("orders"), 0o644)
 }
 
@@ -110,7 +111,7 @@ func TestDatabaseUsedBack(t *testing.T) {
 		kept map[string]string
 	}{
 		{"opened", func(h remote.Host, folder string) remote.Host {
-			return openingHost{h, "shop.db", filepath.Join(folder, "shop.db-wal")}
+			return &openingHost{h, "shop.db", filepath.Join(folder, "shop.db-wal")}
 		}, map[string]string{"": "two", "-wal": "first orders", "-wal+": "orders", "-shm": "index"}},
 		{"closed", func(h remote.Host, folder string) remote.Host {
 			return closingHost{h, filepath.Join(folder, "shop.db-shm")}
@@ -155,7 +156,7 @@ func TestDatabaseOpened(t *testing.T) {
 			writeFiles(t, dir, map[string]string{"app.py": "two", "data/shop.db": c.here})
 			a, changes := stageApp(t, host, folder, dir)
 			if c.moves {
-				a.host = openingHost{host, "app.py", filepath.Join(folder, "data/shop.db-wal")}
+				a.host = &openingHost{host, "app.py", filepath.Join(folder, "data/shop.db-wal")}
 			} else {
 				writeFiles(t, folder, map[string]string{"data/shop.db-wal": "orders"})
 			}

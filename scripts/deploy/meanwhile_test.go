@@ -1,11 +1,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"proxy.cgi/scripts/deploy/remote"
 )
 
 // TestWrittenMeanwhile has the app write to files that a deploy is about to replace,
@@ -78,6 +81,110 @@ func TestWrittenMeanwhile(t *testing.T) {
 			})
 		}
 	}
+}
+
+// An appendingHost is one whose app opens a file, appends to it and closes it after each
+// command that moves one.
+type appendingHost struct {
+	remote.Host
+	t    *testing.T
+	file string
+	rows int
+}
+
+func (h *appendingHost) append() {
+	h.rows++
+	f, err := os.OpenFile(h.file, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer f.Close()
+	fmt.Fprintf(f, ", row %d", h.rows)
+}
+
+func (h *appendingHost) Rename(from, to string) error {
+	defer h.append()
+	return h.Host.Rename(from, to)
+}
+
+func (h *appendingHost) Link(name, second string) error {
+	defer h.append()
+	return h.Host.Link(name, second)
+}
+
+// TestAppended has an app append all the time to a file that a deploy replaces, or a way
+// back: where the host can give a file a second name, no row is lost.
+func TestAppended(t *testing.T) {
+	for _, way := range []string{"it stays", "undo", "undo, broken off on the way"} {
+		t.Run(way, func(t *testing.T) {
+			here, folder := thisHost(t)
+			dir := t.TempDir()
+			writeFiles(t, dir, map[string]string{"rows.txt": "one", "a.txt": "one", "z.txt": "one"})
+			deployApp(t, here, folder, dir)
+			writeFiles(t, dir, map[string]string{"rows.txt": "two", "a.txt": "two", "z.txt": "two"})
+			host := &appendingHost{Host: here, t: t, file: filepath.Join(folder, "rows.txt")}
+			a, _ := placeApp(t, host, folder, dir)
+			if way == "it stays" {
+				if _, err := a.settle(); err != nil {
+					t.Fatal(err)
+				}
+			} else {
+				takeBack(t, a, way)
+			}
+			var all strings.Builder
+			for _, pattern := range []string{folder + "/*", folder + "/" + stateFolder + "/*"} {
+				files, _ := filepath.Glob(pattern)
+				for _, name := range files {
+					text, _ := os.ReadFile(name)
+					all.Write(append(text, ','))
+				}
+			}
+			for row := 1; row <= host.rows; row++ {
+				if !strings.Contains(all.String(), fmt.Sprintf(", row %d,", row)) {
+					t.Errorf("row %d of %d is lost", row, host.rows)
+				}
+			}
+		})
+	}
+}
+
+// TestLinkedAlone takes a deploy back that broke off between the second name of a file and
+// its new version: all is as before, and nothing is told.
+func TestLinkedAlone(t *testing.T) {
+	host, folder := thisHost(t)
+	dir := t.TempDir()
+	writeFiles(t, dir, map[string]string{"a.txt": "one", "b.txt": "one"})
+	deployApp(t, host, folder, dir)
+	writeFiles(t, dir, map[string]string{"a.txt": "two", "b.txt": "two"})
+	a, changes := stageApp(t, brokenAt{host, "b.txt"}, folder, dir)
+	if err := a.swap(changes); err == nil {
+		t.Fatal("it does not break off")
+	}
+	wantFiles(t, folder, map[string]string{"a.txt": "two", "b.txt": "one"})
+	next, err := openApp(host, folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kept := takeBack(t, next, "undo"); kept != nil {
+		t.Errorf("said is %q", kept)
+	}
+	wantFiles(t, folder, map[string]string{"a.txt": "one", "b.txt": "one"})
+	if left, _ := filepath.Glob(filepath.Join(folder, stateFolder, "old-*")); left != nil {
+		t.Errorf("left is %q", left)
+	}
+}
+
+// A brokenAt host is one whose connection breaks off when a file is to come into its place.
+type brokenAt struct {
+	remote.Host
+	file string
+}
+
+func (h brokenAt) Rename(from, to string) error {
+	if filepath.Base(to) == h.file {
+		return errors.New("the connection broke off")
+	}
+	return h.Host.Rename(from, to)
 }
 
 // theirs is what files have when the app has written to them.

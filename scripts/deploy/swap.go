@@ -115,10 +115,9 @@ func (a *app) swap(changes []replaced) error {
 			}
 		}
 		if c.Old != nil {
-			if err := a.move(a.path(c.Path), a.state(oldName(m.Run, i, c))); err != nil {
+			if err := a.moveAway(c.Path, oldName(m.Run, i, c), c.New != nil); err != nil {
 				return err
 			}
-			a.have[oldName(m.Run, i, c)] = true
 		} else if err := a.keepCome(c.Path, keptName(m.Run, i, c)); err != nil {
 			return err
 		}
@@ -130,6 +129,23 @@ func (a *app) swap(changes []replaced) error {
 		}
 	}
 	return nil
+}
+
+// moveAway moves a file into stateFolder. Where another is to take its place, it keeps that
+// until then, if the host can give it a second name: an app that appends to a file would
+// make it anew between two moves, and the second one would replace that.
+func (a *app) moveAway(name, away string, isReplaced bool) error {
+	err := a.turn()
+	if err != nil {
+		return err
+	}
+	a.have[away] = true
+	if isReplaced {
+		if err = a.host.Link(a.path(name), a.state(away)); err == nil || remote.IsBroken(err) {
+			return err
+		}
+	}
+	return a.move(a.path(name), a.state(away))
 }
 
 // keepCome moves a file that was not there when the plan was made, and has come

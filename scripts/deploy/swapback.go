@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -36,7 +37,12 @@ func (a *app) back() error {
 		for a.isAside(aside, c.Path) {
 			aside += "+"
 		}
-		if err := a.moveAside(c.Path, aside, lists); err != nil {
+		if old != "" && a.have[newName(m.Run, i)] && a.isLinked(c.Path, old) { // the new one has not come that far
+			a.host.Remove(a.state(old)) // it does no harm
+			delete(a.have, old)
+			continue
+		}
+		if err := a.moveAside(c.Path, aside, old != "", lists); err != nil {
 			return err
 		}
 		if old != "" {
@@ -52,16 +58,23 @@ func (a *app) back() error {
 	return a.reopen()
 }
 
+// isLinked reports whether a file may have a second name in stateFolder: their content is
+// the same.
+func (a *app) isLinked(name, second string) bool {
+	one, err1 := a.host.Read(a.path(name), 0, maxText)
+	other, err2 := a.host.Read(a.state(second), 0, maxText)
+	return err1 == nil && err2 == nil && bytes.Equal(one, other)
+}
+
 // moveAside moves what is in the place of an old file into stateFolder, with its journals:
 // before it, for a database that is made anew beside one would have that deleted, and
 // after it, for another may have come until then.
-func (a *app) moveAside(name, aside string, l lists) error {
+func (a *app) moveAside(name, aside string, isReplaced bool, l lists) error {
 	are, err := a.keepJournals(name, aside, l)
 	if err != nil {
 		return err
 	}
-	a.have[aside] = true
-	if err := a.move(a.path(name), a.state(aside)); err != nil || !are {
+	if err := a.moveAway(name, aside, isReplaced && !are); err != nil || !are {
 		return err
 	}
 	_, err = a.keepJournals(name, aside, newLists(a))

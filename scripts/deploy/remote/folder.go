@@ -82,6 +82,7 @@ func (folder) Write(name string, content []byte, mode fs.FileMode, tell func(int
 
 func (folder) Chmod(name string, mode fs.FileMode) error { return os.Chmod(name, mode) }
 func (folder) Rename(from, to string) error              { return os.Rename(from, to) }
+func (folder) Link(name, second string) error            { return os.Link(name, second) }
 func (folder) Remove(name string) error                  { return os.Remove(name) }
 func (folder) Close() error                              { return nil }
 

@@ -244,6 +244,8 @@ func (h *ftpHost) Rename(from, to string) error {
 	return err
 }
 
+func (h *ftpHost) Link(name, second string) error { return errors.ErrUnsupported }
+
 // isGone reports whether a name is that of nothing by now: SIZE knows no folders.
 func (h *ftpHost) isGone(name string) bool {
 	_, err := h.Size(name)

@@ -52,6 +52,9 @@ type Host interface {
 	// Rename moves a file, in the place of one that is there.
 	Rename(from, to string) error
 
+	// Link gives a file a second name, which is that of nothing yet. FTP cannot.
+	Link(name, second string) error
+
 	Remove(name string) error
 
 	// Mkdir makes a folder, with these permissions, unless it is there.

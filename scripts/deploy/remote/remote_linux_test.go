@@ -42,9 +42,13 @@ func TestHosts(t *testing.T) {
 			testHost(t, h, "public_html/"+string(k))
 			testRefused(t, h, a)
 			testReal(t, h, a)
+			testLink(t, h, "public_html/", k == hosting.SSH)
 		})
 	}
-	t.Run("folder", func(t *testing.T) { testHost(t, folder{}, filepath.Join(t.TempDir(), "a")) })
+	t.Run("folder", func(t *testing.T) {
+		testHost(t, folder{}, filepath.Join(t.TempDir(), "a"))
+		testLink(t, folder{}, t.TempDir()+"/", true)
+	})
 }
 
 // testRefused asks for what a login may not do with files that are there: none of
@@ -91,6 +95,24 @@ func testReal(t *testing.T, h Host, a *hosting.Account) {
 	if _, err := h.Real("none/none"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("what is not there: %v", err)
 	}
+}
+
+// testLink gives a file a second name, which FTP cannot.
+func testLink(t *testing.T, h Host, dir string, can bool) {
+	t.Helper()
+	if err := h.Write(dir+"one", []byte("x"), 0o644, func(int) {}); err != nil {
+		t.Fatal(err)
+	}
+	for _, isFree := range []bool{true, false} {
+		if err := h.Link(dir+"one", dir+"two"); (err == nil) != (can && isFree) || errors.Is(err, errBroken) {
+			t.Errorf("a second name that is free, %v: %v", isFree, err)
+		}
+	}
+	if text, err := h.Read(dir+"two", 0, 100); can && (err != nil || string(text) != "x") {
+		t.Errorf("by its second name it is %q, %v", text, err)
+	}
+	h.Remove(dir + "one")
+	h.Remove(dir + "two")
 }
 
 func testHost(t *testing.T, h Host, dir string) {

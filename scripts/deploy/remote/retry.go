@@ -121,6 +121,20 @@ func (r *retrying) Rename(from, to string) error {
 	})
 }
 
+// Link counts as done where a second attempt finds the second name.
+func (r *retrying) Link(name, second string) error {
+	again := false
+	return r.do(func(h Host) error {
+		if again {
+			if _, err := h.Size(second); err == nil {
+				return nil
+			}
+		}
+		again = true
+		return h.Link(name, second)
+	})
+}
+
 // Remove counts as done in the same way.
 func (r *retrying) Remove(name string) error {
 	return r.remove(func(h Host) error { return h.Remove(name) })

@@ -215,6 +215,10 @@ func (h *sftpHost) Rename(from, to string) error {
 	return sftpError(from+" to "+to, h.Client.PosixRename(from, to))
 }
 
+func (h *sftpHost) Link(name, second string) error {
+	return sftpError(name+" as "+second, h.Client.Link(name, second))
+}
+
 func (h *sftpHost) Remove(name string) error { return sftpError(name, h.Client.Remove(name)) }
 
 func (h *sftpHost) Rmdir(name string) error { return sftpError(name, h.Client.RemoveDirectory(name)) }
