@@ -2,8 +2,9 @@
 // machine, by FTP or SFTP: see MANUAL.md, "Deploy from your own machine".
 //
 //	main.go      the command line
-//	deploy.go    a deploy; back.go, backsettings.go: what takes one back;
-//	             show.go: what is said
+//	deploy.go    a deploy; undo.go: back where it fails; show.go: what is said
+//	rollback.go  back to the app before it; backsettings.go: and its settings
+//	uninstall.go, status.go
 //	turn.go      one deploy at a time
 //	site.go      the files of the served folder, in the order in which none is
 //	             seen half; upload.go: their way there
@@ -12,7 +13,8 @@
 //	swap.go      their way into place; swapback.go: and back; database.go: what
 //	             is in two files
 //	root.go      the document root, beside which the app goes, and never below it
-//	places.go    where the settings say that the app is
+//	places.go    where the settings say that the app is; state.go: what proxy.cgi
+//	             has noted of it
 //	check.go     whether the site works; page.go: its first page; logs.go: what it
 //	             has said
 //	program.go   the proxy.cgi to upload
