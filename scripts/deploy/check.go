@@ -66,7 +66,7 @@ func (d *deploy) verify(ctx context.Context) (problems []string) {
 
 // lettingRead is what to do for a host whose scripts may not read the settings.
 func (d *deploy) lettingRead() string {
-	if d.served.find(settings.File) >= 0 {
+	if _, ok := entryIn(d.served.list, settings.File); ok {
 		return "set the permissions of " + settings.File + " to 644"
 	}
 	return "put an empty " + settings.File + " with permissions 644 there"

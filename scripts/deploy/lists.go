@@ -9,6 +9,16 @@ import (
 	"proxy.cgi/scripts/deploy/remote"
 )
 
+// entryIn returns what a list has under a name.
+func entryIn(list []remote.Entry, name string) (e remote.Entry, ok bool) {
+	for _, e := range list {
+		if e.Name == name {
+			return e, true
+		}
+	}
+	return remote.Entry{}, false
+}
+
 // A lists has what is in folders of the app, each of which is asked for once.
 type lists struct {
 	app *app

@@ -96,10 +96,8 @@ func (a *app) mkdir(dir, name string) error {
 // permissions returns those of a folder on the host, 0 where that cannot be told.
 func (a *app) permissions(name string) fs.FileMode {
 	list, _ := a.host.List(path.Dir(a.path(name))) // it may not be there
-	for _, e := range list {
-		if e.Name == path.Base(a.path(name)) && e.Mode.IsDir() {
-			return e.Mode.Perm()
-		}
+	if e, _ := entryIn(list, path.Base(a.path(name))); e.Mode.IsDir() {
+		return e.Mode.Perm()
 	}
 	return 0
 }

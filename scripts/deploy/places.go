@@ -11,7 +11,6 @@ import (
 
 	"proxy.cgi/cgiproxy/command/install"
 	"proxy.cgi/cgiproxy/settings"
-	"proxy.cgi/scripts/deploy/remote"
 )
 
 // places are where the settings say that the app's files are, as FTP calls them.
@@ -64,7 +63,7 @@ func (d *deploy) isAnother(folder string) error {
 	start := d.setting("START_DIR")
 	list, _ := d.host.List(folder) // it has been found, or is yet to be made
 	// A first deploy that was taken back has left this.
-	isBegun := slices.ContainsFunc(list, func(e remote.Entry) bool { return e.Name == stateFolder })
+	_, isBegun := entryIn(list, stateFolder)
 	if !path.IsAbs(start) || start == folder || len(list) == 0 || isBegun {
 		return nil
 	}
@@ -136,10 +135,8 @@ func relative(from, to string) (string, error) {
 func (d *deploy) linkAbove(app string) string {
 	for name := d.target.Folder; name != path.Dir(name) && !strings.HasPrefix(app+"/", name+"/"); name = path.Dir(name) {
 		list, _ := d.host.List(path.Dir(name)) // it has been found by its name
-		for _, e := range list {
-			if e.Name == path.Base(name) && e.Mode&fs.ModeSymlink != 0 {
-				return name
-			}
+		if e, _ := entryIn(list, path.Base(name)); e.Mode&fs.ModeSymlink != 0 {
+			return name
 		}
 	}
 	return ""

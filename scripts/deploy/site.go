@@ -143,7 +143,7 @@ func (s *served) publicFolder() string {
 		return ""
 	}
 	for _, name := range publicNames {
-		if at := s.find(name); at >= 0 && s.list[at].Mode&(fs.ModeDir|fs.ModeSymlink) != 0 {
+		if e, _ := entryIn(s.list, name); e.Mode&(fs.ModeDir|fs.ModeSymlink) != 0 {
 			return name
 		}
 	}
@@ -164,20 +164,15 @@ func folderNames(list []remote.Entry) string {
 	return "are: " + strings.Join(names, ", ")
 }
 
-// find returns where in the list a file is, -1 for nowhere.
-func (s *served) find(name string) int {
-	return slices.IndexFunc(s.list, func(e remote.Entry) bool { return e.Name == name })
-}
-
 // read is what install needs to know of a file.
 func (s *served) read(name string) (install.Change, error) {
 	c := install.Change{Name: name}
-	at := s.find(name)
-	if at < 0 {
+	e, ok := entryIn(s.list, name)
+	if !ok {
 		s.seen = append(s.seen, seen{name, nil})
 		return c, absent(s.host, s.path(name))
 	}
-	switch mode := s.list[at].Mode; {
+	switch mode := e.Mode; {
 	case mode&fs.ModeSymlink != 0:
 		return c, fmt.Errorf("%s is a symbolic link, which would be replaced: put a file in its place first", s.path(name))
 	case !mode.IsRegular():

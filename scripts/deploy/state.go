@@ -3,11 +3,8 @@ package main
 import (
 	"cmp"
 	"path"
-	"slices"
 	"strconv"
 	"strings"
-
-	"proxy.cgi/scripts/deploy/remote"
 )
 
 // An appState is what proxy.cgi has noted of the app that it started.
@@ -43,7 +40,7 @@ func (d *deploy) appState() (s appState) {
 	text, err := d.host.Read(path.Join(d.places.dir, folder, "state"), 0, maxText)
 	if err != nil {
 		list, _ := d.host.List(d.places.dir)
-		isThere := slices.ContainsFunc(list, func(e remote.Entry) bool { return e.Name == folder })
+		_, isThere := entryIn(list, folder)
 		_, err := d.host.List(path.Join(d.places.dir, folder))
 		s.closed = isThere && err != nil
 		return s

@@ -12,13 +12,12 @@ import (
 // status says what is there, and whether it works.
 func (d *deploy) status(ctx context.Context) error {
 	for _, name := range [...]string{"proxy.cgi", "proxy.fcgi", settings.File, ".htaccess"} {
-		if at := d.served.find(name); at >= 0 {
-			e := d.served.list[at]
+		if e, ok := entryIn(d.served.list, name); ok {
 			d.say("%s, %d bytes, permissions %03o\n", d.served.path(name), e.Size, e.Mode.Perm())
 		}
 	}
-	if at := d.served.find(settings.File); at >= 0 {
-		for _, text := range settings.ReadableSecrets(d.lines, d.served.list[at].Mode) {
+	if e, ok := entryIn(d.served.list, settings.File); ok {
+		for _, text := range settings.ReadableSecrets(d.lines, e.Mode) {
 			d.say("%-8s settings: %s\n", finding.Warning, text)
 		}
 	}

@@ -173,12 +173,10 @@ func (d *deploy) look() error {
 	if err != nil {
 		return err
 	}
-	for _, e := range list {
-		if d.served.path(e.Name) == d.served.temp {
-			return nil
-		}
+	if _, ok := entryIn(list, path.Base(d.served.temp)); !ok {
+		return errLost
 	}
-	return errLost
+	return nil
 }
 
 // holdsTurn is look for before each move, where the last sign of life tells that it
