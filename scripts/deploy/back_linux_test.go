@@ -275,7 +275,7 @@ func TestRestartedAfterBreak(t *testing.T) {
 				return asked(ctx, o)
 			}
 			s.write(t, "", 200, "new")
-			if out, status := s.deploy(t); status != 1 || !strings.Contains(out, "broke off") {
+			if out, status := s.deploy(t); status != 1 || !strings.Contains(out, "broke off") || !strings.Contains(out, "the site works with what is new, but the next run takes that back") {
 				t.Fatalf("exit status %d:\n%s", status, out)
 			}
 			s.wantPage(t, "new")

@@ -1,7 +1,7 @@
 // Proxycgi-deploy puts proxy.cgi, and the app behind it, on a host from your own
 // machine, by FTP or SFTP: see MANUAL.md, "Deploy from your own machine".
 //
-//	main.go      the command line
+//	main.go      the command line; run.go: a run, and what it knows of the host
 //	deploy.go    a deploy; undo.go: back where it fails; show.go: what is said
 //	rollback.go  back to the app before it; backsettings.go: and its settings
 //	uninstall.go, status.go

@@ -132,3 +132,17 @@ func TestGoneWhileMoved(t *testing.T) {
 		})
 	}
 }
+
+// TestDiskFull has what servers say of a disk or quota that is full.
+func TestDiskFull(t *testing.T) {
+	for _, reply := range []string{"452 no space", "552 over quota", "451 Failure writing to local file."} {
+		s := &scriptedServer{replies: map[string]string{"STOR": reply}}
+		h, err := s.start(t, "ftp")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := h.Write("a", []byte("x"), 0o644, func(int) {}); err == nil || !strings.Contains(err.Error(), "free some space or quota") {
+			t.Errorf("%s: %v", reply, err)
+		}
+	}
+}

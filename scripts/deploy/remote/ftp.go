@@ -196,7 +196,7 @@ func ftpError(what string, err error) error {
 		return fmt.Errorf("%s: %w", what, broken(err))
 	case refusal.Code == 550:
 		return fmt.Errorf("%s: %w (the server says: %w)", what, fs.ErrNotExist, refusal)
-	case refusal.Code == 452 || refusal.Code == 552:
+	case refusal.Code == 452, refusal.Code == 552, refusal.Code == 451 && strings.Contains(refusal.Msg, "writing"): // the last is vsftpd's
 		return fmt.Errorf("%s: %v: free some space or quota, and run this again", what, refusal)
 	}
 	return fmt.Errorf("%s: the server says: %v", what, refusal)
