@@ -156,7 +156,7 @@ func TestLinkedAlone(t *testing.T) {
 	writeFiles(t, dir, map[string]string{"a.txt": "one", "b.txt": "one"})
 	deployApp(t, host, folder, dir)
 	writeFiles(t, dir, map[string]string{"a.txt": "two", "b.txt": "two"})
-	a, changes := stageApp(t, brokenAt{host, "b.txt"}, folder, dir)
+	a, changes := stageApp(t, brokenAt{host, "b.txt", false}, folder, dir)
 	if err := a.swap(changes); err == nil {
 		t.Fatal("it does not break off")
 	}
@@ -174,17 +174,46 @@ func TestLinkedAlone(t *testing.T) {
 	}
 }
 
-// A brokenAt host is one whose connection breaks off when a file is to come into its place.
+// A brokenAt host is one that moves no file into one place, or out of it.
 type brokenAt struct {
 	remote.Host
-	file string
+	file  string
+	isOut bool
 }
 
+var errBrokenAt = errors.New("the connection broke off")
+
 func (h brokenAt) Rename(from, to string) error {
-	if filepath.Base(to) == h.file {
-		return errors.New("the connection broke off")
+	if !h.isOut && filepath.Base(to) == h.file || h.isOut && filepath.Base(from) == h.file {
+		return errBrokenAt
 	}
 	return h.Host.Rename(from, to)
+}
+
+func (h brokenAt) Link(name, second string) error {
+	if h.isOut && filepath.Base(name) == h.file {
+		return errBrokenAt
+	}
+	return h.Host.Link(name, second)
+}
+
+// TestNotMoved takes a deploy back that could not move a file: it has no old version in
+// another place, and stays.
+func TestNotMoved(t *testing.T) {
+	host, folder := thisHost(t)
+	dir := t.TempDir()
+	writeFiles(t, dir, map[string]string{"a.txt": "one", "b.txt": "one"})
+	deployApp(t, host, folder, dir)
+	writeFiles(t, dir, map[string]string{"a.txt": "two", "b.txt": "two"})
+	a, changes := stageApp(t, brokenAt{host, "b.txt", true}, folder, dir)
+	if err := a.swap(changes); !errors.Is(err, errBrokenAt) {
+		t.Fatal(err)
+	}
+	a.host = host
+	if kept := takeBack(t, a, "undo"); kept != nil {
+		t.Errorf("said is %q", kept)
+	}
+	wantFiles(t, folder, map[string]string{"a.txt": "one", "b.txt": "one"})
 }
 
 // theirs is what files have when the app has written to them.

@@ -118,6 +118,7 @@ func (a *app) swap(changes []replaced) error {
 			if err := a.moveAway(c.Path, oldName(m.Run, i, c), c.New != nil); err != nil {
 				return err
 			}
+			a.have[oldName(m.Run, i, c)] = true
 		} else if err := a.keepCome(c.Path, keptName(m.Run, i, c)); err != nil {
 			return err
 		}
@@ -139,7 +140,6 @@ func (a *app) moveAway(name, away string, isReplaced bool) error {
 	if err != nil {
 		return err
 	}
-	a.have[away] = true
 	if isReplaced {
 		if err = a.host.Link(a.path(name), a.state(away)); err == nil || remote.IsBroken(err) {
 			return err

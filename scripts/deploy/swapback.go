@@ -74,6 +74,7 @@ func (a *app) moveAside(name, aside string, isReplaced bool, l lists) error {
 	if err != nil {
 		return err
 	}
+	a.have[aside] = true
 	if err := a.moveAway(name, aside, isReplaced && !are); err != nil || !are {
 		return err
 	}
