@@ -32,9 +32,12 @@ func TestTail(t *testing.T) {
 	d := &deploy{options: &options{target: target}, out: &out, host: host, served: &served{host: host, folder: target.Folder}}
 	l := &log{name: name}
 	d.logs = []*log{l}
-	d.lines = []byte("CGIPROXY_LOG_FILE=app.log\n")
-	if err := d.showLogs(); err != nil {
-		t.Fatal(err)
+	for _, file := range []string{name, "app.log"} { // by its whole path, too
+		out.Reset()
+		d.lines = []byte("CGIPROXY_LOG_FILE=" + file + "\n")
+		if err := d.showLogs(); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for _, c := range []struct {
 		name, text string

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -192,20 +193,19 @@ func (d *deploy) findPlaces() (p places) {
 	if p.dir == "" {
 		return p
 	}
-	within := func(name, usual string) string {
-		switch value := settings.ValueIn(d.lines, name); {
-		case value == "":
-			return path.Join(p.dir, usual)
-		case path.IsAbs(value):
-			dir := d.onHost(path.Dir(value))
-			if dir == "" {
-				return ""
-			}
-			return path.Join(dir, path.Base(value))
-		default:
-			return path.Join(p.dir, value)
-		}
-	}
-	p.log, p.restart = within("START_LOG", "app.log"), within("RESTART_FILE", "tmp/restart.txt")
+	p.log = d.fileOnHost(p.dir, cmp.Or(settings.ValueIn(d.lines, "START_LOG"), "app.log"))
+	p.restart = d.fileOnHost(p.dir, cmp.Or(settings.ValueIn(d.lines, "RESTART_FILE"), "tmp/restart.txt"))
 	return p
+}
+
+// fileOnHost returns how FTP calls a file of the settings, whose path begins in dir if it
+// is relative, "" where that cannot be told.
+func (d *deploy) fileOnHost(dir, name string) string {
+	if path.IsAbs(name) {
+		if dir = d.onHost(path.Dir(name)); dir == "" {
+			return ""
+		}
+		name = path.Base(name)
+	}
+	return path.Join(dir, name)
 }
