@@ -3,7 +3,6 @@ package cgiproxy
 import (
 	"bufio"
 	"context"
-	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -15,7 +14,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"proxy.cgi/cgiproxy/descriptor"
-	"proxy.cgi/cgiproxy/settings"
 	"proxy.cgi/cgiproxy/upstream"
 )
 
@@ -51,11 +49,7 @@ func ServeCGI(status StatusPage) int {
 		gone = soon(gone)
 	}
 	in := &Request{Env: env, Body: os.Stdin, Gone: gone, Log: os.Stderr, Way: "CGI", StatusPage: status}
-	site := LoadSite(env, ExecutableFolder())
-	if site.err == nil {
-		site.err = checkLink(env["SCRIPT_FILENAME"], site.folder)
-	}
-	err := Serve(ctx, w, in, site)
+	err := Serve(ctx, w, in, LoadSite(env, ExecutableFolder()))
 	if flushErr := w.out.Flush(); err == nil {
 		err = flushErr
 	}
@@ -147,24 +141,6 @@ func ExecutableFolder() string {
 		return "."
 	}
 	return folder
-}
-
-// checkLink refuses a script that is a link to the proxy.cgi of another site where it
-// has settings of its own beside it: those of the other would count, app, secret and
-// all. Another name for the same folder, as homes have, is no other site.
-func checkLink(script, folder string) error {
-	if script == "" || filepath.Dir(script) == folder {
-		return nil
-	}
-	beside := filepath.Join(filepath.Dir(script), settings.File)
-	own, err := os.Stat(beside)
-	if err != nil {
-		return nil
-	}
-	if read, err := os.Stat(filepath.Join(folder, settings.File)); err == nil && os.SameFile(own, read) {
-		return nil
-	}
-	return fmt.Errorf("%s is not read, for %s leads to the program in %s: put a copy of the program itself there", beside, script, folder)
 }
 
 // A cgiWriter writes a CGI response (RFC 3875, section 6). Unlike the one in

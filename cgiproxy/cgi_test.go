@@ -2,13 +2,10 @@ package cgiproxy
 
 import (
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
 	"proxy.cgi/cgiproxy/internal/testkit"
-	"proxy.cgi/cgiproxy/settings"
 )
 
 func TestCGIWriter(t *testing.T) {
@@ -38,39 +35,5 @@ func TestCGIWriter(t *testing.T) {
 				t.Errorf("got %+v\nwant %+v", got, tt.want)
 			}
 		})
-	}
-}
-
-func TestLinkToAnotherSite(t *testing.T) {
-	root := t.TempDir()
-	for _, name := range []string{"site", "shop", "bare"} {
-		if err := os.Mkdir(filepath.Join(root, name), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.Symlink("site", filepath.Join(root, "home")); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"site", "shop"} {
-		testkit.WriteFile(t, filepath.Join(root, name), settings.File, "UPSTREAM=1\n")
-	}
-	for _, tt := range []struct{ name, script, want string }{
-		{"the program itself", "site/proxy.cgi", ""},
-		{"by another name of its folder", "home/proxy.cgi", ""},
-		{"a link where there are no settings", "bare/proxy.cgi", ""},
-		{"a link beside settings", "shop/proxy.cgi", "shop/.htcgiproxy is not read"},
-		{"a folder that is not there", "gone/proxy.cgi", ""},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			err := checkLink(filepath.Join(root, tt.script), filepath.Join(root, "site"))
-			if tt.want != "" {
-				testkit.WantError(t, err, tt.want)
-			} else if err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	if err := checkLink("", root); err != nil {
-		t.Errorf("without SCRIPT_FILENAME: %v", err)
 	}
 }

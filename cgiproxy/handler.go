@@ -125,6 +125,9 @@ func (c *call) request() (*http.Request, reverseMapping, error) {
 	if c.site.err != nil {
 		return nil, reverseMapping{}, c.site.err
 	}
+	if err := c.site.checkLink(c.in.Env["SCRIPT_FILENAME"]); err != nil {
+		return nil, reverseMapping{}, err
+	}
 	if err := c.site.checkLoop(c.in.Env); err != nil {
 		return nil, reverseMapping{}, err
 	}

@@ -2,6 +2,10 @@ package cgiproxy
 
 import (
 	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -104,3 +108,26 @@ func (s *Site) Folder() string { return s.folder }
 
 // Config returns the settings. They are not to be changed.
 func (s *Site) Config() *settings.Config { return s.cfg }
+
+// checkLink refuses a script that is a link to the program of another site where it has
+// settings of its own beside it: those of the other would count, app, secret and all.
+func (s *Site) checkLink(script string) error {
+	if script == "" || filepath.Dir(script) == s.folder {
+		return nil
+	}
+	if info, err := os.Lstat(script); err != nil || info.Mode()&fs.ModeSymlink == 0 {
+		return nil // another name of the folder, as homes have, or not our program at all
+	}
+	if program, err := filepath.EvalSymlinks(script); err != nil || filepath.Dir(program) != s.folder {
+		return nil
+	}
+	beside := filepath.Join(filepath.Dir(script), settings.File)
+	own, err := os.Stat(beside)
+	if err != nil {
+		return nil
+	}
+	if read, err := os.Stat(filepath.Join(s.folder, settings.File)); err == nil && os.SameFile(own, read) {
+		return nil
+	}
+	return fmt.Errorf("%s is not read, for %s is a link to the program in %s: put a copy of that in the place of the link", beside, script, s.folder)
+}

@@ -106,7 +106,7 @@ var costVariables = strings.Fields(`GOMAXPROCS=1
 	SERVER_PROTOCOL=HTTP/1.1 SERVER_NAME=www.example.org SERVER_ADDR=192.0.2.80 SERVER_PORT=443
 	SERVER_ADMIN=webmaster@example.org SERVER_SIGNATURE= REQUEST_SCHEME=https HTTPS=on
 	REMOTE_ADDR=198.51.100.7 DOCUMENT_ROOT=/home/me/public_html CONTEXT_PREFIX=
-	CONTEXT_DOCUMENT_ROOT=/home/me/public_html SCRIPT_FILENAME=/home/me/public_html/proxy.cgi
+	CONTEXT_DOCUMENT_ROOT=/home/me/public_html
 	SCRIPT_NAME=/proxy.cgi REDIRECT_STATUS=200 REDIRECT_URL=/page REQUEST_METHOD=GET
 	REQUEST_URI=/page?a=b QUERY_STRING=a=b HTTP_HOST=www.example.org HTTP_CONNECTION=keep-alive
 	HTTP_USER_AGENT=Mozilla/5.0(X11;Linux;rv:140.0)Gecko/20100101Firefox/140.0
@@ -158,7 +158,7 @@ func (s *costSite) get(t *testing.T, variables string, command ...string) (stder
 	defer cancel()
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Dir = s.folder // RFC 3875, section 7.2
-	cmd.Env = slices.Concat(costVariables, strings.Fields(variables))
+	cmd.Env = slices.Concat(costVariables, strings.Fields(variables), []string{"SCRIPT_FILENAME=" + command[len(command)-1]})
 	var out, log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &log
 	err := cmd.Run()
