@@ -5,6 +5,7 @@ package ondemand
 import (
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"os"
 	"strconv"
 
@@ -16,6 +17,15 @@ import (
 func bootID() string {
 	began, _ := unix.SysctlRaw("kern.boottime")
 	return hex.EncodeToString(began[:min(8, len(began))])
+}
+
+// born returns when a file was made, "" is not known (stat(2)).
+func born(path string) string {
+	var st unix.Stat_t
+	if unix.Stat(path, &st) != nil {
+		return ""
+	}
+	return fmt.Sprintf(" %d.%09d", st.Btim.Sec, st.Btim.Nsec)
 }
 
 // listeners: who has a socket is not to be found out here without a privilege.

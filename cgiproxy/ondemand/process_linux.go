@@ -17,6 +17,16 @@ func bootID() string {
 	return strings.TrimSpace(string(id))
 }
 
+// born returns when a file was made, "" is not known (statx(2)).
+func born(path string) string {
+	var st unix.Statx_t
+	err := unix.Statx(unix.AT_FDCWD, path, 0, unix.STATX_BTIME, &st)
+	if err != nil || st.Mask&unix.STATX_BTIME == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" %d.%09d", st.Btime.Sec, st.Btime.Nsec)
+}
+
 // readProcess reads /proc/PID/stat (proc_pid_stat(5)), uid excepted.
 func readProcess(pid int) (process, error) {
 	text, err := readFile("/proc/" + strconv.Itoa(pid) + "/stat")

@@ -16,7 +16,7 @@ func (a *App) claim(s *state) error {
 	if a.Settings == "" {
 		return nil
 	}
-	file := fileID(a.Settings)
+	file := siteFileID(a.Settings)
 	moved := file != "" && file == s.siteFile // where it was there may be another site by now
 	if s.site != "" && s.site != a.Settings && !moved {
 		theirs, err := os.Stat(s.site)
@@ -27,6 +27,11 @@ func (a *App) claim(s *state) error {
 	s.site, s.siteFile = a.Settings, file
 	return nil
 }
+
+// siteFileID is the fileID of a settings file, with the time of its birth where the
+// file system knows one: moving keeps it, and a file that is uploaded under another
+// name and renamed leaves its number to the next, which may be another site's.
+func siteFileID(path string) string { return fileID(path) + born(path) }
 
 // outdated returns an error where the settings have changed since they were read.
 func (a *App) outdated() error {

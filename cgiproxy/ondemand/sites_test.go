@@ -134,6 +134,28 @@ func TestTwoSites(t *testing.T) {
 	}
 }
 
+// The settings of a second site are not those of the first, moved, where they have
+// the number of its file from before that was uploaded anew and renamed.
+func TestNumberOfFormerSettings(t *testing.T) {
+	t.Parallel()
+	first := newSite(t, "").settledBy(t)
+	auto(first)
+	pid := first.answered("/")
+	second := first.second(t)
+	second.Env = []string{"DATABASE=staging"}
+	if born(first.Settings) == "" {
+		t.Skip("this file system does not know when a file was made")
+	}
+	number := fileID(second.Settings)
+	first.rewriteState(strings.Fields(siteFileID(first.Settings))[0], number)
+	if _, err := second.get(t.Context(), "/"); !isKind(err, Shared) {
+		t.Errorf("the second: %v, want an error", err)
+	}
+	if again, err := first.get(t.Context(), "/"); err != nil || again != pid {
+		t.Errorf("the first site's process was %s, is %s, %v", pid, again, err)
+	}
+}
+
 // Of two sites with one app the second goes on with a start that a browser of the
 // first has left.
 func TestTwoSitesStarting(t *testing.T) {

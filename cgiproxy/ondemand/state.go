@@ -20,7 +20,7 @@ type state struct {
 	old    run    // the one that it replaces (Auto)
 
 	site     string  // the settings file of the site that the folder is of
-	siteFile string  // which file of the machine that was (fileID)
+	siteFile string  // which file of the machine that was (siteFileID)
 	settings string  // hash of what the app was started with
 	stamps   []stamp // of the restart files, at the start
 
