@@ -2,8 +2,10 @@ package ondemand
 
 import (
 	"bufio"
+	"fmt"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -66,10 +68,13 @@ func (l listener) at(network string, addresses []string) bool {
 		return false
 	}
 	if network == "unix" {
-		// The table has the path as the app gave it to bind, maybe a relative one.
-		return slices.ContainsFunc(addresses, func(a string) bool {
-			return a == l.address || !strings.HasPrefix(l.address, "/") && strings.HasSuffix(a, "/"+strings.TrimPrefix(l.address, "./"))
-		})
+		path := l.address
+		if !filepath.IsAbs(path) { // as the app gave it to bind(2), and other sites have an app.sock, too
+			folder, _ := os.Readlink(fmt.Sprintf("/proc/%d/cwd", l.process.pid))
+			path = filepath.Join(folder, path)
+		}
+		id := fileID(path) // with links in it, it may have another name
+		return slices.ContainsFunc(addresses, func(a string) bool { return a == path || id != "" && id == fileID(a) })
 	}
 	listens, err := netip.ParseAddrPort(l.address)
 	return err == nil && slices.ContainsFunc(addresses, func(a string) bool {

@@ -190,18 +190,60 @@ func TestKnownListener(t *testing.T) {
 		{"a port", func(*site) {}, ""},
 		{"a socket", socket, ""},
 		{"a socket, the log closed", socket, " >/dev/null"},
+		{"a relative socket", relativeSocket, ""},
+		{"a relative socket, the folder by a link", func(s *site) { linked(s); s.Auto = false; relativeSocket(s) }, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t, "")
 			tt.set(s)
-			s.Command = "env -i PORT=$PORT SOCKET=$SOCKET " + testBinary(t) + " testapp -daemon" + tt.output
+			s.Command = s.secretive() + " -daemon" + tt.output
 			pid := s.answered("/")
 			if st, err := s.folder().read(); err != nil || strconv.Itoa(st.run.app) != pid {
 				t.Errorf("the state has process %d, want %s, %v", st.run.app, pid, err)
 			}
 			s.stops(pid)
 		})
+	}
+}
+
+// relativeSocket has the app get the socket's name only, as many a START has it.
+func relativeSocket(s *site) {
+	socket(s)
+	s.Env = []string{"SOCKET_NAME=app.sock"}
+}
+
+// secretive is the test app with an environment that tells nothing.
+func (s *site) secretive() string {
+	return "env -i PORT=$PORT SOCKET=${SOCKET_NAME-$SOCKET} " + testBinary(s.t) + " testapp"
+}
+
+// Of two sites that start at once, each with a socket of the same relative name and
+// an app that hides its environment, neither takes the other's for its own.
+func TestSocketsOfOneName(t *testing.T) {
+	t.Parallel()
+	first, second := newSite(t, ""), newSite(t, "")
+	for _, s := range []*site{first, second} {
+		relativeSocket(s)
+		s.Command = s.secretive() + "; true" // the shell stays
+	}
+	first.Command = "touch begun; while test ! -e bind; do sleep 0.02; done; " + first.Command
+	answered := make(chan error)
+	go func() {
+		_, err := first.get(t.Context(), "/")
+		answered <- err
+	}()
+	eventually(t, "the first one's command has begun", func() bool { return first.exists("begun") })
+	theirs := second.answered("/")
+	first.write("bind", "")
+	if err := <-answered; err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if again := second.answered("/"); again != theirs || len(second.starts()) != 1 {
+		t.Errorf("after the first one's stop process %s answers for the second, before %s", again, theirs)
 	}
 }
 
