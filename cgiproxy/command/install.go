@@ -7,9 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
+	"proxy.cgi/cgiproxy"
 	"proxy.cgi/cgiproxy/command/install"
 	"proxy.cgi/cgiproxy/htaccess"
+	"proxy.cgi/cgiproxy/ondemand"
 	"proxy.cgi/cgiproxy/settings"
 )
 
@@ -130,19 +133,33 @@ func uninstallSite(t *terminal, in *install.Site, dryRun bool) int {
 	if status != exitOK || noApp != nil || dryRun || len(changes) == 0 {
 		return status
 	}
-	if st, err := site.App().Status(); err != nil || !st.Running {
-		return exitOK
+	return stopUninstalled(t, site)
+}
+
+// stopUninstalled stops the app of a site that is gone, also one that is only
+// starting: nobody else will.
+func stopUninstalled(t *terminal, site *cgiproxy.Site) int {
+	app := site.App()
+	app.SettingsChanged = time.Time{} // which they have, by us
+	st, err := app.Status()
+	if e, ok := errors.AsType[*ondemand.Error](err); ok && e.Kind == ondemand.Shared {
+		return exitOK // it is another site's
+	}
+	if err == nil && st.Phase == "" && !st.Running {
+		return exitOK // it was never started
 	}
 	ctx, cancel := untilInterrupted()
 	defer cancel()
 	err = checkStartDir(site.Config())
 	if err == nil {
-		err = site.App().Stop(ctx)
+		err = app.Stop(ctx)
 	}
 	if err != nil {
-		return t.failed("install: the app still runs: %s", explain(err))
+		return t.failed("install: the app may still run: %s", explain(err))
 	}
-	fmt.Fprintf(t.out, "stopped  the app; what it wrote stays in %s\n", site.Config().StartDir)
+	if st.Running || st.PID != 0 {
+		fmt.Fprintf(t.out, "stopped  the app; what it wrote stays in %s\n", site.Config().StartDir)
+	}
 	return exitOK
 }
 

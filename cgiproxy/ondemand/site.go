@@ -33,13 +33,14 @@ func (a *App) claim(s *state) error {
 // name and renamed leaves its number to the next, which may be another site's.
 func siteFileID(path string) string { return fileID(path) + born(path) }
 
-// outdated returns an error where the settings have changed since they were read.
+// outdated returns an error where the settings have changed since they were read, or
+// are gone, as the site then is (install --uninstall).
 func (a *App) outdated() error {
 	if a.SettingsChanged.IsZero() {
 		return nil
 	}
 	info, err := os.Stat(a.Settings)
-	if err != nil || info.ModTime().Equal(a.SettingsChanged) {
+	if err == nil && info.ModTime().Equal(a.SettingsChanged) || err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	return &Error{

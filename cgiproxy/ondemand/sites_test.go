@@ -303,6 +303,19 @@ func TestOutdatedSettings(t *testing.T) {
 	}
 }
 
+// A request that has waited while the site was taken away starts nothing.
+func TestRemovedSettings(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "").settledBy(t)
+	s.changeSettings(0)
+	if err := os.Remove(s.Settings); err != nil {
+		t.Fatal(err)
+	}
+	if pid, err := s.get(t.Context(), "/"); !isKind(err, Outdated) || len(s.starts()) > 0 {
+		t.Errorf("process %q answers, %v; processes %v were started, want an error", pid, err, s.starts())
+	}
+}
+
 // changeSettings has the site have read its settings, and changes them after.
 func (s *site) changeSettings(after time.Duration) (changed time.Time) {
 	s.t.Helper()
