@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"proxy.cgi/cgiproxy"
+	"proxy.cgi/cgiproxy/command/check"
 	"proxy.cgi/cgiproxy/ondemand"
 	"proxy.cgi/cgiproxy/settings"
 )
@@ -81,6 +82,9 @@ func runApp(t *terminal, args []string) int {
 	if err == nil && runs {
 		err = checkExecutable(site.Config().StartDir)
 	}
+	if err == nil && runs {
+		warnOfPath(t, site.Config())
+	}
 	if err == nil {
 		err = do(t, site)
 	}
@@ -88,6 +92,14 @@ func runApp(t *terminal, args []string) int {
 		return t.failed("%s", explain(err))
 	}
 	return exitOK
+}
+
+// warnOfPath tells of an app that only the shell can start: it gets the shell's PATH
+// from here, and the web server's from the next request that starts it.
+func warnOfPath(t *terminal, cfg *settings.Config) {
+	if path := check.OnlyHere(cfg); path != "" {
+		fmt.Fprintf(t.err, "proxy.cgi: %s is in the PATH of this shell, and may not be in that of the web server: give its full path in %sSTART\n", path, settings.Prefix)
+	}
 }
 
 // siteFolder is the current folder if it is a site's, and else that of the

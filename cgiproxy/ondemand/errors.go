@@ -126,7 +126,9 @@ func (e exit) remedy() string {
 	case e == 127:
 		return "a program was not found: give the full path in START, for PATH is not your shell's"
 	case e == 126:
-		return "a program may not be run: set its permissions to 755"
+		// Some shells say so of one that is not found, too, where a folder of PATH may
+		// not be entered.
+		return "a program may not be run: set its permissions to 755, and give its full path in START"
 	case e == 128+exit(unix.SIGKILL):
 		return "it was killed: is memory or processor time limited on this host?"
 	}

@@ -1,6 +1,12 @@
 package check
 
-import "testing"
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"proxy.cgi/cgiproxy/settings"
+)
 
 // Of a command that only the shell can read, nothing is known.
 func TestFirstProgram(t *testing.T) {
@@ -23,5 +29,44 @@ func TestFirstProgram(t *testing.T) {
 		if got := firstProgram(command); got != want {
 			t.Errorf("%s: %q, want %q", command, got, want)
 		}
+	}
+}
+
+// A program that only the shell finds, or finds elsewhere, is not what the web server
+// starts.
+func TestOnlyHere(t *testing.T) {
+	folder := t.TempDir()
+	for _, name := range []string{"myapp", "sh"} {
+		if err := os.WriteFile(filepath.Join(folder, name), nil, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("/bin/cat", filepath.Join(folder, "cat")); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name, path, start string
+		vars              []string
+		want              string
+	}{
+		{"nowhere else", folder, "exec myapp -x", nil, "myapp"},
+		{"another elsewhere", folder + ":/bin", "sh run.sh", nil, "sh"},
+		{"the same elsewhere", folder, "cat x", nil, ""},
+		{"behind that of scripts", "/bin:" + folder, "sh run.sh", nil, ""},
+		{"nowhere at all", folder, "yourapp", nil, ""},
+		{"no program", folder, "$HOME/myapp", nil, ""},
+		{"a path", folder, "./myapp", nil, ""},
+		{"PATH in START", folder, "PATH=/opt/bin exec myapp", nil, ""},
+		{"PATH in START_ENV", folder, "exec myapp", []string{"PATH=/opt/bin"}, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Setenv("PATH", tt.path)
+			if tt.want != "" {
+				tt.want = filepath.Join(folder, tt.want)
+			}
+			if got := OnlyHere(&settings.Config{Starting: settings.Starting{Start: tt.start, StartVars: tt.vars}}); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
 	}
 }
