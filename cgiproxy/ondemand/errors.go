@@ -103,6 +103,15 @@ func cannotRun(err error) *Error {
 	return e
 }
 
+// noProcesses is a system that shows scripts no processes, not even their own.
+func noProcesses(err error) *Error {
+	return &Error{
+		Kind:   Failed,
+		Cause:  fmt.Errorf("start the app: %w", err),
+		Remedy: "scripts see no processes here (on Linux: there is no /proc for them), which START needs: ask the host",
+	}
+}
+
 // An exit is how a command ended: a status of wait(2) as shells give it on,
 // 128 and more is a signal.
 type exit int

@@ -219,6 +219,26 @@ func TestReadOnly(t *testing.T) {
 	}
 }
 
+// Some hosts put scripts into a folder of their own (chroot), without /proc.
+func TestNoProc(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "")
+	c := s.process("/")
+	c.Args = append([]string{"unshare", "-m", "sh", "-c", `mount -t tmpfs none /proc || exit 99; exec "$0" "$@"`}, c.Args...)
+	path, err := exec.LookPath("unshare")
+	if err != nil {
+		t.Skip(err)
+	}
+	c.Path = path
+	out, err := c.CombinedOutput()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() != 3 {
+		t.Skipf("no mounts here: %s", out)
+	}
+	if err == nil || !strings.Contains(string(out), "there is no /proc") || len(s.starts()) > 0 {
+		t.Errorf("got %v %s, processes %v were started, want an error that names /proc", err, out, s.starts())
+	}
+}
+
 func TestProcessLimit(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "")

@@ -178,6 +178,9 @@ type child struct {
 // lock: it is free again only when the one who starts and the one who writes
 // are done or dead, so nobody finds a state in between.
 func (a *App) spawn(lock *os.File, s *state) (*child, error) {
+	if _, err := readProcess(os.Getpid()); err != nil {
+		return nil, noProcesses(err)
+	}
 	path, err := a.executable()
 	if err != nil {
 		return nil, cannotRun(err)
