@@ -121,6 +121,24 @@ func TestStateOfAnotherMachine(t *testing.T) {
 	}
 }
 
+// Where scripts cannot tell the boot (no /proc/sys), the shell knows their app.
+func TestStateOfNoBoot(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "")
+	auto(s)
+	before := s.answered("/")
+	s.rewriteState(bootID(), "")
+	if st, err := s.Status(); err != nil || strconv.Itoa(st.PID) != before {
+		t.Errorf("status %+v, %v, want process %s", st, err, before)
+	}
+	if err := s.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if after := s.answered("/"); after != before {
+		t.Errorf("process %s, then %s", before, after)
+	}
+}
+
 // A start that was ended as .cgiproxy is another by now leaves the state of who has
 // started since as it is.
 func TestFailedBesideAnother(t *testing.T) {

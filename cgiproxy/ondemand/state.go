@@ -153,10 +153,17 @@ func (f field) parse(text string) (err error) {
 // read returns the state. One of another boot is as good as none as to what runs.
 func (f folder) read() (*state, error) {
 	s, err := f.readAnyBoot()
-	if err == nil && s.boot != bootID() {
+	if err == nil && !s.ofThisBoot() {
 		s.run, s.old = run{}, run{}
 	}
 	return s, err
+}
+
+// ofThisBoot reports whether what runs may be of now: where scripts see no /proc/sys
+// (systemd's ProcSubset=pid) and the shell does, one of them cannot tell the boot.
+func (s *state) ofThisBoot() bool {
+	now := bootID()
+	return s.boot == now || s.boot == "" || now == ""
 }
 
 // readAnyBoot is read for four system calls. One that cannot be understood, as

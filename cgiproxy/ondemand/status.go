@@ -87,7 +87,7 @@ func (a *App) Status() (Status, error) {
 		st.Phase = stopped
 		if phase == running {
 			st.LastExit = "it ended by itself, nobody saw how"
-			if s.boot != bootID() {
+			if !s.ofThisBoot() {
 				st.LastExit = "it ended as the machine was booted, or runs on another machine: .cgiproxy is from before, or from there"
 			}
 		}

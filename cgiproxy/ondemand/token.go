@@ -203,7 +203,7 @@ func (a *App) known(ctx context.Context) (*state, error) {
 			break
 		}
 		why := "START_DIR is another, or .cgiproxy was deleted or emptied"
-		if earlier.dir() == a.Dir && s.boot != "" && s.boot != bootID() {
+		if earlier.dir() == a.Dir && !s.ofThisBoot() {
 			why = ".cgiproxy is another machine's, or from a backup: two machines need a START_DIR each, on a disk of their own"
 		}
 		a.warn(fmt.Sprintf("the app of before is ended, process %d of %s: %s", earlier.pid, earlier.dir(), why))
