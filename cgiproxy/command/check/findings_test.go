@@ -225,6 +225,13 @@ func appTests() []findingTest {
 				s.t.Skip("only root is refused there")
 			}
 		}, "has permissions 757: others may write to it"},
+		{"start", "root's site, START_DIR of a user", Warning, "", func(s *testSite) {
+			dir := s.t.TempDir()
+			s.settings("START=true\nSTART_DIR=" + dir + "\n")
+			s.do(os.Chmod(dir, 0o755))
+			s.chown("", 0, 0)
+			s.do(os.Chown(dir, stranger, stranger))
+		}, "belongs to user 65534"},
 		{"start", "START_DIR of another site", Fault, "setting", func(s *testSite) {
 			s.write("../"+settings.File, "", 0o600)
 			s.noted(fmt.Sprintf("site %q\nsettings \"other\"\n", s.path("../"+settings.File)), "UPSTREAM=auto")
