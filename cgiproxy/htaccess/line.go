@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// lines returns the lines of text as Apache reads them (ap_cfg_getline): one that
+// Lines returns the lines of text as Apache reads them (ap_cfg_getline): one that
 // ends in a backslash goes on in the next.
-func lines(text string) iter.Seq[string] {
+func Lines(text string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		begin, end := 0, 0
 		for line := range strings.Lines(text) {
@@ -27,11 +27,16 @@ func lines(text string) iter.Seq[string] {
 	}
 }
 
+// Joined returns one of Lines without the backslashes and ends of lines in it.
+func Joined(line string) string {
+	line = strings.ReplaceAll(strings.ReplaceAll(line, "\r\n", "\n"), "\\\n", "")
+	return strings.TrimSpace(line)
+}
+
 // words returns the words of a line, as Apache reads them (ap_getword_conf): a
 // quoted one may have blanks.
 func words(line string) (list []string) {
-	line = strings.ReplaceAll(strings.ReplaceAll(line, "\r\n", "\n"), "\\\n", "")
-	line = strings.TrimSpace(line)
+	line = Joined(line)
 	for line != "" {
 		end := strings.IndexAny(line, " \t")
 		if quote := line[0]; quote == '"' || quote == '\'' {
@@ -83,7 +88,7 @@ func leadsTo(words []string) string {
 
 // anyLeads reports whether a rule of text leads to a place of that kind.
 func anyLeads(text string, kind func(to string) bool) bool {
-	for line := range lines(text) {
+	for line := range Lines(text) {
 		if to := leadsTo(words(line)); to != "" && kind(to) {
 			return true
 		}

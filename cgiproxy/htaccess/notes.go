@@ -19,13 +19,13 @@ func Notes(text string) (notes []string) {
 	} else if anyLeads(below, func(string) bool { return true }) {
 		add("other rewrite rules stand below those of proxy.cgi: the app gets all but existing files, and they get nothing more")
 	}
-	for line := range lines(rest) {
+	for line := range Lines(rest) {
 		if words := words(line); isDirective(words, "RewriteBase") && len(words) > 1 {
 			add("RewriteBase " + words[1] + " counts for the app's rule, too: it must be the path of this folder in URLs, else take it out")
 			break
 		}
 	}
-	for line := range lines(below) {
+	for line := range Lines(below) {
 		words := words(line)
 		switch {
 		case isDirective(words, "RewriteEngine") && len(words) > 1 && strings.EqualFold(words[1], "off"):
@@ -41,7 +41,7 @@ func Notes(text string) (notes []string) {
 // them, wherever they stand.
 func sectionNotes(rest string) (notes []string) {
 	section := ""
-	for line := range lines(rest) {
+	for line := range Lines(rest) {
 		words := words(line)
 		if len(words) == 0 {
 			continue

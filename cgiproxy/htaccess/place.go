@@ -20,7 +20,7 @@ func place(text string) (int, error) {
 	}
 	marked, section, conditions := -1, -1, -1 // where those began that have not ended
 	depth, offset := 0, 0
-	for line := range lines(text) {
+	for line := range Lines(text) {
 		words := words(line)
 		switch {
 		case leadsTo(words) != "":

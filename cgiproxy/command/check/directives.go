@@ -58,7 +58,7 @@ func checkLines(s *site) (all []Finding) {
 }
 
 // badLines returns the first of the lines that Apache may not know.
-func (h *htaccess) badLines() (all []Finding) {
+func (h *rulesFile) badLines() (all []Finding) {
 	for _, text := range h.unclosed[:min(len(h.unclosed), mostLines)] {
 		all = append(all, everywhere().fault("%s: %s", h.path, text)...)
 	}

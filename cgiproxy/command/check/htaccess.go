@@ -7,10 +7,12 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"proxy.cgi/cgiproxy/htaccess"
 )
 
-// An htaccess is one .htaccess, read.
-type htaccess struct {
+// A rulesFile is one .htaccess, read.
+type rulesFile struct {
 	path       string
 	err        error // why it cannot be read; fs.ErrNotExist where there is none
 	directives []directive
@@ -48,8 +50,8 @@ const (
 	mostLines   = 20      // that findings tell of: a file that is no .htaccess at all has many
 )
 
-func readHtaccess(path string) *htaccess {
-	h := &htaccess{path: path}
+func readHtaccess(path string) *rulesFile {
+	h := &rulesFile{path: path}
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
@@ -65,23 +67,15 @@ func readHtaccess(path string) *htaccess {
 }
 
 // isMissing reports whether there is no file.
-func (h *htaccess) isMissing() bool { return errors.Is(h.err, fs.ErrNotExist) }
+func (h *rulesFile) isMissing() bool { return errors.Is(h.err, fs.ErrNotExist) }
 
-func (h *htaccess) parse(text string) {
+func (h *rulesFile) parse(text string) {
 	var sections []string
-	var continued []string // by a backslash
-	number, first := 0, 0
-	for line := range strings.Lines(text) {
-		number++
-		if continued == nil {
-			first = number
-		}
-		line = strings.TrimRight(line, "\r\n")
-		if rest, ok := strings.CutSuffix(line, `\`); ok {
-			continued = append(continued, rest)
-			continue
-		}
-		switch strings.TrimSpace(line) {
+	first, next := 0, 1
+	for line := range htaccess.Lines(text) {
+		first, next = next, next+strings.Count(line, "\n")
+		line = htaccess.Joined(line)
+		switch line {
 		case "# BEGIN proxy.cgi":
 			if h.begins++; h.begins == 1 {
 				h.above = h.openCondition()
@@ -89,8 +83,7 @@ func (h *htaccess) parse(text string) {
 		case "# END proxy.cgi":
 			h.ends++
 		}
-		words := strings.Fields(strings.Join(append(continued, line), ""))
-		continued = nil
+		words := strings.Fields(line)
 		if len(words) == 0 || words[0][0] == '#' {
 			continue
 		}
@@ -121,7 +114,7 @@ func (h *htaccess) parse(text string) {
 }
 
 // openCondition returns the last RewriteCond, where its RewriteRule has not come.
-func (h *htaccess) openCondition() *directive {
+func (h *rulesFile) openCondition() *directive {
 	for i, d := range slices.Backward(h.directives) {
 		switch d.name {
 		case "rewriterule":
@@ -134,7 +127,7 @@ func (h *htaccess) openCondition() *directive {
 }
 
 // lines returns the directives of a name, in lower case.
-func (h *htaccess) lines(name string) (found []directive) {
+func (h *rulesFile) lines(name string) (found []directive) {
 	for _, d := range h.directives {
 		if d.name == name {
 			found = append(found, d)
@@ -144,7 +137,7 @@ func (h *htaccess) lines(name string) (found []directive) {
 }
 
 // says reports whether a directive has all of the texts in its arguments.
-func (h *htaccess) says(name string, texts ...string) bool {
+func (h *rulesFile) says(name string, texts ...string) bool {
 	for _, d := range h.lines(name) {
 		all := true
 		for _, text := range texts {

@@ -66,13 +66,14 @@ func ruleTests() []findingTest {
 		{"block", "an older one", Warning, "", rules(`RewriteRule ^proxy\.f?cgi/(.*)$ $1 [L]`, ""), "of another version"},
 		{"block", "between a condition and its rule", Fault, "", before("RewriteCond a b\n\n# BEGIN proxy.cgi\n# END proxy.cgi"), "a RewriteCond is for the next RewriteRule, which is one of proxy.cgi's block"},
 		{"block", "below a rule with its condition", OK, "", before("RewriteCond %{HTTPS} off\nRewriteRule ^ https://x/ [R]\n# BEGIN proxy.cgi\n# END proxy.cgi"), "are those of this version"},
+		{"block", "its beginning goes on a line above", Fault, "", before("Options -Indexes \\\n# BEGIN proxy.cgi\n# END proxy.cgi"), "0 marks of a beginning and 1 of an end"},
 		{"block", "half of its marks", Fault, "", before("# BEGIN proxy.cgi"), "1 marks of a beginning and 0 of an end"},
 	}
 }
 
 func TestParseHtaccess(t *testing.T) {
-	h := &htaccess{path: "x"}
-	h.parse("# no\n\nOptions \\\r\n  +A   +B\r\n<Files \"a b\">\n SetHandler x\n</Files>\nLast")
+	h := &rulesFile{path: "x"}
+	h.parse("# no\n\nOptions \\\r\n  +A   +B\r\n<Files \"a b\">\n SetHandler x\n</Files>\nLast \\")
 	var got []string
 	for _, d := range h.directives {
 		got = append(got, d.place()+" "+d.name+" "+d.args+" "+strings.Join(d.sections, "|"))
@@ -81,7 +82,7 @@ func TestParseHtaccess(t *testing.T) {
 		"x, line 3 options +A +B ",
 		`x, line 5 files "a b"> `,
 		`x, line 6 sethandler x files "a b"`,
-		"x, line 8 last  ",
+		`x, line 8 last \ `,
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") || h.unclosed != nil {
 		t.Errorf("got %q and %q, want %q", got, h.unclosed, want)
@@ -104,7 +105,7 @@ func TestLongHtaccess(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			h := &htaccess{path: "file"}
+			h := &rulesFile{path: "file"}
 			h.parse(tt.text)
 			all := h.badLines()
 			runtime.ReadMemStats(&after)

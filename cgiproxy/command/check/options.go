@@ -25,7 +25,7 @@ func checkHtaccess(s *site) []Finding {
 	return fine(".htaccess is there, and the web server may read it")
 }
 
-func (s *site) checkReadable(h *htaccess) []Finding {
+func (s *site) checkReadable(h *rulesFile) []Finding {
 	if h.isMissing() {
 		return nil
 	}

@@ -12,7 +12,7 @@ type rule struct {
 	pattern, to, flags string
 }
 
-func (h *htaccess) rewriteRules() (rules []rule) {
+func (h *rulesFile) rewriteRules() (rules []rule) {
 	for _, d := range h.lines("rewriterule") {
 		words := strings.Fields(d.args)
 		r := rule{directive: d}

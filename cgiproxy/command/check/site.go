@@ -24,8 +24,8 @@ type site struct {
 	// runs the check, or for root the owner of the folder.
 	uid, gid int
 
-	scripts []string    // names of the program that are in the folder
-	rules   []*htaccess // of all folders from the root down; the site's own is last
+	scripts []string     // names of the program that are in the folder
+	rules   []*rulesFile // of all folders from the root down; the site's own is last
 
 	cfg      *settings.Config
 	notes    []settings.Note
@@ -94,7 +94,7 @@ func (s *site) folders() []string {
 }
 
 // own returns the .htaccess of the site itself.
-func (s *site) own() *htaccess { return s.rules[len(s.rules)-1] }
+func (s *site) own() *rulesFile { return s.rules[len(s.rules)-1] }
 
 // lines returns the directives of a name, in lower case, from the root down.
 func (s *site) lines(name string) (found []directive) {
