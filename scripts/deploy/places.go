@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"proxy.cgi/cgiproxy/command/docroot"
 	"proxy.cgi/cgiproxy/command/install"
 	"proxy.cgi/cgiproxy/settings"
 )
@@ -39,7 +40,7 @@ func (d *deploy) appFolder() (folder string, known bool, err error) {
 		return "", false, fmt.Errorf("this login sees nothing but what is served, where visitors could download the app: name a folder that begins with a dot in that of the site, as in --app-to %s", d.hiddenFolder())
 	}
 	name := "app"
-	if base := path.Base(root); !isRootName(base) { // an account has several, side by side
+	if base := path.Base(root); !slices.Contains(docroot.Names(), base) { // an account has several, side by side
 		name += "-" + base
 	}
 	if below != "" {

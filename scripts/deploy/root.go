@@ -11,9 +11,9 @@ import (
 	"net/url"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 
+	"proxy.cgi/cgiproxy/command/docroot"
 	"proxy.cgi/scripts/deploy/remote"
 )
 
@@ -28,33 +28,18 @@ func guessSite(t *remote.Target) string {
 	return path.Join(host, below)
 }
 
-// rootNames are of document roots, of which an account has one. Those of the second
-// line are of other folders, too: public_html/web is below one, and one is in
-// www/example.com/public_html.
-var rootNames = [...][]string{
-	{"public_html", "htdocs", "httpdocs"},
-	{"html", "www", "web"},
-}
-
-func isRootName(name string) bool { return slices.Contains(slices.Concat(rootNames[:]...), name) }
-
-// servedRoot parts a folder into the document root and what is below it. The first
-// of the usual names is the root, for what is in it is served; without one it is the
-// first folder of the login, or the last of an absolute path. What the path of the
-// site's address ends with is below it in any case.
+// servedRoot parts a folder into the document root and what is below it. Without a
+// usual name the root is the first folder of the login, or the last of an absolute
+// path. What the path of the site's address ends with is below it in any case.
 func servedRoot(folder, address string) (root, below string) {
 	parts := strings.Split(folder, "/")
-	at, from := 0, 0
-	if path.IsAbs(folder) {
-		at, from = len(parts)-1, min(3, len(parts)) // /var/www, /home/www: accounts are in these
+	at := 1
+	if root, _, found := docroot.Split(folder); found {
+		at = strings.Count(root, "/") + 1
+	} else if path.IsAbs(folder) {
+		at = len(parts)
 	}
-	for _, names := range rootNames {
-		if i := slices.IndexFunc(parts[from:], func(part string) bool { return slices.Contains(names, part) }); i >= 0 {
-			at = from + i
-			break
-		}
-	}
-	at = min(at+1, len(parts)-sharedEnd(parts, strings.Split(strings.Trim(address, "/"), "/")))
+	at = min(at, len(parts)-sharedEnd(parts, strings.Split(strings.Trim(address, "/"), "/")))
 	return path.Clean(strings.Join(parts[:at], "/")), strings.Join(parts[at:], "/")
 }
 

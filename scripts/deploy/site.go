@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"proxy.cgi/cgiproxy/command/docroot"
 	"proxy.cgi/cgiproxy/command/install"
 	"proxy.cgi/cgiproxy/htaccess"
 	"proxy.cgi/cgiproxy/settings"
@@ -123,9 +124,6 @@ func openServed(host remote.Host, folder string) (*served, error) {
 	}
 }
 
-// publicNames are of folders that hosts serve.
-var publicNames = [...]string{"public_html", "www", "htdocs", "httpdocs", "public"}
-
 // pageIn returns what tells that a folder has pages itself, "" for nothing.
 func pageIn(list []remote.Entry) string {
 	for _, e := range list {
@@ -142,7 +140,7 @@ func (s *served) publicFolder() string {
 	if pageIn(s.list) != "" {
 		return ""
 	}
-	for _, name := range publicNames {
+	for _, name := range docroot.Names() {
 		if e, _ := entryIn(s.list, name); e.Mode&(fs.ModeDir|fs.ModeSymlink) != 0 {
 			return name
 		}

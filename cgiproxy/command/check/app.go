@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"proxy.cgi/cgiproxy/command/docroot"
 	"proxy.cgi/cgiproxy/settings"
 	"proxy.cgi/cgiproxy/upstream"
 )
@@ -262,13 +263,9 @@ func checkPrefix(s *site) []Finding {
 // publicPrefix returns the path of the folder in URLs, as far as the usual names
 // of document roots tell; "" for the root, or where they do not.
 func (s *site) publicPrefix() string {
-	path := ""
-	for folder := s.folder; folder != filepath.Dir(folder); folder = filepath.Dir(folder) {
-		switch filepath.Base(folder) {
-		case "public_html", "htdocs", "httpdocs", "www", "html", "web", "docroot":
-			return (&url.URL{Path: path}).EscapedPath()
-		}
-		path = "/" + filepath.Base(folder) + path
+	_, below, _ := docroot.Split(s.folder)
+	if below == "" {
+		return ""
 	}
-	return ""
+	return (&url.URL{Path: "/" + below}).EscapedPath()
 }
