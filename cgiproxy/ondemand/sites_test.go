@@ -80,58 +80,65 @@ func (s *site) second(t *testing.T) *site {
 	return (&site{App: &app, t: t, warn: s.warn}).settledBy(t)
 }
 
-// Of two sites with one folder and other settings the second gets an error, and
-// never what the first has started; nor does it end that.
-func TestTwoSites(t *testing.T) {
+// eachFirst runs a test with the first of two sites, at each kind of address.
+func eachFirst(t *testing.T, test func(t *testing.T, first *site)) {
 	t.Parallel()
 	for name, set := range map[string]func(*site){"a port": func(*site) {}, "auto": auto} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			first := newSite(t, "").settledBy(t)
 			set(first)
-			ctx := context.Background()
-			pid := first.answered("/")
-			second := first.second(t)
-			if shared, err := second.get(ctx, "/"); err != nil || shared != pid {
-				t.Errorf("with the same settings: process %s, want %s, %v", shared, pid, err)
-			}
-			restart := second.RestartFiles
-			second.RestartFiles = []string{filepath.Join(t.TempDir(), "restart.txt")}
-			if _, err := second.get(ctx, "/"); !isKind(err, Shared) {
-				t.Errorf("with another restart file: %v, want an error", err)
-			}
-			second.RestartFiles, second.Env = restart, []string{"DATABASE=staging"}
-			refused := func(when, what string, err error) {
-				t.Helper()
-				if !isKind(err, Shared) || !strings.Contains(err.Error(), filepath.Dir(first.Settings)) {
-					t.Errorf("%s, %s: %v, want an error that names the first site", when, what, err)
-				}
-			}
-			for _, when := range []string{"the app runs", "it was killed"} {
-				_, err := second.get(ctx, "/")
-				refused(when, "a request", err)
-				refused(when, "start", second.Start(ctx))
-				refused(when, "restart", second.Restart(ctx))
-				refused(when, "stop", second.Stop(ctx))
-				_, err = second.Status()
-				refused(when, "status", err)
-				if when == "the app runs" {
-					if again, err := first.get(ctx, "/"); err != nil || again != pid {
-						t.Errorf("the first site's process was %s, is %s, %v", pid, again, err)
-					}
-					first.kill()
-				}
-			}
-			pid = first.answered("/")
-			if err := os.Remove(first.Settings); err != nil {
-				t.Fatal(err)
-			}
-			if taken := second.answered("/"); taken == pid {
-				t.Errorf("the first site is gone, and its process %s answers", taken)
-			}
-			second.oneApp()
+			test(t, first)
 		})
 	}
+}
+
+// Of two sites with one folder and other settings the second gets an error, and
+// never what the first has started; nor does it end that.
+func TestTwoSites(t *testing.T) {
+	eachFirst(t, func(t *testing.T, first *site) {
+		ctx := context.Background()
+		pid := first.answered("/")
+		second := first.second(t)
+		if shared, err := second.get(ctx, "/"); err != nil || shared != pid {
+			t.Errorf("with the same settings: process %s, want %s, %v", shared, pid, err)
+		}
+		restart := second.RestartFiles
+		second.RestartFiles = []string{filepath.Join(t.TempDir(), "restart.txt")}
+		if _, err := second.get(ctx, "/"); !isKind(err, Shared) {
+			t.Errorf("with another restart file: %v, want an error", err)
+		}
+		second.RestartFiles, second.Env = restart, []string{"DATABASE=staging"}
+		refused := func(when, what string, err error) {
+			t.Helper()
+			if !isKind(err, Shared) || !strings.Contains(err.Error(), filepath.Dir(first.Settings)) {
+				t.Errorf("%s, %s: %v, want an error that names the first site", when, what, err)
+			}
+		}
+		for _, when := range []string{"the app runs", "it was killed"} {
+			_, err := second.get(ctx, "/")
+			refused(when, "a request", err)
+			refused(when, "start", second.Start(ctx))
+			refused(when, "restart", second.Restart(ctx))
+			refused(when, "stop", second.Stop(ctx))
+			_, err = second.Status()
+			refused(when, "status", err)
+			if when == "the app runs" {
+				if again, err := first.get(ctx, "/"); err != nil || again != pid {
+					t.Errorf("the first site's process was %s, is %s, %v", pid, again, err)
+				}
+				first.kill()
+			}
+		}
+		pid = first.answered("/")
+		if err := os.Remove(first.Settings); err != nil {
+			t.Fatal(err)
+		}
+		if taken := second.answered("/"); taken == pid {
+			t.Errorf("the first site is gone, and its process %s answers", taken)
+		}
+		second.oneApp()
+	})
 }
 
 // The settings of a second site are not those of the first, moved, where they have
@@ -159,25 +166,19 @@ func TestNumberOfFormerSettings(t *testing.T) {
 // Of two sites with one app the second goes on with a start that a browser of the
 // first has left.
 func TestTwoSitesStarting(t *testing.T) {
-	t.Parallel()
-	for name, set := range map[string]func(*site){"a port": func(*site) {}, "auto": auto} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			first := newSite(t, "").settledBy(t)
-			set(first)
-			first.Command = "while test ! -e bind; do sleep 0.02; done; " + first.Command
-			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-			defer cancel()
-			if _, err := first.get(ctx, "/"); err != context.DeadlineExceeded {
-				t.Fatalf("a browser of the first: %v, want that it leaves", err)
-			}
-			second := first.second(t)
-			first.write("bind", "")
-			if _, err := second.get(t.Context(), "/"); err != nil || len(first.starts()) != 1 {
-				t.Errorf("the second: %v; %d starts, want 1", err, len(first.starts()))
-			}
-		})
-	}
+	eachFirst(t, func(t *testing.T, first *site) {
+		first.Command = "while test ! -e bind; do sleep 0.02; done; " + first.Command
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := first.get(ctx, "/"); err != context.DeadlineExceeded {
+			t.Fatalf("a browser of the first: %v, want that it leaves", err)
+		}
+		second := first.second(t)
+		first.write("bind", "")
+		if _, err := second.get(t.Context(), "/"); err != nil || len(first.starts()) != 1 {
+			t.Errorf("the second: %v; %d starts, want 1", err, len(first.starts()))
+		}
+	})
 }
 
 // A site that was moved, or is found by another path, is the same.
@@ -300,19 +301,6 @@ func TestOutdatedSettings(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-// A request that has waited while the site was taken away starts nothing.
-func TestRemovedSettings(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, "").settledBy(t)
-	s.changeSettings(0)
-	if err := os.Remove(s.Settings); err != nil {
-		t.Fatal(err)
-	}
-	if pid, err := s.get(t.Context(), "/"); !isKind(err, Outdated) || len(s.starts()) > 0 {
-		t.Errorf("process %q answers, %v; processes %v were started, want an error", pid, err, s.starts())
 	}
 }
 
