@@ -100,15 +100,15 @@ func (a *App) isOwn(token string) bool {
 // othersAt returns a process that listens there and was started for another site's
 // app, as a run, where that app should listen there: one daemon (pm2) may listen for
 // two.
-func (a *App) othersAt(at net.Addr) (r run, found bool) {
+func (a *App) othersAt(at net.Addr) (theirs run, found bool) {
 	for _, l := range listeners(ownProcesses()) {
-		r := run{pid: l.process.pid, token: tokenOf(l.process.pid)}
-		if r.token == "" || a.isOwn(r.token) || !l.at(at.Network(), []string{at.String()}) {
+		theirs = run{pid: l.process.pid, token: tokenOf(l.process.pid)}
+		if theirs.token == "" || a.isOwn(theirs.token) || !l.at(at.Network(), []string{at.String()}) {
 			continue
 		}
-		theirs, err := (&App{Dir: r.dir()}).folder().readAnyBoot()
-		if err != nil || slices.Contains(theirs.run.addresses, at.String()) || slices.Contains(theirs.old.addresses, at.String()) {
-			return r, true
+		s, err := (&App{Dir: theirs.dir()}).folder().readAnyBoot()
+		if err != nil || slices.Contains(s.run.addresses, at.String()) || slices.Contains(s.old.addresses, at.String()) {
+			return theirs, true
 		}
 	}
 	return run{}, false
