@@ -112,6 +112,15 @@ func noProcesses(err error) *Error {
 	}
 }
 
+// unseenAt is an app that was started here, and cannot be ended from here.
+func unseenAt(addresses []string) *Error {
+	return &Error{
+		Kind:   Unending,
+		Cause:  fmt.Errorf("the app listens on %s, and which processes are its own cannot be seen: it is never ended, and no restart counts", strings.Join(addresses, " or ")),
+		Remedy: "start it in the foreground, with a program that its user may read (permissions 755) and that has no capabilities (setcap); the one that runs, end by hand",
+	}
+}
+
 // An exit is how a command ended: a status of wait(2) as shells give it on,
 // 128 and more is a signal.
 type exit int

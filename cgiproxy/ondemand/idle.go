@@ -257,7 +257,7 @@ func (w *watcher) stop() (stopped bool) {
 	}
 	defer lock.Close()
 	s, err := w.folder.read()
-	if err != nil || !w.mine(s) || s.phase != running {
+	if err != nil || !w.mine(s) || s.phase != running || s.run.unseen {
 		return false
 	}
 	name, err := w.folder.findUse()

@@ -15,9 +15,13 @@ type process struct {
 	pid, group, session int
 	start               uint64 // as the kernel counts, from some point in time on
 	ended               bool   // a zombie
+	hidden              bool   // only the first three are known
 	uid                 int    // effective
 	memory              int64  // resident bytes
 }
+
+// is reports whether a process is the one that has started then.
+func (p process) is(start uint64) bool { return p.hidden || p.start == start }
 
 // processes returns those of the app that have not ended: the session that was
 // started, that of the app where the command has put it into another (daemon(3),
@@ -27,21 +31,26 @@ type process struct {
 // A pid alone is no name for a process, for another gets the same number one
 // day. While a session has a member, its number is not given to another; so if
 // a process has the number of the session's leader, it must have its start, too,
-// and where there is none a member must have the run's token.
+// and where there is none a member must have the run's token, unless that cannot be
+// read.
 func (r *run) processes() []process {
 	if r.pid == 0 {
 		return nil
 	}
 	own := ownProcesses()
 	shell, app := r.pid, r.appSession(own)
+	var found []process
 	switch leader, err := readProcess(r.pid); {
-	case err == nil && leader.start != r.start,
-		err != nil && !slices.ContainsFunc(own, func(p process) bool { return p.session == r.pid && r.started(p) }):
+	case err == nil && !leader.is(r.start),
+		err != nil && !slices.ContainsFunc(own, func(p process) bool {
+			return p.session == r.pid && (r.started(p) || p.start >= r.start && isClosed(p.pid))
+		}):
 		shell = 0
+	case leader.hidden:
+		found = append(found, leader)
 	}
 	hosted := r.isHosted()
 	known := r.known() && !hosted
-	var found []process
 	for _, p := range own {
 		if p.session == shell || p.session == app || p.pid == r.app && p.start == r.appStart && !hosted || !known && r.started(p) {
 			found = append(found, p)
@@ -58,7 +67,7 @@ func (r *run) known() bool {
 
 func lives(pid int, start uint64) bool {
 	p, err := readProcess(pid)
-	return err == nil && p.start == start && !p.ended
+	return err == nil && p.is(start) && !p.ended
 }
 
 // alive is processes() > 0, at less cost where the app is known.

@@ -2,7 +2,9 @@ package ondemand
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strconv"
 	"strings"
@@ -31,7 +33,7 @@ func born(path string) string {
 func readProcess(pid int) (process, error) {
 	text, err := readFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
-		return process{}, err
+		return hiddenProcess(pid, err)
 	}
 	// The name is in brackets and may contain any byte, brackets too.
 	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
@@ -52,6 +54,17 @@ func readProcess(pid int) (process, error) {
 		ended:   fields[0] == "X" || fields[0] == "Z" && number(20) <= 1,
 		memory:  number(24) * int64(os.Getpagesize()),
 	}, nil
+}
+
+// hiddenProcess returns one of ours that /proc does not show: with hidepid (proc(5))
+// one that may not be traced, as its program has capabilities or may be run and not
+// read. Such a one may have the pid of another that has ended: it has to lead a
+// session, as who runs a command does.
+func hiddenProcess(pid int, err error) (process, error) {
+	if session, _ := unix.Getsid(pid); session != pid || unix.Kill(pid, 0) != nil {
+		return process{}, err
+	}
+	return process{pid: pid, group: pid, session: pid, hidden: true}, nil
 }
 
 // ownProcesses returns our user's that have not ended.
@@ -98,6 +111,12 @@ const findsStrays = true
 func environmentOf(pid int) []string {
 	text, _ := readFile("/proc/" + strconv.Itoa(pid) + "/environ")
 	return strings.Split(string(text), "\x00")
+}
+
+// isClosed reports whether a process may not be traced, and keeps its environment.
+func isClosed(pid int) bool {
+	_, err := readFile("/proc/" + strconv.Itoa(pid) + "/environ")
+	return errors.Is(err, fs.ErrPermission)
 }
 
 func readNames(folder string) ([]string, error) {

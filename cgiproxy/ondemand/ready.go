@@ -73,7 +73,7 @@ func (a *App) reach(ctx context.Context, r *run) (net.Conn, error) {
 		return conn, err
 	}
 	at := conn.RemoteAddr()
-	other, found := a.othersAt(at)
+	other, found := a.othersAt(at.Network(), at.String())
 	if !found {
 		return conn, nil
 	}
@@ -127,6 +127,9 @@ func (a *App) up(s *state) {
 	s.phase, s.failures, s.next = running, 0, time.Time{}
 	s.run.lost = time.Time{}
 	s.run.meet(a.log(), a.Auto)
+	if s.run.unseen = !s.run.alive(); s.run.unseen {
+		a.warn(explain(unseenAt(s.run.addresses)))
+	}
 	a.folder().trimLog(a.log())
 	if err := a.folder().write(s); err != nil {
 		a.warn(err.Error())

@@ -43,11 +43,17 @@ func (a *App) Stop(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	addresses := a.addresses(&s.run)
-	if err := a.stop(ctx, s); err != nil {
-		return err
+	was := s.run
+	if was.unseen {
+		err = a.nobodyAt(ctx, &was)
 	}
-	return a.nobodyAt(ctx, addresses)
+	if err == nil {
+		err = a.stop(ctx, s)
+	}
+	if err == nil {
+		err = a.nobodyAt(ctx, &was)
+	}
+	return err
 }
 
 // Restart ends the app as Stop does, and starts it. With Auto the new one
@@ -69,7 +75,7 @@ func (a *App) Restart(ctx context.Context) error {
 	case known:
 		err = a.stop(ctx, s)
 	default:
-		err = a.nobodyAt(ctx, a.addresses(&s.run))
+		err = a.nobodyAt(ctx, &s.run)
 	}
 	if err != nil {
 		return err
@@ -91,13 +97,18 @@ func (a *App) nameNow() string {
 	return now.name()
 }
 
-// nobodyAt returns an error where something listens that was not started here.
-func (a *App) nobodyAt(ctx context.Context, addresses []string) error {
+// nobodyAt returns an error where something listens that was not started here, or
+// that cannot be known to be what was.
+func (a *App) nobodyAt(ctx context.Context, r *run) error {
+	addresses := a.addresses(r)
 	conn, err := a.connect(ctx, a.network(), addresses)
 	if err != nil {
 		return nil
 	}
 	conn.Close()
+	if r.unseen {
+		return unseenAt(addresses)
+	}
 	return &Error{
 		Kind:   Unending,
 		Cause:  fmt.Errorf("on %v listens what was not started here", addresses),
@@ -126,7 +137,7 @@ func (a *App) settle(ctx context.Context, now look, arrived time.Time, patience 
 	if asked {
 		switch known := s.run.alive() || s.old.alive(); {
 		case !known:
-			err = a.nobodyAt(ctx, a.addresses(&s.run))
+			err = a.nobodyAt(ctx, &s.run)
 		case a.replaceable(s):
 			err = a.replace(ctx, lock, s, patience)
 		default:

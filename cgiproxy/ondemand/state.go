@@ -57,6 +57,7 @@ type run struct {
 	lost  time.Time // when it was first found not to listen any more
 
 	background bool // the command has ended with 0 before the app listened
+	unseen     bool // it listens, and none of its processes can be told from others
 }
 
 // serving is the run that requests go to: an old one until the new one listens.
@@ -74,7 +75,7 @@ func (s *state) fields() []field {
 		{"pid", &s.run.pid}, {"start", &s.run.start}, {"began", &s.run.began},
 		{"token", &s.run.token}, {"app", &s.run.app}, {"app.start", &s.run.appStart},
 		{"network", &s.run.network}, {"address", &s.run.addresses},
-		{"asked", &s.run.asked}, {"found", &s.run.found}, {"lost", &s.run.lost}, {"background", &s.run.background},
+		{"asked", &s.run.asked}, {"found", &s.run.found}, {"lost", &s.run.lost}, {"background", &s.run.background}, {"unseen", &s.run.unseen},
 		{"old.pid", &s.old.pid}, {"old.start", &s.old.start}, {"old.began", &s.old.began},
 		{"old.token", &s.old.token}, {"old.app", &s.old.app}, {"old.app.start", &s.old.appStart},
 		{"old.network", &s.old.network}, {"old.address", &s.old.addresses},

@@ -99,13 +99,16 @@ func (a *App) Status() (Status, error) {
 	case err == nil:
 		conn.Close()
 		st.Running, st.Listener = true, "ours"
-		if st.Phase == starting {
-			st.Phase = running // who started it was ended before it could say so
+		if st.Phase == starting || run.unseen {
+			st.Phase, st.LastExit = running, s.exit // who started it was ended before it could say so
 		}
 		if a.Connect == nil {
 			st.Listener = "somebody's"
 		}
-		if st.PID == 0 {
+		switch {
+		case run.unseen:
+			st.Listener += "; its processes cannot be seen: it is never ended from here"
+		case st.PID == 0:
 			st.Listener += ", started elsewhere: it is never ended from here"
 		}
 	case nobodyListens(err):

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -100,14 +99,14 @@ func (a *App) isOwn(token string) bool {
 // othersAt returns a process that listens there and was started for another site's
 // app, as a run, where that app should listen there: one daemon (pm2) may listen for
 // two.
-func (a *App) othersAt(at net.Addr) (theirs run, found bool) {
+func (a *App) othersAt(network, address string) (theirs run, found bool) {
 	for _, l := range listeners(ownProcesses()) {
 		theirs = run{pid: l.process.pid, token: tokenOf(l.process.pid)}
-		if theirs.token == "" || a.isOwn(theirs.token) || !l.at(at.Network(), []string{at.String()}) {
+		if theirs.token == "" || a.isOwn(theirs.token) || !l.at(network, []string{address}) {
 			continue
 		}
 		s, err := (&App{Dir: theirs.dir()}).folder().readAnyBoot()
-		if err != nil || slices.Contains(s.run.addresses, at.String()) || slices.Contains(s.old.addresses, at.String()) {
+		if err != nil || slices.Contains(s.run.addresses, address) || slices.Contains(s.old.addresses, address) {
 			return theirs, true
 		}
 	}
@@ -118,6 +117,12 @@ func (a *App) othersAt(at net.Addr) (theirs run, found bool) {
 // does. Where who listened first has ended, others of the run may go on for long,
 // and none of them need listen: it is looked for once, and met again.
 func (a *App) mayListen(r *run) bool {
+	if r.unseen {
+		return !slices.ContainsFunc(r.addresses, func(address string) bool {
+			_, found := a.othersAt(r.network, address)
+			return found
+		})
+	}
 	if r.app == 0 || lives(r.app, r.appStart) {
 		return r.alive()
 	}

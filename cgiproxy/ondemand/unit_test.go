@@ -26,8 +26,8 @@ func TestState(t *testing.T) {
 	want := &state{
 		phase: running, settings: "abc", failures: 3, exit: "line one\nline \"two\"", unreplaced: "status 3",
 		stamps: []stamp{{}, {1, 2, 3, 4}}, next: time.Unix(5, 6),
-		run: run{1, 2, "a-b", 5, 6, time.Unix(3, 4), "unix", []string{"/a b/c", "/d"}, time.Unix(13, 14), time.Unix(15, 16), time.Unix(17, 18), true},
-		old: run{7, 8, "a-c", 11, 12, time.Unix(9, 10), "tcp", []string{"[::1]:1"}, time.Unix(19, 20), time.Time{}, time.Time{}, false},
+		run: run{1, 2, "a-b", 5, 6, time.Unix(3, 4), "unix", []string{"/a b/c", "/d"}, time.Unix(13, 14), time.Unix(15, 16), time.Unix(17, 18), true, true},
+		old: run{7, 8, "a-c", 11, 12, time.Unix(9, 10), "tcp", []string{"[::1]:1"}, time.Unix(19, 20), time.Time{}, time.Time{}, false, false},
 	}
 	if err := f.write(want); err != nil {
 		t.Fatal(err)
