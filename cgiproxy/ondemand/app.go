@@ -3,6 +3,7 @@ package ondemand
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -71,7 +72,10 @@ func (a *App) Enter(ctx context.Context) (leave func(), err error) {
 			if err == nil {
 				return func() { unix.Close(fd); a.folder().trimLog(a.log()) }, nil
 			}
-			held = err != unix.ENOENT
+			held = err == errBusy
+			if settled && !held && err != unix.ENOENT {
+				return a.unmarked(noState(&fs.PathError{Op: "use", Path: a.folder().file(now.name()), Err: err})), nil
+			}
 		}
 		err := a.settle(ctx, now, arrived, hurry)
 		busy := err == errBusy
@@ -96,14 +100,18 @@ func (a *App) Enter(ctx context.Context) (leave func(), err error) {
 		case busy, isKind(err, Shared), ctx.Err() != nil:
 			return nil, err
 		default:
-			// A disk that is full must not take a site down whose app runs. If
-			// it does not, Dial says so.
-			if isKind(err, NoState) {
-				a.warn("the app goes on if it runs, and no restart and no new setting counts: " + explain(err))
-			}
-			return func() {}, nil
+			return a.unmarked(err), nil
 		}
 	}
+}
+
+// unmarked is for a request that goes on though nobody can see that. A disk that is
+// full must not take a site down whose app runs. If it does not, Dial says so.
+func (a *App) unmarked(err error) (leave func()) {
+	if isKind(err, NoState) {
+		a.warn("the app goes on if it runs, and no restart and no new setting counts: " + explain(err))
+	}
+	return func() {}
 }
 
 // Dial connects to the app. If nobody listens it starts the app, or waits for

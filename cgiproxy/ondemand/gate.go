@@ -30,11 +30,12 @@ const (
 
 // use marks a request as under way and returns what to close at its end. Opening
 // to truncate the empty file, with touch, sets its time (open(2)): that is how
-// the watcher sees that it was used, for no system call more.
+// the watcher sees that it was used, for no system call more. Locks on NFS want a file
+// that is open to read where they are shared, and to write where not (flock(2)).
 func (f folder) use(name string, touch bool) (fd int, err error) {
 	flags := unix.O_RDONLY
 	if touch {
-		flags = unix.O_WRONLY | unix.O_TRUNC
+		flags = unix.O_RDWR | unix.O_TRUNC
 	}
 	for {
 		fd, err = unix.Open(f.file(name), flags|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
@@ -193,12 +194,17 @@ func (f folder) forgetOthers() {
 // forget removes a file of the requests that none of them holds: it holds it itself
 // meanwhile, so that none begins.
 func (f folder) forget(name string) bool {
-	fd, err := unix.Open(f.file(name), unix.O_RDWR|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
+	fd, err := f.openToHold(name)
 	if err == nil {
 		defer unix.Close(fd)
 		err = unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
 	}
 	return err != errBusy && unix.Unlink(f.file(name)) == nil
+}
+
+// openToHold opens a file of the requests for a lock that is not shared.
+func (f folder) openToHold(name string) (fd int, err error) {
+	return unix.Open(f.file(name), unix.O_RDWR|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
 }
 
 // openGate lets requests find the file under a name.

@@ -3,6 +3,8 @@
 package ondemand
 
 import (
+	"context"
+	"errors"
 	"os"
 	"slices"
 	"strings"
@@ -165,5 +167,53 @@ func TestRestoredBackupWatched(t *testing.T) {
 	s.write("stream-end", "")
 	if err := <-stream; err != nil || len(s.starts()) != 1 {
 		t.Errorf("the stream: %v; %d starts, want 1", err, len(s.starts()))
+	}
+}
+
+// Locks on NFS are EBADF where the file is not open to read, or for one that is not
+// shared to write.
+func TestLockableOnNFS(t *testing.T) {
+	t.Parallel()
+	f := folder(t.TempDir())
+	if err := f.openGate(usePrefix + "0"); err != nil {
+		t.Fatal(err)
+	}
+	for name, open := range map[string]func() (int, error){
+		"a request":         func() (int, error) { return f.use(usePrefix+"0", true) },
+		"one that holds it": func() (int, error) { return f.openToHold(usePrefix + "0") },
+	} {
+		fd, err := open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+		if unix.Close(fd); err != nil || flags&unix.O_ACCMODE != unix.O_RDWR {
+			t.Errorf("%s: flags %#x, want that it is open to read and write, %v", name, flags, err)
+		}
+	}
+}
+
+// A file of the requests that cannot be locked holds up none of them.
+func TestUnusableGate(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "")
+	s.IdleStop = time.Hour
+	before := s.answered("/")
+	gate, err := s.folder().findUse()
+	if err := errors.Join(err, os.Remove(s.folder().file(gate)), os.Mkdir(s.folder().file(gate), 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), s.timeout())
+	defer cancel()
+	if pid, err := s.get(ctx, "/"); err != nil || pid != before {
+		t.Errorf("process %s, then %s, %v", before, pid, err)
+	}
+	select {
+	case line := <-s.warn:
+		if !strings.Contains(line, "no restart") || !strings.Contains(line, gate) {
+			t.Error(line)
+		}
+	default:
+		t.Error("no warning")
 	}
 }

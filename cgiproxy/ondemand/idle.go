@@ -233,7 +233,7 @@ func (w *watcher) wasUsed() (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	fd, err := unix.Open(w.folder.file(name), unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
+	fd, err := w.folder.openToHold(name)
 	if err != nil {
 		return false, err
 	}
