@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -43,7 +42,7 @@ func (f folder) use(name string, touch bool) (fd int, err error) {
 			break
 		}
 	}
-	if err == unix.EROFS && touch {
+	if touch && (err == unix.EROFS || err == unix.ENOSPC || err == unix.EDQUOT) {
 		return f.use(name, false)
 	}
 	if err != nil {
@@ -213,18 +212,14 @@ func (f folder) openGate(name string) error {
 	if err != nil {
 		return err
 	}
-	if found != "" && unix.Access(f.file(found), unix.R_OK|unix.W_OK) != nil {
-		// root has put a backup back: no request can open it.
-		if err := os.Remove(f.file(found)); err != nil {
-			return noState(err)
-		}
-		found = ""
+	if err := unix.Access(f.file(found), unix.R_OK|unix.W_OK); found != "" && f.mend(found, err) {
+		found, _ = f.findUse() // none, where it was root's
 	}
 	switch found {
 	case name:
 		return nil
 	case "":
-		file, err := os.OpenFile(f.file(name), os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+		file, err := f.open(name, os.O_RDWR|os.O_CREATE)
 		if err != nil {
 			return noState(err)
 		}
@@ -255,7 +250,7 @@ func (f folder) closeGate() (*closedGate, error) {
 			return nil, err
 		}
 	}
-	file, err := os.OpenFile(f.file(stoppingPrefix+closed), os.O_RDWR|syscall.O_NOFOLLOW, 0)
+	file, err := f.open(stoppingPrefix+closed, os.O_RDWR)
 	if err != nil {
 		return nil, noState(err)
 	}

@@ -95,35 +95,6 @@ func TestRestoredBackup(t *testing.T) {
 	}
 }
 
-// A backup that root puts back has a file that requests cannot open: they do not look
-// for it again and again, but have another.
-func TestRestoredByRoot(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, "")
-	s.belongsTo(nobody)
-	request := func() string {
-		c := as(t, nobody, s.process("/"))
-		c.Path = s.Executable
-		defer time.AfterFunc(30*time.Second, func() { _ = c.Process.Kill() }).Stop()
-		out, err := c.Output()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(out)
-	}
-	before := request()
-	name, err := s.folder().findUse()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chown(s.folder().file(name), 0, 0); err != nil {
-		t.Fatal(err)
-	}
-	if after := request(); after != before {
-		t.Errorf("process %s, then %s", before, after)
-	}
-}
-
 // A request that finds its file locked, as "app retire" may have it, waits for that
 // with pauses.
 func TestLockedGate(t *testing.T) {

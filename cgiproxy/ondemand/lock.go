@@ -61,7 +61,7 @@ func (f folder) take(name string) (*os.File, error) {
 	if err := f.make(); err != nil {
 		return nil, noState(err)
 	}
-	file, err := os.OpenFile(f.file(name), os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+	file, err := f.open(name, os.O_RDWR|os.O_CREATE)
 	if err != nil {
 		return nil, noState(err)
 	}
@@ -78,6 +78,26 @@ func (f folder) take(name string) (*os.File, error) {
 		return nil, errBusy // by who deletes the folder
 	}
 	return file, nil
+}
+
+// open opens a file of the folder.
+func (f folder) open(name string, flag int) (*os.File, error) {
+	open := func() (*os.File, error) { return os.OpenFile(f.file(name), flag|syscall.O_NOFOLLOW, 0o600) }
+	file, err := open()
+	if f.mend(name, err) {
+		return open()
+	}
+	return file, err
+}
+
+// mend reports whether a file that could not be opened may be tried again: an FTP
+// program's chmod for all that is in a folder has taken our permissions, or it is
+// root's, from a backup.
+func (f folder) mend(name string, err error) bool {
+	if !errors.Is(err, fs.ErrPermission) || f.make() != nil {
+		return false
+	}
+	return os.Chmod(f.file(name), 0o600) == nil || os.Remove(f.file(name)) == nil
 }
 
 // has reports whether a file that is open is still the folder's of that name: an
@@ -103,7 +123,7 @@ func (f folder) make() error {
 		return fmt.Errorf("%s is no folder", path)
 	case owner != os.Geteuid():
 		return fmt.Errorf("%s belongs to user %d and this process to user %d: %w", path, owner, os.Geteuid(), fs.ErrPermission)
-	case info.Mode().Perm()&0o077 != 0:
+	case info.Mode().Perm() != 0o700:
 		return os.Chmod(path, 0o700)
 	}
 	return nil

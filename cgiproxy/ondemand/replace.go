@@ -88,7 +88,7 @@ func (a *App) retire(s *state) error {
 		return err
 	}
 	at("retire spawned")
-	next, err := os.OpenFile(f.file("next"), os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+	next, err := f.open("next", os.O_RDWR|os.O_CREATE)
 	if err != nil {
 		return noState(err)
 	}
@@ -108,7 +108,7 @@ func (a *App) retire(s *state) error {
 
 // retireWhenFree starts "app retire" for a run and the file of its requests.
 func (a *App) retireWhenFree(old *run, use string) error {
-	held, err := os.OpenFile(a.folder().file(use), os.O_RDWR|syscall.O_NOFOLLOW, 0)
+	held, err := a.folder().open(use, os.O_RDWR)
 	if err != nil {
 		return noState(err)
 	}

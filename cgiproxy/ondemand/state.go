@@ -1,6 +1,7 @@
 package ondemand
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"os"
@@ -173,6 +174,9 @@ func (s *state) ofThisBoot() bool {
 func (f folder) readAnyBoot() (*state, error) {
 	s := new(state)
 	text, err := readFile(f.file("state"))
+	if f.mend("state", err) {
+		text, err = readFile(f.file("state"))
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, nil
 	}
@@ -238,12 +242,16 @@ func (f folder) write(s *state) error {
 	for _, field := range s.fields() {
 		text.WriteString(field.line())
 	}
-	temp := f.file("state.new")
-	if err := os.WriteFile(temp, []byte(text.String()), 0o600); err != nil {
+	file, err := f.open("state.new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
+	if err == nil {
+		_, err = file.WriteString(text.String())
+		err = cmp.Or(err, file.Close())
+	}
+	if err != nil {
 		return noState(err)
 	}
 	at("state written, not in place")
-	if err := os.Rename(temp, f.file("state")); err != nil {
+	if err := os.Rename(f.file("state.new"), f.file("state")); err != nil {
 		return noState(err)
 	}
 	return nil

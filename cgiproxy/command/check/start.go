@@ -72,28 +72,21 @@ func (s *site) startFault(name, format string, args ...any) []Finding {
 	return cause{"503", "correct " + settings.Prefix + name + " in " + s.path(settings.File)}.fault(format, args...)
 }
 
-// checkState looks at what is noted of the app. Where requests may not use that, an
-// app that runs is served on, and no restart counts. What is neither the owner's nor
-// root's is of the web server, which runs the scripts as itself.
+// checkState looks at the folder where it is noted what runs. Where that is root's, an
+// app that runs is served on where it can be found, and no restart counts. One of
+// another user is of the web server, which runs the scripts as itself.
 func (s *site) checkState() []Finding {
 	folder := filepath.Join(s.cfg.StartDir, ".cgiproxy")
-	for _, file := range [...]struct {
-		name   string
-		needed os.FileMode
-	}{{"", 7}, {"lock", 6}, {"state", 4}} {
-		path := filepath.Join(folder, file.name)
-		info, err := os.Lstat(path)
-		if err != nil {
-			continue
-		}
-		owner, _ := ownerOf(info)
-		usable := may(info, s.uid, s.gid, file.needed) && (path != folder || info.IsDir() && owner == s.uid)
-		if !usable && (owner == s.uid || owner == 0) {
-			remedy := fmt.Sprintf("rename %s, as FTP programs can: the next request makes another, and starts the app anew", folder)
-			return cause{"503", remedy}.fault("user %d cannot use %s (user %d, permissions %03o): no restart of the app counts, and it is not started again", s.uid, path, owner, info.Mode().Perm())
-		}
+	info, err := os.Lstat(folder)
+	if err != nil {
+		return nil
 	}
-	return nil
+	owner, _ := ownerOf(info)
+	if info.IsDir() && owner == s.uid || owner != s.uid && owner != 0 {
+		return nil // what the owner cannot use there, the next request mends
+	}
+	remedy := fmt.Sprintf("rename %s, as FTP programs can: the next request makes another, and starts the app anew", folder)
+	return cause{"503", remedy}.fault("user %d cannot use %s (user %d, %v): no restart of the app counts, and it is not started again", s.uid, folder, owner, info.Mode())
 }
 
 // wasStopped reports whether the app does not run because somebody wanted that.
