@@ -1,0 +1,54 @@
+//go:build linux
+
+package ondemand
+
+import (
+	"os"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// A request that has waited with settings which are out of date by now neither ends
+// what was started with those of now, nor starts its own.
+func TestOutdatedSettings(t *testing.T) {
+	t.Parallel()
+	for name, set := range map[string]func(*site){"a socket": socket, "auto": auto} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			before := newSite(t, "").settledBy(t)
+			now := &site{App: new(*before.App), t: t, warn: before.warn}
+			now.Dir, now.RestartFiles = t.TempDir(), nil
+			t.Cleanup(now.end)
+			set(before)
+			set(now)
+			now.SettingsChanged = before.changeSettings(time.Second)
+			for _, down := range []bool{false, true} {
+				pid := now.answered("/")
+				if down {
+					now.kill()
+				}
+				if other, err := before.get(t.Context(), "/"); !isKind(err, Outdated) {
+					t.Errorf("down %t: process %q answers, %v, want an error", down, other, err)
+				}
+				if apps := now.apps(); len(before.starts()) > 0 || !down && (len(apps) != 1 || strconv.Itoa(apps[0]) != pid) {
+					t.Errorf("down %t: processes %v were started, and of %s goes on %v", down, before.starts(), pid, apps)
+				}
+			}
+		})
+	}
+}
+
+// changeSettings has the site have read its settings, and changes them after.
+func (s *site) changeSettings(after time.Duration) (changed time.Time) {
+	s.t.Helper()
+	info, err := os.Stat(s.Settings)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.SettingsChanged = info.ModTime()
+	if err := os.Chtimes(s.Settings, time.Time{}, info.ModTime().Add(after)); err != nil {
+		s.t.Fatal(err)
+	}
+	return info.ModTime().Add(after)
+}
