@@ -73,7 +73,7 @@ func (a *App) reach(ctx context.Context, r *run) (net.Conn, error) {
 		return conn, err
 	}
 	at := conn.RemoteAddr()
-	other, found := a.othersAt(at.Network(), at.String())
+	other, found := a.othersAt(at.Network(), []string{at.String()})
 	if !found {
 		return conn, nil
 	}

@@ -109,10 +109,26 @@ func (a *App) nobodyAt(ctx context.Context, r *run) error {
 	if r.unseen {
 		return unseenAt(addresses)
 	}
+	if e := a.othersApp(addresses); e != nil {
+		return e
+	}
 	return &Error{
 		Kind:   Unending,
 		Cause:  fmt.Errorf("on %v listens what was not started here", addresses),
 		Remedy: "end it where it was started (by hand, cron, pm2?)",
+	}
+}
+
+// othersApp returns an error where the app of another folder listens, nil where none does.
+func (a *App) othersApp(addresses []string) *Error {
+	other, found := a.othersAt(a.network(), addresses)
+	if !found {
+		return nil
+	}
+	return &Error{
+		Kind:   Unending,
+		Cause:  fmt.Errorf("on %v listens what was not started here: process %d, the app in %s", addresses, other.pid, other.dir()),
+		Remedy: "is that another site's, or an older release? proxy.cgi app stop ends it there; for all releases START_DIR has to be one folder, or the link to the newest",
 	}
 }
 
@@ -128,6 +144,11 @@ func (a *App) settle(ctx context.Context, now look, arrived time.Time, patience 
 	s, err := a.known(ctx)
 	if err != nil {
 		return err
+	}
+	if s.phase == "" && !a.Auto {
+		if e := a.othersApp(a.Addresses); e != nil {
+			a.warn("another app is shown: " + explain(e))
+		}
 	}
 	begun := s.phase == starting // by a request that had to leave: no one was served
 	a.refresh(ctx, s)

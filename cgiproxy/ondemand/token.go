@@ -99,14 +99,16 @@ func (a *App) isOwn(token string) bool {
 // othersAt returns a process that listens there and was started for another site's
 // app, as a run, where that app should listen there: one daemon (pm2) may listen for
 // two.
-func (a *App) othersAt(network, address string) (theirs run, found bool) {
+func (a *App) othersAt(network string, addresses []string) (theirs run, found bool) {
 	for _, l := range listeners(ownProcesses()) {
 		theirs = run{pid: l.process.pid, token: tokenOf(l.process.pid)}
-		if theirs.token == "" || a.isOwn(theirs.token) || !l.at(network, []string{address}) {
+		if theirs.token == "" || a.isOwn(theirs.token) || !l.at(network, addresses) {
 			continue
 		}
 		s, err := (&App{Dir: theirs.dir()}).folder().readAnyBoot()
-		if err != nil || slices.Contains(s.run.addresses, address) || slices.Contains(s.old.addresses, address) {
+		if err != nil || slices.ContainsFunc(addresses, func(address string) bool {
+			return slices.Contains(s.run.addresses, address) || slices.Contains(s.old.addresses, address)
+		}) {
 			return theirs, true
 		}
 	}
@@ -118,10 +120,8 @@ func (a *App) othersAt(network, address string) (theirs run, found bool) {
 // and none of them need listen: it is looked for once, and met again.
 func (a *App) mayListen(r *run) bool {
 	if r.unseen {
-		return !slices.ContainsFunc(r.addresses, func(address string) bool {
-			_, found := a.othersAt(r.network, address)
-			return found
-		})
+		_, found := a.othersAt(r.network, r.addresses)
+		return !found
 	}
 	if r.app == 0 || lives(r.app, r.appStart) {
 		return r.alive()
