@@ -77,7 +77,7 @@ func (a *App) Enter(ctx context.Context) (leave func(), err error) {
 				return a.unmarked(noState(&fs.PathError{Op: "use", Path: a.folder().file(now.name()), Err: err})), nil
 			}
 		}
-		err := a.settle(ctx, now, arrived, hurry)
+		err := a.settle(ctx, arrived, hurry)
 		busy := err == errBusy
 		if busy {
 			err = patience.wait(ctx)

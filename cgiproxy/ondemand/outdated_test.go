@@ -52,3 +52,50 @@ func (s *site) changeSettings(after time.Duration) (changed time.Time) {
 	}
 	return info.ModTime().Add(after)
 }
+
+// Nor does it have the app restarted with them that runs with those of now.
+func TestOutdatedSettingsRestartNothing(t *testing.T) {
+	t.Parallel()
+	for name, set := range map[string]func(*site){"a port": func(*site) {}, "auto": auto} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			before := newSite(t, "").settledBy(t)
+			set(before)
+			now := &site{App: new(*before.App), t: t, warn: before.warn}
+			now.Env = []string{"A=1"}
+			now.SettingsChanged = before.changeSettings(time.Second)
+			pid := now.answered("/")
+			if again, err := before.get(t.Context(), "/"); err != nil || again != pid {
+				t.Errorf("who has waited: process %s, want %s, %v", again, pid, err)
+			}
+			if again := now.answered("/"); again != pid || len(now.starts()) != 1 {
+				t.Errorf("then process %s, want %s; %d starts, want 1", again, pid, len(now.starts()))
+			}
+		})
+	}
+}
+
+// A request that has looked at the restart files before another has seen to a newer one
+// restarts nothing.
+func TestOutdatedLook(t *testing.T) {
+	s := newSite(t, "")
+	first := s.answered("/")
+	s.restart()
+	other := ""
+	defer func() { testPoint = nil }()
+	testPoint = func(step string) {
+		if step == "lock opened" {
+			testPoint = nil
+			s.restart()
+			other = s.answered("/")
+		}
+	}
+	for range 2 {
+		if pid, err := s.get(t.Context(), "/"); err != nil || pid != other || pid == first {
+			t.Errorf("process %s answers, want that of the other request, %s, %v", pid, other, err)
+		}
+	}
+	if n := len(s.starts()); n != 2 {
+		t.Errorf("%d starts, want 2", n)
+	}
+}

@@ -134,8 +134,9 @@ func (a *App) othersApp(addresses []string) *Error {
 
 // settle does what a request has found to do before it may go on: restart the
 // app if that is asked for, and let requests find their file again. Patience is for
-// a new app while the old one goes on.
-func (a *App) settle(ctx context.Context, now look, arrived time.Time, patience time.Duration) error {
+// a new app while the old one goes on. It looks anew, with the lock: what it has seen
+// before may have been seen to by another since, and be asked for no more.
+func (a *App) settle(ctx context.Context, arrived time.Time, patience time.Duration) error {
 	lock, err := a.folder().lock()
 	if err != nil {
 		return err
@@ -144,6 +145,12 @@ func (a *App) settle(ctx context.Context, now look, arrived time.Time, patience 
 	s, err := a.known(ctx)
 	if err != nil {
 		return err
+	}
+	now := a.look()
+	if s.settings != "" && s.settings != now.settings {
+		if err := a.outdated(); err != nil {
+			return err
+		}
 	}
 	if s.phase == "" && !a.Auto {
 		if e := a.othersApp(a.Addresses); e != nil {
