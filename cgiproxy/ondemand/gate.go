@@ -243,20 +243,23 @@ func (f folder) closeGate() (*closedGate, error) {
 	if err != nil {
 		return nil, err
 	}
-	closed, isClosed := strings.CutPrefix(name, stoppingPrefix)
-	if !isClosed {
-		closed = strconv.FormatInt(time.Now().UnixNano(), 10)
-		if err := f.openGate(stoppingPrefix + closed); err != nil {
+	var since time.Time
+	if closed, isClosed := strings.CutPrefix(name, stoppingPrefix); isClosed {
+		ns, _ := strconv.ParseInt(closed, 10, 64)
+		since = time.Unix(0, ns)
+	}
+	if begin(&since) {
+		name = stoppingPrefix + strconv.FormatInt(since.UnixNano(), 10)
+		if err := f.openGate(name); err != nil {
 			return nil, err
 		}
 	}
-	file, err := f.open(stoppingPrefix+closed, os.O_RDWR)
+	file, err := f.open(name, os.O_RDWR)
 	if err != nil {
 		return nil, noState(err)
 	}
 	at("gate closed")
-	ns, _ := strconv.ParseInt(closed, 10, 64)
-	return &closedGate{file, since(time.Unix(0, ns))}, nil
+	return &closedGate{file, since}, nil
 }
 
 // empty reports whether no request is under way, and lets none begin as long as

@@ -34,7 +34,7 @@ func (a *App) useOld(patience time.Duration) (fd int, ok bool) {
 	if err == nil {
 		err = a.claim(s)
 	}
-	if err != nil || s.phase != starting || time.Since(s.run.began) < patience || !s.old.alive() {
+	if err != nil || s.phase != starting || time.Since(since(s.run.began)) < patience || !s.old.alive() {
 		return -1, false
 	}
 	name, err := f.findUse()

@@ -100,7 +100,7 @@ func (r *run) end(ctx context.Context, limit time.Duration) error {
 		return nil
 	}
 	called, signal := time.Now(), unix.SIGTERM
-	r.asked = since(r.asked)
+	begin(&r.asked)
 	for asked := map[int]unix.Signal{}; ; {
 		left := r.processes()
 		if len(left) == 0 {
@@ -126,12 +126,20 @@ func (r *run) end(ctx context.Context, limit time.Duration) error {
 	}
 }
 
-// since returns when a wait began that was written down: now, where it was not,
-// or by a clock that was wrong.
-func since(began time.Time) time.Time {
-	if now := time.Now(); began.IsZero() || began.After(now) {
-		return now
+// begin sets when a wait began to now, where it is not written down, or was by a clock
+// that was wrong. It reports whether it has.
+func begin(wait *time.Time) bool {
+	now := time.Now()
+	if !wait.IsZero() && !wait.After(now) {
+		return false
 	}
+	*wait = now
+	return true
+}
+
+// since returns when a wait began that may be written down.
+func since(began time.Time) time.Time {
+	begin(&began)
 	return began
 }
 

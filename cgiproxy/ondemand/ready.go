@@ -13,10 +13,10 @@ import (
 // that is not zero. The child is nil where another process started it, and then
 // nobody knows how the command ends.
 func (a *App) ready(ctx context.Context, s *state, c *child, leave time.Time) (net.Conn, error) {
-	limit := time.Now().Add(a.timeout())
-	if begun := s.run.began.Add(a.timeout()); begun.Before(limit) {
-		limit = begun
+	if begin(&s.run.began) {
+		a.note(s)
 	}
+	limit := s.run.began.Add(a.timeout())
 	var exited <-chan exit
 	var logBefore int64
 	if c != nil {
@@ -107,11 +107,10 @@ func (a *App) staysUp(ctx context.Context, s *state, leave time.Time) bool {
 	if !s.old.alive() {
 		return true
 	}
-	if s.run.found.IsZero() {
-		s.run.found = time.Now()
+	if begin(&s.run.found) {
 		a.note(s)
 	}
-	for time.Since(since(s.run.found)) < probation {
+	for time.Since(s.run.found) < probation {
 		if !s.run.alive() || hasPassed(leave) || sleep(ctx, probation/20) != nil {
 			return false
 		}

@@ -217,8 +217,7 @@ func (a *App) stop(ctx context.Context, s *state) error {
 // end ends a run of the state, and writes down before that it was asked to, for
 // who goes on where we have to leave.
 func (f folder) end(ctx context.Context, s *state, r *run) error {
-	if r.asked.IsZero() {
-		r.asked = time.Now()
+	if begin(&r.asked) {
 		if err := f.write(s); err != nil {
 			return err
 		}
@@ -229,7 +228,8 @@ func (f folder) end(ctx context.Context, s *state, r *run) error {
 // stop ends the app.
 func (f folder) stop(ctx context.Context, s *state, why string) error {
 	s.phase = stopping
-	s.run.asked, s.old.asked = since(s.run.asked), since(s.old.asked)
+	begin(&s.run.asked)
+	begin(&s.old.asked)
 	if err := f.write(s); err != nil {
 		return err
 	}

@@ -62,11 +62,10 @@ func (a *App) bring(ctx context.Context, lock *os.File, hurry bool) (net.Conn, e
 
 // comesBack waits a moment for an app that reloads itself.
 func (a *App) comesBack(ctx context.Context, s *state) (net.Conn, error) {
-	if s.run.lost.IsZero() {
-		s.run.lost = time.Now()
+	if begin(&s.run.lost) {
 		a.note(s)
 	}
-	patience := patience{until: since(s.run.lost).Add(comeBack)}
+	patience := patience{until: s.run.lost.Add(comeBack)}
 	for {
 		conn, err := a.connect(ctx, s.run.network, s.run.addresses)
 		if err == nil && a.Auto && !a.mayListen(&s.run) {
