@@ -241,6 +241,25 @@ func TestDeletedWhileStarting(t *testing.T) {
 	}
 }
 
+// Nor does one whose state alone is deleted, as an upload that mirrors a folder deletes
+// one file after the other.
+func TestDeletedStateWhileStarting(t *testing.T) {
+	s := newSite(t, "")
+	defer func() { testPoint = nil }()
+	testPoint = func(at string) {
+		if at == "run" {
+			testPoint = nil
+			if err := os.Remove(s.folder().file("state")); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if _, err := s.get(t.Context(), "/"); err != nil {
+		t.Error(err)
+	}
+	s.oneApp()
+}
+
 // linked has the app's folder be a link, as tools that deploy releases do.
 func linked(s *site) {
 	folder := s.Dir

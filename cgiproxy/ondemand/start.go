@@ -119,18 +119,18 @@ func (a *App) start(ctx context.Context, lock *os.File, s *state, leave time.Tim
 	}
 	at("spawned")
 	err = child.wasRun()
-	if !f.has("lock", int(lock.Fd())) {
+	at("run")
+	written, readErr := f.read()
+	switch {
+	case !f.has("lock", int(lock.Fd())), readErr == nil && written.run.token != s.run.token:
 		child.end(ctx, s.run.token) // .cgiproxy was deleted: another may have a lock there, too
 		return nil, errBusy
-	}
-	if err != nil {
+	case err != nil:
 		return nil, a.failed(s, err)
+	case readErr != nil:
+		return nil, readErr // the next one goes on from here
 	}
-	at("run")
-	// The child has written down which process it is.
-	if written, err := f.read(); err == nil {
-		s.run = written.run
-	}
+	s.run = written.run // with the process that the child has written down
 	return a.ready(ctx, s, child, leave)
 }
 
