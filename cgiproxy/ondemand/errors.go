@@ -107,8 +107,8 @@ func cannotRun(err error) *Error {
 func noProcesses(err error) *Error {
 	return &Error{
 		Kind:   Failed,
-		Cause:  fmt.Errorf("start the app: %w", err),
-		Remedy: "scripts see no processes here (on Linux: there is no /proc for them), which START needs: ask the host",
+		Cause:  fmt.Errorf("start the app: scripts see no processes here: %w", err),
+		Remedy: "START needs them, on Linux in /proc: ask the host",
 	}
 }
 
