@@ -46,7 +46,7 @@ func listeners(of []process) []listener {
 		if len(columns) < 8 || columns[3] != accepts {
 			return
 		}
-		add(columns[6], "unix", columns[7])
+		add(columns[6], "unix", strings.Join(columns[7:], " "))
 	})
 	return found
 }

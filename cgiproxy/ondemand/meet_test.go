@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"syscall"
 	"testing"
@@ -23,6 +24,13 @@ func TestKnownListener(t *testing.T) {
 		{"a port", func(*site) {}, ""},
 		{"a socket", socket, ""},
 		{"a socket, the log closed", socket, " >/dev/null"},
+		{"a socket in a folder with a blank", func(s *site) {
+			s.Dir = filepath.Join(s.Dir, "my app")
+			if err := os.Mkdir(s.Dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			socket(s)
+		}, ""},
 		{"a relative socket", relativeSocket, ""},
 		{"a relative socket, the folder by a link", func(s *site) { linked(s); s.Auto = false; relativeSocket(s) }, ""},
 	} {
@@ -48,7 +56,7 @@ func relativeSocket(s *site) {
 
 // secretive is the test app with an environment that tells nothing.
 func (s *site) secretive() string {
-	return "env -i PORT=$PORT SOCKET=${SOCKET_NAME-$SOCKET} " + testBinary(s.t) + " testapp"
+	return `env -i PORT=$PORT SOCKET="${SOCKET_NAME-$SOCKET}" ` + testBinary(s.t) + " testapp"
 }
 
 // Of two sites that start at once, each with a socket of the same relative name and
