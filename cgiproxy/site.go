@@ -2,6 +2,7 @@ package cgiproxy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -122,11 +123,11 @@ func (s *Site) checkLink(script string) error {
 		return nil
 	}
 	beside := filepath.Join(filepath.Dir(script), settings.File)
-	own, err := os.Stat(beside)
-	if err != nil {
+	if _, err := os.Lstat(beside); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if read, err := os.Stat(filepath.Join(s.folder, settings.File)); err == nil && os.SameFile(own, read) {
+	own, err := os.Stat(beside)
+	if read, readErr := os.Stat(filepath.Join(s.folder, settings.File)); err == nil && readErr == nil && os.SameFile(own, read) {
 		return nil
 	}
 	return fmt.Errorf("%s is not read, for %s is a link to the program in %s: put a copy of that in the place of the link", beside, script, s.folder)

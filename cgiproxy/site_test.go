@@ -14,7 +14,7 @@ func TestLinkToAnotherSite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"site", "shop", "bare", "same"} {
+	for _, name := range []string{"site", "shop", "bare", "same", "lost"} {
 		if err := os.Mkdir(filepath.Join(root, name), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -26,6 +26,7 @@ func TestLinkToAnotherSite(t *testing.T) {
 	}
 	for link, target := range map[string]string{
 		"home": "site", "shop/proxy.cgi": "../site/proxy.cgi", "bare/proxy.cgi": "../home/proxy.cgi",
+		"lost/proxy.cgi": "../site/proxy.cgi", "lost/" + settings.File: "nowhere",
 		"same/proxy.cgi": "../site/proxy.cgi", "same/" + settings.File: "../site/" + settings.File,
 	} {
 		if err := os.Symlink(target, filepath.Join(root, link)); err != nil {
@@ -39,6 +40,7 @@ func TestLinkToAnotherSite(t *testing.T) {
 		{"a link beside settings", "shop/proxy.cgi", "shop/.htcgiproxy is not read"},
 		{"a link where there are no settings", "bare/proxy.cgi", ""},
 		{"a link beside a link to the settings", "same/proxy.cgi", ""},
+		{"a link beside a link to nowhere", "lost/proxy.cgi", "lost/.htcgiproxy is not read"},
 		{"another program", "shop/copy.cgi", ""},
 		{"nothing", "gone/proxy.cgi", ""},
 	} {

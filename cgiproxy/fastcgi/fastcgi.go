@@ -2,7 +2,6 @@ package fastcgi
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/http"
 	"os"
@@ -58,45 +57,38 @@ const (
 // program only once.
 func Serve(status cgiproxy.StatusPage) int {
 	log := &cgiproxy.Logger{W: os.Stderr, ID: "fastcgi"}
-	inherited, err := net.FileListener(os.Stdin)
-	if err != nil {
-		log.Errorf("descriptor 0: %v", err)
-		return 1
-	}
 	signal.Ignore(syscall.SIGPIPE) // from an error log that nobody reads any more
 	end, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGUSR1)
 	defer cancel()
-	l := newListener(inherited, log)
-	l.useMoreProcessors = oneProcessor()
-	context.AfterFunc(end, l.stop)
-
+	useMoreProcessors := oneProcessor()
 	awaitInherited()
 	program := startedFrom(log)
 	sites := newSites(cgiproxy.ExecutableFolder(), os.Environ())
-	l.answer = func(w *responseWriter, r *request) {
-		serveRequest(sites, status, w, r)
-		if program.checkDue() {
-			// Beside, for it takes time, and the response ends here.
-			go program.whenReplaced(func() { l.awaitCurrent(finishTime) }, l.stop)
+	for {
+		inherited, err := net.FileListener(os.Stdin)
+		if err != nil {
+			log.Errorf("descriptor 0: %v", err)
+			return 1
 		}
-	}
-	err = l.serve()
-	l.stop()
-	if end.Err() == nil {
-		l.awaitAll(lateFinishTime)
-	} else {
-		l.awaitAll(finishTime)
-	}
-	sites.close()
-	switch {
-	case !errors.Is(err, net.ErrClosed):
-		log.Errorf("accept: %v", err)
-		return 1
-	case end.Err() == nil:
+		l := newListener(inherited, log)
+		l.useMoreProcessors = useMoreProcessors
+		l.answer = func(w *responseWriter, r *request) {
+			serveRequest(sites, status, w, r)
+			if program.checkDue() {
+				// Beside, for it takes time, and the response ends here.
+				go program.whenReplaced(func() { l.awaitCurrent(finishTime) }, l.stop)
+			}
+		}
+		if err := l.serveUntil(end); err != nil {
+			log.Errorf("accept: %v", err)
+			return 1
+		}
+		sites.close()
+		if end.Err() != nil {
+			return 0
+		}
 		program.takeOver()
-		return 1
 	}
-	return 0
 }
 
 // serveRequest answers one request.

@@ -1,6 +1,7 @@
 package fastcgi
 
 import (
+	"context"
 	"errors"
 	"net"
 	"runtime"
@@ -50,6 +51,23 @@ func oneProcessor() (more func()) {
 		more = sync.OnceFunc(func() { runtime.GOMAXPROCS(min(n, upstream.MaxProcessors)) })
 	}
 	return more
+}
+
+// serveUntil answers requests until it is stopped, which end does, too, and those that
+// are under way then. An error is one of the listening socket.
+func (l *listener) serveUntil(end context.Context) error {
+	defer context.AfterFunc(end, l.stop)()
+	err := l.serve()
+	l.stop()
+	if end.Err() == nil {
+		l.awaitAll(lateFinishTime)
+	} else {
+		l.awaitAll(finishTime)
+	}
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
 }
 
 // serve answers requests until no connection can be accepted any more.

@@ -27,6 +27,7 @@ type program struct {
 	file    os.FileInfo // as it was; nil where it is not known
 	refused os.FileInfo // a new one that does not run
 	tried   time.Time   // when that was last tried
+	ending  bool        // for a new one that runs
 }
 
 func startedFrom(log *cgiproxy.Logger) *program {
@@ -63,7 +64,7 @@ func (p *program) whenReplaced(await, act func()) {
 	}
 	await()
 	if p.replaced() {
-		p.file = nil // once
+		p.ending = true
 		act()
 	}
 }
@@ -77,7 +78,7 @@ const settleTime = time.Second
 const retryTime = time.Minute
 
 func (p *program) replaced() bool {
-	if p.file == nil {
+	if p.file == nil || p.ending {
 		return false
 	}
 	now, err := os.Stat(p.path)
@@ -136,13 +137,18 @@ func (p *prefix) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// takeOver runs the new file in this process, or, where that cannot be run any more,
-// what runs now: nobody else may start one. It returns only where both fail.
+// takeOver runs the new file in this process. It returns only where that does not run
+// any more, for requests may have taken long to end: who is here goes on then, as under
+// spawn-fcgi nobody starts another.
 func (p *program) takeOver() {
-	err := syscall.Exec(p.path, os.Args, p.environ)
+	err := tryRun(p.path)
+	if err == nil {
+		err = syscall.Exec(p.path, os.Args, p.environ)
+	}
 	p.log.Errorf("run the new %s: %v: the old one goes on", p.path, err)
-	err = syscall.Exec("/proc/self/exe", os.Args, p.environ)
-	p.log.Errorf("run the old one: %v", err)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ending = false
 }
 
 // awaitInherited waits for the children that this process has already, the app
