@@ -90,13 +90,20 @@ func (a *restartingApp) serve(l net.Listener) {
 // stop closes all connections, those with a request under way, too.
 func (a *restartingApp) stop() { a.server.Close() }
 
+// start tries for a while: a process that is being started has the listener of before
+// until exec closes it.
 func (a *restartingApp) start() {
 	a.t.Helper()
-	l, err := net.Listen("tcp", a.addr)
-	if err != nil {
-		a.t.Fatal(err)
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		l, err := net.Listen("tcp", a.addr)
+		if err == nil {
+			a.serve(l)
+			return
+		}
+		if time.Now().After(deadline) {
+			a.t.Fatal(err)
+		}
 	}
-	a.serve(l)
 }
 
 func (a *restartingApp) settings() string { return "CGIPROXY_UPSTREAM=" + a.addr + "\n" }

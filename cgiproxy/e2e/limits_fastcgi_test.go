@@ -36,6 +36,7 @@ func TestFastCGIOpenFiles(t *testing.T) {
 		}
 	}
 	ask("at first")
+	few := countFiles(t, pid)
 
 	idle := fill(t, socket)
 	awaitLog(t, s, "accept")
@@ -50,6 +51,15 @@ func TestFastCGIOpenFiles(t *testing.T) {
 	}
 	for _, conn := range idle {
 		conn.Close()
+	}
+	// Some wait to be accepted yet, which is tried again each 50 ms.
+	for looks, deadline := 0, time.Now().Add(patience); looks < 10; time.Sleep(20 * time.Millisecond) {
+		if looks++; countFiles(t, pid) > few {
+			looks = 0
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d descriptors are open after those connections, %d before", countFiles(t, pid), few)
+		}
 	}
 	ask("with free descriptors again")
 
@@ -145,6 +155,16 @@ func crowd(t *testing.T, s site, release chan bool) {
 	if pages == 0 {
 		t.Error("nobody got a page")
 	}
+}
+
+// countFiles returns how many descriptors a process has.
+func countFiles(t *testing.T, pid int) int {
+	t.Helper()
+	fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(fds)
 }
 
 // cpuTime returns what a process has used so far.

@@ -157,7 +157,7 @@ func (u usage) mean() usage {
 // measure waits for the connections that are kept to the app to be closed.
 func (k *soak) measure(t *testing.T) (u usage) {
 	t.Helper()
-	time.Sleep(4500 * time.Millisecond) // the pool's idle time, and some more
+	time.Sleep(2 * time.Second) // their greatest age, and some more
 	for _, pid := range running(t, k.Server, k.folder+"/proxy.fcgi") {
 		fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
 		if err != nil {

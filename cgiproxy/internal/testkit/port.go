@@ -3,6 +3,7 @@ package testkit
 import (
 	"errors"
 	"strconv"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -52,10 +53,15 @@ func bindPort(at unix.Sockaddr) (fd, port int, err error) {
 	if _, ok := at.(*unix.SockaddrInet6); ok {
 		family = unix.AF_INET6
 	}
-	if fd, err = unix.Socket(family, unix.SOCK_STREAM, 0); err != nil {
+	syscall.ForkLock.RLock()
+	fd, err = unix.Socket(family, unix.SOCK_STREAM, 0)
+	if err == nil {
+		unix.CloseOnExec(fd)
+	}
+	syscall.ForkLock.RUnlock()
+	if err != nil {
 		return 0, 0, err
 	}
-	unix.CloseOnExec(fd)
 	err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
 	if err == nil {
 		err = unix.Bind(fd, at)
