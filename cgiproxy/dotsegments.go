@@ -8,9 +8,11 @@ import "strings"
 //
 // An encoded slash next to a dot segment is 400, for Apache takes it as part of
 // a name and the others as a separator; and so is ".." behind an empty segment:
-// servers merge slashes first, unless they are told not to.
+// servers merge slashes first, unless they are told not to. And so is "..;", or an
+// empty segment with a parameter that another follows: to the web server it is a name,
+// and servlet containers take the parameter away before they resolve the rest.
 func removeDotSegments(path string) (string, error) {
-	if !strings.Contains(path, ".") && !containsFold(path, "%2e") {
+	if !strings.ContainsAny(path, ".;") && !containsFold(path, "%2e") {
 		return path, nil
 	}
 	var kept []string
@@ -19,7 +21,9 @@ func removeDotSegments(path string) (string, error) {
 		dots := dotSegment(segment)
 		switch {
 		case dots == "" && hidesDotSegment(segment):
-			return "", badRequest("path %q has a dot segment next to an encoded slash", path)
+			return "", badRequest("path %q has a dot segment next to an encoded slash or a semicolon", path)
+		case strings.HasPrefix(segment, ";") && i < len(segments)-1:
+			return "", badRequest("path %q has a parameter of an empty segment", path)
 		case dots == "":
 			kept = append(kept, segment)
 			continue
@@ -54,13 +58,14 @@ func dotSegment(segment string) string {
 }
 
 // hidesDotSegment reports whether the segment has a dot segment in it once an
-// encoded slash counts as a separator.
+// encoded slash counts as a separator, and parameters do not count.
 func hidesDotSegment(segment string) bool {
-	if !containsFold(segment, "%2f") {
+	if !strings.Contains(segment, ";") && !containsFold(segment, "%2f") {
 		return false
 	}
 	for part := range strings.SplitSeq(strings.ToLower(segment), "%2f") {
-		if dotSegment(part) != "" {
+		name, _, _ := strings.Cut(part, ";")
+		if dotSegment(name) != "" {
 			return true
 		}
 	}

@@ -88,6 +88,7 @@ var changedTargets = []struct {
 	{"slashes around a dot", "/a//.//b", "/a///b"},
 	{"the rest stays as it is", "/%7euser/a%2Fb/./c%zz;d", "/%7euser/a%2Fb/c%zz;d"},
 	{"dot beside a segment with an encoded slash", "/a%2Fb/./c", "/a%2Fb/c"},
+	{"parameters", "/a;b=../c;jsessionid=1/./;d", "/a;b=../c;jsessionid=1/;d"},
 	{"two dots away from an encoded slash", "/a%2Fb/c/../d", "/a%2Fb/d"},
 }
 
@@ -122,6 +123,12 @@ var refusedTargets = []struct {
 	{"two dots behind an empty segment, encoded", "/a//%2e%2e/b"},
 	{"two dots behind empty segments at the root", "//../a"},
 	{"two dots that come to an empty segment", "/a//b/../../c"},
+	{"two dots with a parameter", "/open/..;/admin"},
+	{"two dots with a parameter that has a value", "/open/..;a=b/admin"},
+	{"encoded dots with a parameter", "/open/%2e%2E;/admin"},
+	{"dot with a parameter at the end", "/open/.;a"},
+	{"two dots with a parameter after an encoded slash", "/open%2F..;/admin"},
+	{"empty segment with a parameter", "/;a/admin"},
 	{"number sign in the path", "/a#b"},
 	{"number sign before two dots", "/open#/../admin"},
 	{"number sign before a query", "/a#?b"},
