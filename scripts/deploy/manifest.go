@@ -54,6 +54,7 @@ type app struct {
 	now      *manifest
 	text     []byte                 // of it, as it is on the host
 	have     map[string]bool        // names in stateFolder
+	isStale  bool                   // there may be more than those by now
 	made     map[string]bool        // folders that are there
 	notes    []string               // of folders that were made
 	open     map[string]fs.FileMode // folders that swap is to make private, as they are

@@ -113,16 +113,25 @@ func (h *appendingHost) Link(name, second string) error {
 }
 
 // TestAppended has an app append all the time to a file that a deploy replaces, or a way
-// back: where the host can give a file a second name, no row is lost.
+// back, or that comes with a deploy and is made by the app while that is under way:
+// where the host can give a file a second name, no row is lost.
 func TestAppended(t *testing.T) {
-	for _, way := range []string{"it stays", "undo", "undo, broken off on the way"} {
-		t.Run(way, func(t *testing.T) {
+	for _, c := range []struct{ file, way string }{
+		{"rows.txt", "it stays"},
+		{"rows.txt", "undo"},
+		{"rows.txt", "undo, broken off on the way"},
+		{"new.txt", "it stays"},
+		{"new.txt", "undo"},
+		{"new.txt", "undo, broken off on the way"},
+	} {
+		t.Run(c.file+", "+c.way, func(t *testing.T) {
+			way := c.way
 			here, folder := thisHost(t)
 			dir := t.TempDir()
 			writeFiles(t, dir, map[string]string{"rows.txt": "one", "a.txt": "one", "z.txt": "one"})
 			deployApp(t, here, folder, dir)
-			writeFiles(t, dir, map[string]string{"rows.txt": "two", "a.txt": "two", "z.txt": "two"})
-			host := &appendingHost{Host: here, t: t, file: filepath.Join(folder, "rows.txt")}
+			writeFiles(t, dir, map[string]string{"rows.txt": "two", "a.txt": "two", "z.txt": "two", "new.txt": "two"})
+			host := &appendingHost{Host: here, t: t, file: filepath.Join(folder, c.file)}
 			a, _ := placeApp(t, host, folder, dir)
 			if way == "it stays" {
 				if _, err := a.settle(); err != nil {
@@ -214,6 +223,46 @@ func TestNotMoved(t *testing.T) {
 		t.Errorf("said is %q", kept)
 	}
 	wantFiles(t, folder, map[string]string{"a.txt": "one", "b.txt": "one"})
+}
+
+// A lostReply host moves one file out of its place, and never says so.
+type lostReply struct {
+	remote.Host
+	file string
+}
+
+func (h lostReply) Rename(from, to string) error {
+	err := h.Host.Rename(from, to)
+	if filepath.Base(from) == h.file {
+		err = errors.Join(err, errBrokenAt)
+	}
+	return err
+}
+
+func (h lostReply) Link(string, string) error { return errors.ErrUnsupported } // as with FTP
+
+// TestMovedUnseen takes a deploy back of which the last move was done, though its reply
+// never came: the file is in its place again.
+func TestMovedUnseen(t *testing.T) {
+	for _, file := range []string{"a.txt", "b.txt", "come.txt"} {
+		t.Run(file, func(t *testing.T) {
+			host, folder := thisHost(t)
+			dir := t.TempDir()
+			writeFiles(t, dir, map[string]string{"a.txt": "one", "b.txt": "one"})
+			deployApp(t, host, folder, dir)
+			writeFiles(t, dir, map[string]string{"a.txt": "two", "b.txt": "two", "come.txt": "two"})
+			a, changes := stageApp(t, lostReply{host, file}, folder, dir)
+			writeFiles(t, folder, map[string]string{"come.txt": "the app's"})
+			if err := a.swap(changes); !errors.Is(err, errBrokenAt) {
+				t.Fatal(err)
+			}
+			a.host = host
+			if kept := takeBack(t, a, "undo"); kept != nil {
+				t.Errorf("said is %q", kept)
+			}
+			wantFiles(t, folder, map[string]string{"a.txt": "one", "b.txt": "one", "come.txt": "the app's"})
+		})
+	}
 }
 
 // theirs is what files have when the app has written to them.

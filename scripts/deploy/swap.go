@@ -109,27 +109,44 @@ func (a *app) swap(changes []replaced) error {
 		}
 	}
 	for i, c := range changes {
-		if a.databases[c.Path] {
-			if err := a.isFree(c.Path, newLists(a)); err != nil {
-				return err
-			}
-		}
-		if c.Old != nil {
-			if err := a.moveAway(c.Path, oldName(m.Run, i, c), c.New != nil); err != nil {
-				return err
-			}
-			a.have[oldName(m.Run, i, c)] = true
-		} else if err := a.keepCome(c.Path, keptName(m.Run, i, c)); err != nil {
+		if err := a.replace(i, c); err != nil {
+			a.isStale = true // the connection may have broken off after the move, and before its reply
 			return err
-		}
-		if c.New != nil {
-			if err := a.move(a.state(newName(m.Run, i)), a.path(c.Path)); err != nil {
-				return err
-			}
-			delete(a.have, newName(m.Run, i))
 		}
 	}
 	return nil
+}
+
+// replace puts a new file in its place, and what is there into stateFolder.
+func (a *app) replace(i int, c replaced) error {
+	if a.databases[c.Path] {
+		if err := a.isFree(c.Path, newLists(a)); err != nil {
+			return err
+		}
+	}
+	if c.Old != nil {
+		if err := a.keep(c, oldName(a.run, i, c)); err != nil {
+			return err
+		}
+	} else if err := a.keepCome(c, keptName(a.run, i, c)); err != nil {
+		return err
+	}
+	if c.New == nil {
+		return nil
+	}
+	if err := a.move(a.state(newName(a.run, i)), a.path(c.Path)); err != nil {
+		return err
+	}
+	delete(a.have, newName(a.run, i))
+	return nil
+}
+
+func (a *app) keep(c replaced, old string) error {
+	err := a.moveAway(c.Path, old, c.New != nil)
+	if err == nil {
+		a.have[old] = true
+	}
+	return err
 }
 
 // moveAway moves a file into stateFolder. Where another is to take its place, it keeps that
@@ -148,18 +165,17 @@ func (a *app) moveAway(name, away string, isReplaced bool) error {
 	return a.move(a.path(name), a.state(away))
 }
 
-// keepCome moves a file that was not there when the plan was made, and has come
-// since, out of the place of a new one. The app has made it, most likely.
-func (a *app) keepCome(name, kept string) error {
-	_, err := a.host.Size(a.path(name))
+// keepCome keeps a file that was not there when the plan was made, and has come
+// since. The app has made it, most likely.
+func (a *app) keepCome(c replaced, kept string) error {
+	_, err := a.host.Size(a.path(c.Path))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case remote.IsBroken(err):
 		return err
 	}
-	a.have[kept] = true
-	return a.move(a.path(name), a.state(kept))
+	return a.keep(c, kept)
 }
 
 // settle says that what is there now is to stay. What has been written meanwhile to

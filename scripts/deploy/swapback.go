@@ -15,6 +15,9 @@ import (
 // is moved aside: the app may have written to it since, and does so until it is
 // restarted. Then settleBack looks at it.
 func (a *app) back() error {
+	if err := a.listAnew(); err != nil {
+		return err
+	}
 	m, lists := a.now, newLists(a)
 	for i, c := range m.Last {
 		old, aside := a.listed(i, c), asideName(m.Run, i)
@@ -55,6 +58,18 @@ func (a *app) back() error {
 		}
 	}
 	return a.reopen()
+}
+
+// listAnew takes note of what swap may have moved at last.
+func (a *app) listAnew() error {
+	if !a.isStale {
+		return nil
+	}
+	list, err := a.host.List(a.state(""))
+	for _, e := range list {
+		a.have[e.Name] = true
+	}
+	return err
 }
 
 // isLinked reports whether a file may have a second name in stateFolder: their content is
