@@ -15,7 +15,7 @@ func isProxyField(name string) bool {
 	case "Client-Ip", "True-Client-Ip", // Rails; chi
 		"X-Client-Ip", "X-Cluster-Client-Ip", "X-Forwarded", "Forwarded-For", // request-ip of Node.js
 		"Cf-Connecting-Ip", "Cf-Connecting-Ipv6", "Cf-Pseudo-Ipv4", "Do-Connecting-Ip", "Fastly-Client-Ip", "X-Appengine-User-Ip", // the same
-		"Proxy-Client-Ip", "Wl-Proxy-Client-Ip", "Wl-Proxy-Ssl", "X-Proxied-Https", // Java: WebLogic, Jetty
+		"Proxy-Client-Ip", "Wl-Proxy-Client-Ip", "Wl-Proxy-Ssl", "X-Proxied-Https", "Proxy-Ssl-Id", "Proxy-Auth-Cert", // Java: WebLogic, Jetty
 		"X-Scheme", "X-Url-Scheme", "Front-End-Https": // Tornado; the rest by custom
 		return true
 	}

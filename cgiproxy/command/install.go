@@ -145,7 +145,7 @@ func stopUninstalled(t *terminal, site *cgiproxy.Site) int {
 	if e, ok := errors.AsType[*ondemand.Error](err); ok && e.Kind == ondemand.Shared {
 		return exitOK // it is another site's
 	}
-	if err == nil && st.Phase == "" && !st.Running {
+	if err == nil && st.Phase == "" && !st.Running && st.PID == 0 {
 		return exitOK // it was never started
 	}
 	ctx, cancel := untilInterrupted()

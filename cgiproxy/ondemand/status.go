@@ -83,6 +83,8 @@ func (a *App) Status() (Status, error) {
 	}
 	if len(processes) > 0 {
 		st.PID, st.Since = processes[0].pid, run.began
+	} else if phase == "" {
+		st.PID = a.earlier().pid // which the next request ends
 	} else if (phase == starting || phase == running || phase == stopping) && !run.alive() {
 		st.Phase = stopped
 		if phase == running {
