@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"proxy.cgi/scripts/deploy/remote"
 )
 
 // repair puts in order what a run has left that broke off: the app's files, and the
@@ -15,10 +17,15 @@ import (
 func (d *deploy) repair(ctx context.Context) error {
 	defer func() { d.app = nil }()
 	folder, known, err := d.appFolder()
+	if remote.IsBroken(err) {
+		return err
+	}
 	if err != nil {
 		return nil // nothing tells of one
 	}
-	if err := d.openApp(folder); err != nil {
+	if err := d.openApp(folder); remote.IsBroken(err) {
+		return err
+	} else if err != nil {
 		if known && d.options.app == "" { // else it is refused, or none is meant
 			d.note(err.Error())
 		}
