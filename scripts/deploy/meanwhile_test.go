@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -153,114 +152,6 @@ func TestAppended(t *testing.T) {
 					t.Errorf("row %d of %d is lost", row, host.rows)
 				}
 			}
-		})
-	}
-}
-
-// TestLinkedAlone takes a deploy back that broke off between the second name of a file and
-// its new version: all is as before, and nothing is told.
-func TestLinkedAlone(t *testing.T) {
-	host, folder := thisHost(t)
-	dir := t.TempDir()
-	writeFiles(t, dir, map[string]string{"a.txt": "one", "b.txt": "one"})
-	deployApp(t, host, folder, dir)
-	writeFiles(t, dir, map[string]string{"a.txt": "two", "b.txt": "two"})
-	a, changes := stageApp(t, brokenAt{host, "b.txt", false}, folder, dir)
-	if err := a.swap(changes); err == nil {
-		t.Fatal("it does not break off")
-	}
-	wantFiles(t, folder, map[string]string{"a.txt": "two", "b.txt": "one"})
-	next, err := openApp(host, folder)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if kept := takeBack(t, next, "undo"); kept != nil {
-		t.Errorf("said is %q", kept)
-	}
-	wantFiles(t, folder, map[string]string{"a.txt": "one", "b.txt": "one"})
-	if left, _ := filepath.Glob(filepath.Join(folder, stateFolder, "old-*")); left != nil {
-		t.Errorf("left is %q", left)
-	}
-}
-
-// A brokenAt host is one that moves no file into one place, or out of it.
-type brokenAt struct {
-	remote.Host
-	file  string
-	isOut bool
-}
-
-var errBrokenAt = errors.New("the connection broke off")
-
-func (h brokenAt) Rename(from, to string) error {
-	if !h.isOut && filepath.Base(to) == h.file || h.isOut && filepath.Base(from) == h.file {
-		return errBrokenAt
-	}
-	return h.Host.Rename(from, to)
-}
-
-func (h brokenAt) Link(name, second string) error {
-	if h.isOut && filepath.Base(name) == h.file {
-		return errBrokenAt
-	}
-	return h.Host.Link(name, second)
-}
-
-// TestNotMoved takes a deploy back that could not move a file: it has no old version in
-// another place, and stays.
-func TestNotMoved(t *testing.T) {
-	host, folder := thisHost(t)
-	dir := t.TempDir()
-	writeFiles(t, dir, map[string]string{"a.txt": "one", "b.txt": "one"})
-	deployApp(t, host, folder, dir)
-	writeFiles(t, dir, map[string]string{"a.txt": "two", "b.txt": "two"})
-	a, changes := stageApp(t, brokenAt{host, "b.txt", true}, folder, dir)
-	if err := a.swap(changes); !errors.Is(err, errBrokenAt) {
-		t.Fatal(err)
-	}
-	a.host = host
-	if kept := takeBack(t, a, "undo"); kept != nil {
-		t.Errorf("said is %q", kept)
-	}
-	wantFiles(t, folder, map[string]string{"a.txt": "one", "b.txt": "one"})
-}
-
-// A lostReply host moves one file out of its place, and never says so.
-type lostReply struct {
-	remote.Host
-	file string
-}
-
-func (h lostReply) Rename(from, to string) error {
-	err := h.Host.Rename(from, to)
-	if filepath.Base(from) == h.file {
-		err = errors.Join(err, errBrokenAt)
-	}
-	return err
-}
-
-func (h lostReply) Link(string, string) error { return errors.ErrUnsupported } // as with FTP
-
-// TestMovedUnseen takes a deploy back of which the last move was done, though its reply
-// never came: the file is in its place again.
-func TestMovedUnseen(t *testing.T) {
-	for _, file := range []string{"a.txt", "b.txt", "come.txt"} {
-		t.Run(file, func(t *testing.T) {
-			host, folder := thisHost(t)
-			dir := t.TempDir()
-			writeFiles(t, dir, map[string]string{"a.txt": "one", "b.txt": "one"})
-			deployApp(t, host, folder, dir)
-			writeFiles(t, dir, map[string]string{"a.txt": "two", "b.txt": "two", "come.txt": "two"})
-			a, changes := stageApp(t, lostReply{host, file}, folder, dir)
-			writeFiles(t, folder, map[string]string{"come.txt": "the app's"})
-			if err := a.swap(changes); !errors.Is(err, errBrokenAt) {
-				t.Fatal(err)
-			}
-			a.host = host
-			if kept := takeBack(t, a, "undo"); kept != nil {
-				t.Errorf("said is %q", kept)
-			}
-			wantFiles(t, folder, map[string]string{"a.txt": "one", "b.txt": "one", "come.txt": "the app's"})
 		})
 	}
 }
