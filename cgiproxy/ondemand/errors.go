@@ -85,6 +85,8 @@ func noState(err error) *Error {
 		e.Remedy = fmt.Sprintf("let user %d write there (scripts run as this user), rename .cgiproxy, or set START_DIR to a folder of this user", os.Geteuid())
 	case errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE):
 		e.Remedy = "too many files are open: raise the limit"
+	case errors.Is(err, fs.ErrNotExist):
+		e.Remedy = "does START_DIR exist?"
 	}
 	return e
 }

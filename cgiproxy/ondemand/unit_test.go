@@ -206,6 +206,10 @@ func TestLogOfOthers(t *testing.T) {
 }
 
 func TestFolder(t *testing.T) {
+	missing := &App{Dir: filepath.Join(t.TempDir(), "missing")}
+	if _, err := missing.folder().lock(); !strings.Contains(explain(err), "does START_DIR exist?") {
+		t.Errorf("without START_DIR: %v", explain(err))
+	}
 	a := &App{Dir: t.TempDir()}
 	if err := os.Symlink(t.TempDir(), string(a.folder())); err != nil {
 		t.Fatal(err)

@@ -190,7 +190,7 @@ func ReadableSecrets(text []byte, mode fs.FileMode) []string {
 func (f *finder) readableSecrets(file string, mode fs.FileMode) (texts []string) {
 	for _, name := range [...]string{"SECRET", "STATUS_TOKEN"} {
 		if f.counted[name].value != "" && mode.Perm()&0o004 != 0 {
-			texts = append(texts, file+" holds "+Prefix+name+" and others may read it: set its permissions to 600")
+			texts = append(texts, file+" holds "+Prefix+name+" and others may read it: set its permissions to 600 (where scripts run as another user, who has to read it, keep no secret there)")
 		}
 	}
 	return texts
