@@ -231,7 +231,7 @@ func TestNoProc(t *testing.T) {
 	}
 	c.Path = path
 	out, err := c.CombinedOutput()
-	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() != 3 {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok && (exit.ExitCode() == 1 || exit.ExitCode() == 99) { // unshare's, mount's
 		t.Skipf("no mounts here: %s", out)
 	}
 	if err == nil || !strings.Contains(string(out), "on Linux in /proc: ask the host") || len(s.starts()) > 0 {
