@@ -45,14 +45,7 @@ func TestClockSetBack(t *testing.T) {
 		begin func(s *site, before string) // a wait, which a browser has left
 	}{
 		{"requests under way", "", socket, func(s *site, _ string) {
-			s.write("drain-limit", "1s")
-			stream := s.process("/stream")
-			if err := stream.Start(); err != nil {
-				s.t.Fatal(err)
-			}
-			s.t.Cleanup(func() { _ = stream.Process.Kill(); _ = stream.Wait() })
-			eventually(s.t, "the stream is under way", s.inUse)
-			s.restart()
+			s.restartUnderStream("1s")
 			s.browse()
 		}},
 		{"ignores SIGTERM", "-ignore", func(*site) {}, func(s *site, _ string) {

@@ -227,7 +227,7 @@ func TestNoProc(t *testing.T) {
 	c.Args = append([]string{"unshare", "-m", "sh", "-c", `mount -t tmpfs none /proc || exit 99; exec "$0" "$@"`}, c.Args...)
 	path, err := exec.LookPath("unshare")
 	if err != nil {
-		t.Skip(err)
+		t.Skipf("needs util-linux to have no /proc: %v", err)
 	}
 	c.Path = path
 	out, err := c.CombinedOutput()

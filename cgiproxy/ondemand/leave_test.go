@@ -40,6 +40,20 @@ func (s *site) browse() (body string, answered bool, failure string) {
 	return "", false, said.String()
 }
 
+// restartUnderStream asks for a restart while a stream is under way that does not end,
+// and for which a stop waits that long.
+func (s *site) restartUnderStream(drainLimit string) {
+	s.t.Helper()
+	s.write("drain-limit", drainLimit)
+	stream := s.process("/stream")
+	if err := stream.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { _ = stream.Process.Kill(); _ = stream.Wait() })
+	eventually(s.t, "the stream is under way", s.inUse)
+	s.restart()
+}
+
 // browses has a browser reload the page that says that the app is starting, and
 // nobody else come, until there is an answer that is not that of a process.
 func (s *site) browses(before string) (after string) {
@@ -68,14 +82,7 @@ func TestBrowsersOnly(t *testing.T) {
 		{"a slow start", "-delay 1s", func(*site) {}, nil},
 		{"a slow start, auto", "-delay 1s", auto, nil},
 		{"requests under way", "", socket, func(s *site, _ string) {
-			s.write("drain-limit", "1s")
-			stream := s.process("/stream")
-			if err := stream.Start(); err != nil {
-				s.t.Fatal(err)
-			}
-			s.t.Cleanup(func() { _ = stream.Process.Kill(); _ = stream.Wait() })
-			eventually(s.t, "the stream is under way", s.inUse)
-			s.restart()
+			s.restartUnderStream("1s")
 		}},
 		{"ignores SIGTERM", "-ignore", func(*site) {}, func(s *site, _ string) {
 			s.write("kill-limit", "1s")

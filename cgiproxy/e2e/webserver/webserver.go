@@ -80,8 +80,7 @@ type Server struct {
 	web       account  // whom the server works as
 	logs      []logFile
 	processes []*process
-
-	releasePort func() // nil where it is held no more
+	release   func() // lets go of the port; nil where that was done
 
 	mu      sync.Mutex
 	copies  map[string]string // from a binary to this server's copy of it
@@ -177,7 +176,7 @@ func (s *Server) prepare() (err error) {
 	if err != nil {
 		return err
 	}
-	s.releasePort = release
+	s.release = release
 	s.Addr = "127.0.0.1:" + port
 	s.URL = "http://" + s.Addr
 	return nil
@@ -289,9 +288,9 @@ func (s *Server) Stop() error {
 		sessions = append(sessions, p.pid)
 	}
 	errs = append(errs, endLeftovers(sessions, s.folders, helpTimeout))
-	if s.releasePort != nil {
-		s.releasePort()
-		s.releasePort = nil
+	if s.release != nil {
+		s.release()
+		s.release = nil
 	}
 	for _, folder := range s.folders {
 		errs = append(errs, os.RemoveAll(folder))
