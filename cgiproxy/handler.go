@@ -55,7 +55,7 @@ func Serve(ctx context.Context, w ResponseWriter, in *Request, site *Site) (err 
 		}
 	}()
 	if p, ok := c.probe(); ok {
-		return c.answerProbe(p)
+		return c.answerProbe(ctx, p)
 	}
 	if c.asksForStatus() {
 		if answered, err := c.status(ctx); answered {

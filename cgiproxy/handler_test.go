@@ -61,7 +61,7 @@ func TestHandlerFails(t *testing.T) {
 		status, log    string
 	}{
 		{"no settings", "# none", nil, "500 Internal Server Error", "proxy.cgi: error: [id7] 500 CGIPROXY_UPSTREAM is not set: write for example CGIPROXY_UPSTREAM=6543 into "},
-		{"nobody listens", "UPSTREAM=" + refusing.Addr().String(), nil, "502 Bad Gateway", "proxy.cgi: error: [id7] 502 connect " + refusing.Addr().String() + ": connection refused: is the app running?\n"},
+		{"nobody listens", "UPSTREAM=" + refusing.Addr().String(), nil, "502 Bad Gateway", "proxy.cgi: error: [id7] 502 connect " + refusing.Addr().String() + ": connection refused: is the app running? If it listens elsewhere, write where into CGIPROXY_UPSTREAM\n"},
 		{"bad request", "UPSTREAM=1", []string{"HTTP_HOST=a/b"}, "400 Bad Request", `proxy.cgi: warn: [id7] 400 Host "a/b" is no host`},
 		{"too large", "UPSTREAM=1\nMAX_BODY=4", []string{"CONTENT_LENGTH=5"}, "413 Request Entity Too Large", "raise CGIPROXY_MAX_BODY"},
 		{"websocket", "UPSTREAM=1", []string{"HTTP_UPGRADE=websocket", "HTTP_CONNECTION=upgrade"}, "501 Not Implemented", "proxy.cgi: warn: [id7] 501 websocket"},

@@ -1,6 +1,7 @@
 package cgiproxy
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -16,8 +17,8 @@ import (
 )
 
 // `proxy.cgi check --url`, or the status page, finds out what the web server does to requests and
-// responses. Requests with its challenge are answered here, and the app is not
-// asked. Any other request is the app's, with or without challenge.Field, which
+// responses. Requests with its challenge are answered here, and the app is asked
+// by one of them only. Any other request is the app's, with or without challenge.Field, which
 // it never gets to see: nobody can tell whether there is a key.
 
 // A probe is a request of `check --url`.
@@ -53,7 +54,7 @@ func (c *call) probe() (probe, bool) {
 
 // answerProbe answers in the way that the probe names. Like Serve it returns an
 // error for a response that is cut short.
-func (c *call) answerProbe(p probe) error {
+func (c *call) answerProbe(ctx context.Context, p probe) error {
 	c.log.Infof("%s %s: %s for proxy.cgi check", c.in.Env["REQUEST_METHOD"], c.in.Env["REQUEST_URI"], p.What)
 	h := c.w.Header()
 	h.Set(challenge.Field, p.Proof(p.key, c.in.Env["REQUEST_METHOD"]))
@@ -77,7 +78,11 @@ func (c *call) answerProbe(p probe) error {
 		h.Set("Content-Length", strconv.Itoa(len(challenge.BigText())))
 		return c.writeWhole(http.StatusOK, challenge.BigText())
 	}
-	text := c.describe().Encode()
+	seen := c.describe
+	if p.What == "app" {
+		seen = func() url.Values { return c.askApp(ctx) }
+	}
+	text := seen().Encode()
 	h.Set("Content-Length", strconv.Itoa(len(text)))
 	return c.writeWhole(http.StatusOK, text)
 }
@@ -152,6 +157,40 @@ func (c *call) describe() url.Values {
 		}
 	}
 	return seen
+}
+
+// appTime is how long the app has for its response to a probe: less than whoever
+// asks waits for ours.
+const appTime = 6 * time.Second
+
+// askApp sends the request to the app, as any visitor's is, and returns what comes
+// of it.
+func (c *call) askApp(ctx context.Context) url.Values {
+	ctx, cancel := context.WithTimeout(ctx, appTime)
+	defer cancel()
+	resp, err := c.exchange(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return url.Values{"error": {"no response within " + appTime.String()}, "remedy": {"is it slow, or still starting? ask again"}}
+	case err != nil:
+		f := asFailure(err)
+		return url.Values{"error": {f.cause.Error()}, "remedy": {f.remedy}}
+	}
+	resp.Body.Close()
+	return url.Values{"status": {resp.Status}}
+}
+
+func (c *call) exchange(ctx context.Context) (*http.Response, error) {
+	req, _, err := c.request()
+	if err != nil {
+		return nil, err
+	}
+	leave, err := c.site.enter(ctx)
+	defer leave()
+	if err != nil {
+		return nil, err
+	}
+	return c.site.transport.RoundTrip(req.WithContext(ctx))
 }
 
 // What is read of a probe's body, and for how long.

@@ -8,7 +8,7 @@
 //
 // A challenge may be repeated for as long as it is fresh by whoever has seen it:
 // that does no harm, for the response tells only what the repeated request held,
-// and which way it came.
+// which way it came, and what the app's first page is or why there is none.
 package challenge
 
 import (

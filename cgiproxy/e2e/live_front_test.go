@@ -127,7 +127,7 @@ func TestLiveCheckFront(t *testing.T) {
 				r.Out.URL.Path, r.Out.URL.RawPath = r.In.URL.Path, r.In.URL.RawPath
 			}
 		}}, want: findings{"path %3F": "fault: /a%3Fb arrives as /a_b", "path %25": "fault: /a%25b arrives as /a_b"}},
-		{name: "drops the query", front: front{request: func(r *httputil.ProxyRequest) { r.Out.URL.RawQuery = "" }}, want: findings{"query": `fault: arrives as ""`}},
+		{name: "drops the query", front: front{request: func(r *httputil.ProxyRequest) { r.Out.URL.RawQuery = "" }}, want: findings{"query": `fault: arrives as ""`, "app": "warning: visitors of its first page get something else: 502"}},
 		{name: "changes methods", front: front{request: func(r *httputil.ProxyRequest) {
 			if r.In.Method == "PUT" {
 				r.Out.Method = "POST"

@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"io"
 	"maps"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,25 +14,31 @@ import (
 	"proxy.cgi/cgiproxy/command/check"
 	"proxy.cgi/cgiproxy/command/live"
 	"proxy.cgi/cgiproxy/e2e/webserver"
+	"proxy.cgi/cgiproxy/internal/testkit"
 )
 
-// liveSettings name an app that does not run: it is not asked.
+// liveSettings name an app that does not run.
 const liveSettings = "CGIPROXY_UPSTREAM=1\nCGIPROXY_SECRET=hunter2\n"
 
 // findings are what a check of a site says by rows, where that is not ok:
 // "fault: " and a part of the text. A row that is ok may have one, too.
 type findings map[string]string
 
-// wantFindings checks a site and compares.
+// wantFindings checks a site and compares. The app is that of liveSettings, where
+// want does not say more.
 func wantFindings(t *testing.T, o live.Options, want findings) {
 	t.Helper()
-	want = maps.Clone(want)
 	got := live.Run(t.Context(), o)
+	all := findings{}
+	if len(got) > 1 { // proxy.cgi is reached
+		all["app"] = "fault: it gives no first page: connect 127.0.0.1:1"
+	}
+	maps.Copy(all, want)
 	for _, f := range got {
 		outcome, text := check.OK.String(), ""
-		if w, ok := want[f.Check]; ok {
+		if w, ok := all[f.Check]; ok {
 			outcome, text, _ = strings.Cut(w, ": ")
-			delete(want, f.Check)
+			delete(all, f.Check)
 		}
 		if f.Level.String() != outcome || !strings.Contains(f.Text, text) {
 			t.Errorf("%s: got %s: %s\nwant %s: %s", f.Check, f.Level, f.Text, outcome, text)
@@ -39,7 +47,7 @@ func wantFindings(t *testing.T, o live.Options, want findings) {
 			t.Errorf("%s is %s, with the remedy %q", f.Check, f.Level, f.Remedy)
 		}
 	}
-	for name := range want {
+	for name := range all {
 		t.Errorf("no row %s; got %+v", name, got)
 	}
 }
@@ -93,6 +101,54 @@ func TestLiveCheckKeyFile(t *testing.T) {
 			if left, _ := filepath.Glob(folder + "/" + challenge.KeyFile); left != nil {
 				t.Errorf("left behind: %q", left)
 			}
+		})
+	}
+}
+
+// TestLiveCheckApp has apps that give a first page, and some that do not. Why, an
+// owner without a shell reads nowhere else.
+func TestLiveCheckApp(t *testing.T) {
+	responding := func(response string) func(*testing.T) string {
+		return func(t *testing.T) string {
+			return testkit.StartApp(t, func(conn net.Conn) {
+				switch head, err := testkit.ReadHead(conn); {
+				case strings.HasPrefix(head, "GET /.htcgiproxy "): // private files
+					io.WriteString(conn, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+				case strings.HasPrefix(head, "GET /?proxy-check-"):
+					io.WriteString(conn, response)
+				default:
+					t.Errorf("the app got %q (%v), want its first page asked for", head, err)
+				}
+			}).Upstream()
+		}
+	}
+	for _, tt := range []struct {
+		name     string
+		settings func(*testing.T) string
+		want     string
+	}{
+		{"a page", responding("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"), "ok: its first page is 200 OK"},
+		{"a login", responding("HTTP/1.1 302 Found\r\nLocation: /login\r\nContent-Length: 0\r\n\r\n"), "ok: its first page is 302 Found"},
+		{"an error", responding("HTTP/1.1 500 Oh No\r\nContent-Length: 2\r\n\r\nhi"), "fault: its first page is 500 Oh No"},
+		{"no HTTP", responding("SSH-2.0-OpenSSH_9.2\r\n"), "fault: it gives no first page: malformed answer"},
+		{"silence", func(t *testing.T) string {
+			return testkit.StartApp(t, func(conn net.Conn) {
+				if head, _ := testkit.ReadHead(conn); strings.HasPrefix(head, "GET /?") {
+					io.Copy(io.Discard, conn)
+				}
+				io.WriteString(conn, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+			}).Upstream()
+		}, "fault: it gives no first page: no response within 6s"},
+		{"no app", func(*testing.T) string { return "CGIPROXY_UPSTREAM=127.0.0.1:1" }, "fault: it gives no first page: connect 127.0.0.1:1: connection refused"},
+		{"one that ends", func(t *testing.T) string {
+			return "CGIPROXY_UPSTREAM=auto\nCGIPROXY_START='echo no such module; exit 1'\nCGIPROXY_START_DIR=" + t.TempDir()
+		}, "fault: it gives no first page: "},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, goCGI, tt.settings(t)+"\nCGIPROXY_SECRET=hunter2\n")
+			want := findings{"app": tt.want, "chunked upload": "warning: ", "streaming": "warning: ", "event stream": "warning: "}
+			wantFindings(t, live.Options{URL: s.URL + s.folder, Secret: "hunter2"}, want)
 		})
 	}
 }

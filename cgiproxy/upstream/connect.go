@@ -224,6 +224,6 @@ func connectRemedy(cause syscall.Errno) string {
 	case syscall.EMFILE, syscall.ENFILE:
 		return settings.FewDescriptors
 	default:
-		return "is the app running?"
+		return "is the app running? If it listens elsewhere, write where into " + settings.Prefix + "UPSTREAM"
 	}
 }

@@ -127,7 +127,7 @@ func (b Browser) random(what string) string {
 
 // id tells questions apart.
 func (q question) id() string {
-	return fmt.Sprintf("%q %q %q %q %d %v %q", q.what, q.method, q.rest, q.fields, len(q.body), q.chunked, q.target)
+	return fmt.Sprintf("%q %q %q %q %q %d %v %q", q.what, q.method, q.before, q.rest, q.fields, len(q.body), q.chunked, q.target)
 }
 
 func (s *site) forBrowser(q question, marker, proof string) Question {
@@ -136,7 +136,7 @@ func (s *site) forBrowser(q question, marker, proof string) Question {
 		asked.Method = http.MethodGet
 	}
 	if asked.Target == "" {
-		asked.Target = s.base + marker + q.rest
+		asked.Target = s.base + q.before + marker + q.rest
 		asked.Fields = [][2]string{{challenge.Field, proof}}
 	}
 	for _, field := range q.fields {

@@ -68,6 +68,7 @@ func rows() []row {
 		{"settings", settingsUsed},
 		{"version", version},
 		{"way", way},
+		{"app", app},
 		{"method", method},
 		{"path %2F", path("/a%2Fb")},
 		{"path //", path("/a//b")},

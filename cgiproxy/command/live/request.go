@@ -36,6 +36,27 @@ func way(s *site) Finding {
 	return ok("CGI: a process for each request")
 }
 
+// app has proxy.cgi ask the app for its first page, and tell why there is none.
+func app(s *site) Finding {
+	if s.seen.Get("settings") != "" || s.seen.Get("error") != "" {
+		return ok("not asked: see settings")
+	}
+	r, err := s.ask(question{what: "app", before: "?"})
+	switch {
+	case err != nil:
+		return fault("see the web server's error log", "no response: %v", err)
+	case !r.ours:
+		return warning("if the app should answer there, lead requests to proxy.cgi by the rules of htaccess.example", "visitors of its first page get something else: %s", r.summary())
+	case r.seen.Get("error") != "":
+		return fault(r.seen.Get("remedy"), "it gives no first page: %s", r.seen.Get("error"))
+	case strings.HasPrefix(r.seen.Get("status"), "5"):
+		return fault("look into the app's own log", "its first page is %s", r.seen.Get("status"))
+	case r.seen.Get("status") == "":
+		return ok("not asked: the proxy.cgi there is too old for it")
+	}
+	return ok("its first page is %s", r.seen.Get("status"))
+}
+
 func method(s *site) Finding {
 	var refused, changed []string
 	for _, m := range [...]string{"POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"} {

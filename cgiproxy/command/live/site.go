@@ -49,7 +49,8 @@ type site struct {
 type question struct {
 	what    string // "" for the description of the request
 	method  string // "" for GET
-	rest    string // of the target, behind the part that is the nonce's
+	before  string // of the target, before the part that is the nonce's
+	rest    string // of the target, behind that part
 	fields  []string
 	body    []byte
 	chunked bool
@@ -92,7 +93,7 @@ func (s *site) ask(q question) (*response, error) {
 	r.marker = marker
 	r.method = asked.Proves(r.Header.Get(challenge.Field), s.key)
 	r.ours = r.method != "" && (r.StatusCode == http.StatusOK || q.what == "early") // mod_fcgid's own 500 keeps our fields
-	if r.ours && q.what == "" {
+	if r.ours && (q.what == "" || q.what == "app") {
 		r.seen, _ = url.ParseQuery(string(r.body))
 	}
 	return r, nil
@@ -150,7 +151,7 @@ func (s *site) message(q question, marker, proof string) []byte {
 		method = "GET"
 	}
 	if target == "" {
-		target = s.base + marker + q.rest
+		target = s.base + q.before + marker + q.rest
 	}
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: proxy.cgi-check\r\nConnection: close\r\n", method, target, s.url.Host)
