@@ -159,6 +159,27 @@ func testRefused(t *testing.T, s site, rules string) {
 	}
 }
 
+// TestRefusedAndLedOn has a script for the page of an error, which leads to a page of
+// the app by a redirect within the server (RFC 3875, section 6.2.2). Of the redirects
+// before the last one suEXEC says nothing.
+func TestRefusedAndLedOn(t *testing.T) {
+	for _, kind := range []webserver.Kind{webserver.ApacheEvent, webserver.ApacheSuexec} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			s := site{Server: webserver.Run(t, kind, webserver.Options{Config: "ErrorDocument 401 /error.cgi\n"})}
+			app := refusedApp(t)
+			s.Install(t, "proxy.cgi", binary)
+			s.WriteFile(t, "error.cgi", "#!/bin/sh\necho 'Status: 200 OK'\necho 'Location: /login'\necho\n", 0o755)
+			s.WriteFile(t, ".htcgiproxy", "CGIPROXY_UPSTREAM="+app.addr+"\n", 0o600)
+			s.WriteFile(t, ".htaccess", "<Files error.cgi>\nSetHandler cgi-script\n</Files>\n"+example(t), 0o644)
+			protect(t, s, "admin", "me", "pw")
+			host := "Host: " + s.Addr + "\r\nConnection: close\r\n\r\n"
+			checkRefused(t, s, app, "GET /admin/x HTTP/1.1\r\n"+host, "404", "")
+			checkRefused(t, s, app, "GET /admin/x HTTP/1.1\r\n"+login+host, "200", "GET /admin/x me")
+		})
+	}
+}
+
 // checkRefused sends a request and compares what the app was asked.
 func checkRefused(t *testing.T, s site, app *recorder, request, status, asks string) {
 	t.Helper()

@@ -38,8 +38,9 @@ func (s Scripts) Names() []string {
 
 const (
 	// StatusCondition begins the last rule, the one that the variants replace
-	// or add to. It leaves the page of an error to Apache.
-	StatusCondition = "RewriteCond %{ENV:REDIRECT_STATUS} ^(200)?$\n"
+	// or add to. It leaves the page of an error to Apache, also where a script is that
+	// page and leads on: suEXEC tells proxy.cgi only of the last redirect.
+	StatusCondition = "RewriteCond %{ENV:REDIRECT_STATUS}%{ENV:REDIRECT_REDIRECT_STATUS} ^(200)*$\n"
 
 	lastRule   = "\nRewriteRule ^ proxy.cgi [L]\n"
 	toCGI      = " proxy.cgi [L]\n"

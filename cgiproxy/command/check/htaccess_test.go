@@ -59,7 +59,7 @@ func ruleTests() []findingTest {
 		{"rule-order", "to https", OK, "", before("RewriteCond %{HTTPS} off\nRewriteRule ^ https://%{HTTP_HOST}%{REQUEST_URI} [R=301,L]"), "no other"},
 		{"rule-order", "WordPress below", OK, "", func(s *testSite) { s.write(".htaccess", example(s.t)+wordPress+"\n", 0o644) }, "no other"},
 		{"error-pages", "no condition", Fault, "refused", func(s *testSite) {
-			s.rules("RewriteCond %{ENV:REDIRECT_STATUS} ^(200)?$\n", "")
+			s.rules("RewriteCond %{ENV:REDIRECT_STATUS}%{ENV:REDIRECT_REDIRECT_STATUS} ^(200)*$\n", "")
 			s.write("../.htaccess", "ErrorDocument 403 /no.shtml\n", 0o644)
 		}, "REDIRECT_STATUS"},
 		{"block", "one that lets Apache read the path twice", Warning, "", rules(`RewriteRule ^proxy\.f?cgi/(.*[?%#[:cntrl:]]|[^/]*:) - [F]`, ""), "which refuses what Apache would read twice"},

@@ -183,7 +183,7 @@ type wanted struct {
 func wantedLines() []wanted {
 	return []wanted{
 		{"rewritecond", []string{"%{REQUEST_URI}", `/\.(?!well-known`}, "keeps names that begin with a dot (.env, .git) from visitors"},
-		{"rewritecond", []string{"%{ENV:REDIRECT_STATUS}"}, "leaves the pages of errors to the server"},
+		{"rewritecond", []string{"%{ENV:REDIRECT_STATUS}", "%{ENV:REDIRECT_REDIRECT_STATUS}"}, "leaves the pages of errors to the server"},
 		{"rewriterule", []string{`(\.ht|(error_log|app\.log)(/|$))`}, "refuses .htaccess, .htcgiproxy, error_log and app.log"},
 		{"rewriterule", []string{`^proxy\.f?cgi/(.*[?%#`, "[F]"}, "refuses what Apache would read twice behind the program's name"},
 		{"rewriterule", []string{`^proxy\.f?cgi/(.*)$`}, "closes the way round the rules behind the program's name"},
