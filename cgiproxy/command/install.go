@@ -11,7 +11,6 @@ import (
 
 	"proxy.cgi/cgiproxy"
 	"proxy.cgi/cgiproxy/command/install"
-	"proxy.cgi/cgiproxy/htaccess"
 	"proxy.cgi/cgiproxy/ondemand"
 	"proxy.cgi/cgiproxy/settings"
 )
@@ -37,17 +36,19 @@ all of it as the user that DIR belongs to.
                         it is given; then the app gets it as PORT or SOCKET)
   --start-dir FOLDER    where COMMAND runs, best outside of what is served; else DIR
   --strip-prefix PATH   take PATH away before the app sees it; auto is DIR's own
+  --cgi                 as proxy.cgi: a process for each request
   --fastcgi             as proxy.fcgi: one process for many requests
   --both                pages over proxy.fcgi; uploads and event streams over
                         proxy.cgi
-  --public-only         only the files in DIR/public are for visitors
+  --public-only         only the files in DIR/public are for visitors;
+                        --public-only=false: all files in DIR are
   --dry-run             show what would change, and change nothing
   --uninstall           leave DIR as it was before, and stop the app that COMMAND
                         started
 
-Settings that are in .htcgiproxy already stay, unless a flag gives them. How it is
-run (--fastcgi, --both, --public-only) is what this run says. What .htaccess and
-.htcgiproxy were before is kept in files that end in .proxycgi-old.
+Settings that are in .htcgiproxy already stay, unless a flag gives them, and so does
+how it is run; at first that is --cgi. What .htaccess and .htcgiproxy were before is
+kept in files that end in .proxycgi-old.
 
 Exit status: 0 done, or nothing to do; 1 it could not be done, and nothing has
 changed; 2 the command line, or a setting on it, is wrong.
@@ -60,24 +61,15 @@ func runInstall(t *terminal, args []string) int {
 	for _, s := range install.SettingFlags() {
 		flags.String(s.Flag, "", "")
 	}
-	fastCGI := flags.Bool("fastcgi", false, "")
-	both := flags.Bool("both", false, "")
-	flags.BoolVar(&in.Variant.PublicOnly, "public-only", false, "")
+	install.VariantFlags(flags, &in.Chosen)
 	dryRun := flags.Bool("dry-run", false, "")
 	uninstall := flags.Bool("uninstall", false, "")
 	rest, ok := t.parse(flags, args)
 	if !ok {
 		return exitUsage
 	}
-	switch {
-	case len(rest) > 1:
+	if len(rest) > 1 {
 		return t.misused("install: one folder, not %d: %q", len(rest), rest)
-	case *fastCGI && *both:
-		return t.misused("install: --fastcgi or --both, not both of them")
-	case *fastCGI:
-		in.Variant.Scripts = htaccess.FastCGI
-	case *both:
-		in.Variant.Scripts = htaccess.Both
 	}
 	if other := given(flags, "uninstall", "dry-run"); *uninstall && other != "" {
 		return t.misused("install: --uninstall and --%s contradict each other", other)

@@ -260,3 +260,26 @@ func TestGuard(t *testing.T) {
 		})
 	}
 }
+
+// What Put has put there tells how proxy.cgi is run, also with the ends of lines of
+// Windows, and beside what others have.
+func TestVariantIn(t *testing.T) {
+	for _, scripts := range []Scripts{CGI, FastCGI, Both} {
+		for _, publicOnly := range []bool{false, true} {
+			want := Variant{scripts, publicOnly}
+			lines, err := want.Lines(example(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for name, text := range map[string]string{"no file": "", "Windows": "RewriteRule ^(?!public/) x\r\n"} {
+				text, err := Put(text, lines)
+				if got := VariantIn(text); err != nil || got != want {
+					t.Errorf("%s: got %+v, want %+v, %v, in\n%s", name, got, want, err, text)
+				}
+			}
+		}
+	}
+	if got := VariantIn(example(t)); got != (Variant{}) {
+		t.Errorf("without marks: got %+v", got)
+	}
+}

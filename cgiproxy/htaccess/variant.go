@@ -22,6 +22,38 @@ type Variant struct {
 	PublicOnly bool // only public/ is for visitors
 }
 
+// A Choice is what somebody wants of a Variant. What is nil stays as it is.
+type Choice struct {
+	Scripts    *Scripts
+	PublicOnly *bool
+}
+
+// Over returns a variant with what was chosen.
+func (c Choice) Over(v Variant) Variant {
+	if c.Scripts != nil {
+		v.Scripts = *c.Scripts
+	}
+	if c.PublicOnly != nil {
+		v.PublicOnly = *c.PublicOnly
+	}
+	return v
+}
+
+// VariantIn returns the variant of the lines that Put has put into a .htaccess, zero
+// where there are none.
+func VariantIn(text string) (v Variant) {
+	_, block, _ := strings.Cut(text, beginMark)
+	block, _, _ = strings.Cut(block, endMark)
+	switch cgi, fastCGI := strings.Contains(block, strings.TrimSpace(toCGI)), strings.Contains(block, strings.TrimSpace(toFastCGI)); {
+	case cgi && fastCGI:
+		v.Scripts = Both
+	case fastCGI:
+		v.Scripts = FastCGI
+	}
+	v.PublicOnly = strings.Contains(block, publicRule)
+	return v
+}
+
 // Scripts are the names under which the binary runs.
 type Scripts int
 
@@ -45,6 +77,7 @@ const (
 	lastRule   = "\nRewriteRule ^ proxy.cgi [L]\n"
 	toCGI      = " proxy.cgi [L]\n"
 	toFastCGI  = " proxy.fcgi [L]\n"
+	publicRule = "RewriteRule ^(?!public/)"
 	filesBegin = "\n<Files \"proxy.cgi\">\n"
 	filesEnd   = "\n</Files>\n"
 )

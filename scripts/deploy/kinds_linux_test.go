@@ -100,7 +100,7 @@ func TestScripts(t *testing.T) {
 	app := runningApp(t, "the app")
 	h := newHost(t, hosting.VsftpdPlain)
 	h.watch(t, "the old site", "the app")
-	for _, flags := range [][]string{nil, {"--fastcgi"}, {"--both"}, nil} {
+	for _, flags := range [][]string{nil, {"--fastcgi"}, nil, {"--both"}, {"--cgi"}} {
 		h.mustDeploy(t, append(flags, "--upstream", app)...)
 		h.wantPage(t, "the app")
 		for _, name := range []string{"/proxy.cgi", "/proxy.fcgi"} {

@@ -48,8 +48,10 @@ sftp://..., ftp://... (with --insecure), or a folder of this machine.
   --start COMMAND       start the app with the first request
   --start-dir FOLDER    where the app is, as the host calls it
   --strip-prefix PATH   take PATH away before the app sees it; auto is the folder's
-  --fastcgi, --both     as proxy.fcgi; as both (see MANUAL.md)
-  --public-only         only the files in public/ are for visitors
+  --cgi, --fastcgi,     as proxy.cgi, as proxy.fcgi, or as both (see MANUAL.md);
+  --both                at first proxy.cgi, and then as before
+  --public-only         only the files in public/ are for visitors, also with the
+                        next deploys, until one has --public-only=false
   --app DIR             upload the app, too: what has changed of this folder
   --app-to FOLDER       to there, as FTP calls it; else beside the served folder
   --include NAME        do not leave out node_modules, .env and the like (again for
@@ -74,7 +76,7 @@ The password is asked for, or in PROXYCGI_PASSWORD, or ~/.netrc. Exit status: 0 
 type options struct {
 	target   *remote.Target
 	settings []install.Assignment
-	variant  htaccess.Variant
+	chosen   htaccess.Choice
 	app      string // "" for none
 	appTo    string
 	include  []string
@@ -138,9 +140,7 @@ func parse(args []string) (*options, error) {
 			return nil
 		})
 	}
-	for name, scripts := range map[string]htaccess.Scripts{"fastcgi": htaccess.FastCGI, "both": htaccess.Both} {
-		flags.BoolFunc(name, "", func(string) error { o.variant.Scripts = scripts; return nil })
-	}
+	install.VariantFlags(flags, &o.chosen)
 	for _, mode := range [...]string{"status", "logs", "rollback", "uninstall"} {
 		flags.BoolFunc(mode, "", func(string) error {
 			if o.mode != "" && o.mode != mode {
@@ -150,7 +150,6 @@ func parse(args []string) (*options, error) {
 			return nil
 		})
 	}
-	flags.BoolVar(&o.variant.PublicOnly, "public-only", false, "")
 	flags.StringVar(&o.app, "app", "", "")
 	flags.StringVar(&o.appTo, "app-to", "", "")
 	flags.Func("include", "", func(name string) error { o.include = append(o.include, name); return nil })

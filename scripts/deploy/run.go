@@ -65,7 +65,7 @@ func (o *options) do(ctx context.Context, out, errOut io.Writer) (err error) {
 	if d.served, err = openServed(d.host, o.target.Folder); err != nil {
 		return err
 	}
-	if name := d.served.publicFolder(); name != "" && o.target.Folder == "." && !o.variant.PublicOnly {
+	if name := d.served.publicFolder(); name != "" && o.target.Folder == "." && o.chosen.PublicOnly == nil {
 		meant := *o.target
 		meant.Folder = name
 		return fmt.Errorf("the login's folder has no page itself, and there is a %s in it: did you mean %s? If not, put an empty %s there first", name, &meant, install.HtaccessFile)
@@ -104,7 +104,7 @@ func (d *deploy) readSettings() error {
 
 // site is what install has to know.
 func (d *deploy) site() *install.Site {
-	s := &install.Site{Folder: d.target.Folder, Variant: d.variant, Settings: d.settings, Read: d.served.read}
+	s := &install.Site{Folder: d.target.Folder, Chosen: d.chosen, Settings: d.settings, Read: d.served.read}
 	if d.program != nil {
 		s.Executable, s.Example = d.program.content, d.program.example
 	}

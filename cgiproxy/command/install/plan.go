@@ -23,7 +23,7 @@ import (
 // A Site is what install was told.
 type Site struct {
 	Folder     string // where proxy.cgi shall be
-	Variant    htaccess.Variant
+	Chosen     htaccess.Choice
 	Settings   []Assignment // those that flags give, in the order of .htcgiproxy
 	Executable []byte
 	Example    string // htaccess.example
@@ -59,7 +59,8 @@ const (
 func (in *Site) Plan() (changes []Change, notes []string, err error) {
 	d := &draft{read: in.Read}
 	record := d.record()
-	for _, name := range in.Variant.Scripts.Names() {
+	variant := in.Chosen.Over(htaccess.VariantIn(string(d.open(HtaccessFile).Old)))
+	for _, name := range variant.Scripts.Names() {
 		if c := d.open(name); c.Old != nil && !isProxyCGI(c.Old) {
 			return nil, nil, fmt.Errorf("%s is there and is another program: move it away first", name)
 		}
@@ -75,7 +76,7 @@ func (in *Site) Plan() (changes []Change, notes []string, err error) {
 	}
 	written := d.write(settings.File, text, 0o600)
 	notes = append(notes, settings.ReadableSecrets(text, written.Mode)...)
-	lines, err := in.Variant.Lines(in.Example)
+	lines, err := variant.Lines(in.Example)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -86,7 +87,7 @@ func (in *Site) Plan() (changes []Change, notes []string, err error) {
 	d.write(HtaccessFile, []byte(rules), 0o644)
 	notes = append(notes, htaccess.Notes(rules)...)
 	for _, name := range htaccess.Both.Names() {
-		if slices.Contains(in.Variant.Scripts.Names(), name) || d.open(name).Old == nil {
+		if slices.Contains(variant.Scripts.Names(), name) || d.open(name).Old == nil {
 			continue
 		}
 		if record[name] == made {

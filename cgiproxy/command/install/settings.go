@@ -4,10 +4,37 @@ package install
 
 import (
 	"errors"
+	"flag"
 	"fmt"
+	"strconv"
 
+	"proxy.cgi/cgiproxy/htaccess"
 	"proxy.cgi/cgiproxy/settings"
 )
+
+// VariantFlags defines the flags that say how proxy.cgi is run. Without one that
+// stays as it is, for who installs again mostly wants something else: files that
+// visitors must not see would be shown.
+func VariantFlags(flags *flag.FlagSet, chosen *htaccess.Choice) {
+	before := ""
+	for _, f := range []struct {
+		name    string
+		scripts htaccess.Scripts
+	}{{"cgi", htaccess.CGI}, {"fastcgi", htaccess.FastCGI}, {"both", htaccess.Both}} {
+		flags.BoolFunc(f.name, "", func(string) error {
+			if before != "" && before != f.name {
+				return fmt.Errorf("not together with --%s", before)
+			}
+			before, chosen.Scripts = f.name, &f.scripts
+			return nil
+		})
+	}
+	flags.BoolFunc("public-only", "", func(value string) error {
+		only, err := strconv.ParseBool(value)
+		chosen.PublicOnly = &only
+		return err
+	})
+}
 
 // A SettingFlag is a flag that stands for a setting.
 type SettingFlag struct{ Flag, Setting string }
