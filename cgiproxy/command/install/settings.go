@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"proxy.cgi/cgiproxy/htaccess"
@@ -68,7 +69,24 @@ func (in *Site) newSettings(text []byte) (_ []byte, notes []string, err error) {
 		}
 	}
 	notes, err = in.checkSettings(text)
-	return text, notes, err
+	return text, append(notes, in.staying(text)...), err
+}
+
+// staying tells of what is there from before and has another meaning beside what
+// flags give now.
+func (in *Site) staying(text []byte) (notes []string) {
+	gives := func(name string) bool {
+		return slices.ContainsFunc(in.Settings, func(s Assignment) bool { return s.Name == name })
+	}
+	start, upstream := settings.ValueIn(text, "START"), settings.ValueIn(text, "UPSTREAM")
+	switch {
+	case start == "" || gives("START") == gives("UPSTREAM"):
+	case gives("UPSTREAM"):
+		notes = append(notes, settings.Prefix+"START is there from before: an app that you start yourself wants its line deleted from "+settings.File)
+	case upstream != "auto":
+		notes = append(notes, "the app is started at "+settings.Prefix+"UPSTREAM="+upstream+", which is there from before: --upstream auto has a free port chosen")
+	}
+	return notes
 }
 
 // checkSettings reports what is wrong with the text of .htcgiproxy, and what the
