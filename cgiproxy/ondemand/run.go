@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"runtime"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -92,6 +93,30 @@ func raiseLimits() {
 		if syscall.Getrlimit(resource, &limit) == nil {
 			limit.Cur = limit.Max
 			_ = syscall.Setrlimit(resource, &limit)
+		}
+	}
+}
+
+// warnOfLimits names limits that the app gets from whom starts it and that cannot be
+// raised. Where a shell does, they are not those of the web server's programs: cPanel's
+// "shell fork bomb protection" allows 100 open files and 200 MB.
+func (a *App) warnOfLimits() {
+	const unlimited = unix.RLIM_INFINITY
+	for _, l := range [...]struct {
+		resource int
+		enough   uint64
+		effect   string
+	}{
+		{unix.RLIMIT_CPU, unlimited, "seconds of processor time, after which it is killed"},
+		{unix.RLIMIT_AS, unlimited, "bytes of address space"},
+		{unix.RLIMIT_DATA, unlimited, "bytes of data"},
+		{unix.RLIMIT_NOFILE, 1024, "open files"},
+		{unix.RLIMIT_NPROC, 64, "processes of its user"},
+	} {
+		var limit unix.Rlimit
+		if unix.Getrlimit(l.resource, &limit) == nil && uint64(limit.Max) < l.enough {
+			a.warn(fmt.Sprintf("the app cannot have more than %d %s: ask the host (RLimitCPU, RLimitMEM); "+
+				"or, where this is a shell with limits of its own, restart it by %s, for the next request starts it with those of the web server", limit.Max, l.effect, strings.Join(a.RestartFiles, " or ")))
 		}
 	}
 }

@@ -277,21 +277,3 @@ func (a *App) failed(s *state, err error) error {
 	a.folder().trimLog(a.log())
 	return e
 }
-
-// warnOfLimits names limits that the app gets from the web server and that
-// cannot be raised. The others run.go raises.
-func (a *App) warnOfLimits() {
-	for _, l := range [...]struct {
-		resource int
-		name     string
-		effect   string
-	}{
-		{unix.RLIMIT_CPU, "RLIMIT_CPU", "seconds of processor time, after which the app is killed"},
-		{unix.RLIMIT_AS, "RLIMIT_AS", "bytes of address space, which may be too few for the app"},
-	} {
-		var limit unix.Rlimit
-		if unix.Getrlimit(l.resource, &limit) == nil && limit.Max != unix.RLIM_INFINITY {
-			a.warn(fmt.Sprintf("the app cannot be freed from %s, %d %s: ask the host (RLimitCPU, RLimitMEM)", l.name, limit.Max, l.effect))
-		}
-	}
-}
