@@ -3,6 +3,7 @@ package cgiproxy
 import (
 	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"proxy.cgi/cgiproxy/settings"
 	"proxy.cgi/cgiproxy/syntax"
@@ -82,7 +83,9 @@ func requestTarget(env Environ, usePathInfo bool) (path, query string, err error
 		if err == nil {
 			path, err = removeDotSegments(path)
 		}
-		path = removeScriptName(path, env)
+		if err == nil {
+			path, err = removeScriptName(path, env)
+		}
 	}
 	return sendablePath(path), sendable(query), err
 }
@@ -149,11 +152,13 @@ func cutAbsoluteForm(raw string) (rest, authority string, ok bool) {
 // Where pages are for proxy.fcgi and uploads for proxy.cgi beside it, the URL
 // may name the one and reach the other, by way of the rules in .htaccess: these
 // have then been asked about the path behind it. Other servers took such a URL
-// for one of the app, and have not.
-func removeScriptName(path string, env Environ) string {
+// for one of the app, and have not. Where they refuse all that name the script, as
+// MANUAL has it, lighttpd's regular expressions do not hold for a path that is no
+// UTF-8.
+func removeScriptName(path string, env Environ) (string, error) {
 	script := env["SCRIPT_NAME"]
 	if _, name := env.scriptFolder(); name == "" {
-		return path
+		return path, nil
 	}
 	names := []string{script}
 	if env.readsHtaccess() {
@@ -164,12 +169,15 @@ func removeScriptName(path string, env Environ) string {
 		if !ok {
 			continue
 		}
+		if decoded, err := url.PathUnescape(rest); !env.readsHtaccess() && (err != nil || !utf8.ValidString(decoded)) {
+			return "", badRequest("path %q names the script, and is no UTF-8 behind it", path)
+		}
 		if rest == "" {
 			rest = "/"
 		}
-		return named[:strings.LastIndexByte(named, '/')] + rest
+		return named[:strings.LastIndexByte(named, '/')] + rest, nil
 	}
-	return path
+	return path, nil
 }
 
 // otherScript returns the URL of the script that may be beside this one.

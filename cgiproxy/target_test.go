@@ -215,6 +215,33 @@ func TestTargetOtherScript(t *testing.T) {
 	}
 }
 
+// Behind the script's name a server without .htaccess may have been asked about
+// nothing: what its regular expressions may not see is refused.
+func TestTargetScriptNameNotUTF8(t *testing.T) {
+	for _, tt := range []struct {
+		name, server, target, want string // "" for 400
+	}{
+		{"encoded", "lighttpd/1.4.69", "/proxy.cgi/admin/%a0", ""},
+		{"raw", "lighttpd/1.4.69", "/proxy.cgi/admin/\xff", ""},
+		{"a surrogate", "lighttpd/1.4.69", "/proxy.cgi/admin/%ed%a0%80", ""},
+		{"no encoding", "lighttpd/1.4.69", "/proxy.cgi/admin/%zz", ""},
+		{"UTF-8", "lighttpd/1.4.69", "/proxy.cgi/%c3%a4", "/%c3%a4"},
+		{"the query", "lighttpd/1.4.69", "/proxy.cgi/a?%a0", "/a?%a0"},
+		{"no name", "lighttpd/1.4.69", "/admin/%a0", "/admin/%a0"},
+		{"Apache", "Apache/2.4.71", "/proxy.cgi/%a0", "/%a0"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			env := visit("SERVER_SOFTWARE="+tt.server, "SCRIPT_NAME=/proxy.cgi", "SCRIPT_FILENAME=/srv/proxy.cgi", "REQUEST_URI="+tt.target)
+			if tt.want != "" {
+				testTarget(t, env, false, tt.want)
+				return
+			}
+			_, _, err := requestTarget(env, false)
+			wantFailure(t, err, 400)
+		})
+	}
+}
+
 func TestTargetFromPathInfo(t *testing.T) {
 	const script, file = "SCRIPT_NAME=/sub/proxy.cgi", "SCRIPT_FILENAME=/home/me/public_html/sub/proxy.cgi"
 	const odd = "/a b%2F\xc3\xa4/c?d#e;f\r\n\x00[|]\"~"
