@@ -111,7 +111,14 @@ func installSite(t *terminal, in *install.Site, dryRun bool) int {
 	if slices.ContainsFunc(changes, func(c install.Change) bool { return c.Name == settings.File && c.Old == nil }) {
 		notes = append(notes, "where every page is then 500 and the log says \"permission denied\", the host does not run scripts as you: chmod 644 "+settings.File)
 	}
-	return finish(t, in.Folder, changes, notes, dryRun)
+	former, noApp := loadApp(t, in.Folder, false)
+	status := finish(t, in.Folder, changes, notes, dryRun)
+	if status == exitOK && !dryRun && noApp == nil && slices.ContainsFunc(changes, func(c install.Change) bool {
+		return c.Name == settings.File && settings.ValueIn(c.New, "START") == ""
+	}) {
+		return stopUninstalled(t, former)
+	}
+	return status
 }
 
 // uninstallSite stops the app once no request can start it again.
@@ -122,14 +129,20 @@ func uninstallSite(t *terminal, in *install.Site, dryRun bool) int {
 	}
 	site, noApp := loadApp(t, in.Folder, false)
 	status := finish(t, in.Folder, changes, notes, dryRun)
-	if status != exitOK || noApp != nil || dryRun || len(changes) == 0 {
+	if status != exitOK || dryRun || len(changes) == 0 {
 		return status
+	}
+	if wrong, ok := errors.AsType[*settings.Error](noApp); ok {
+		return t.failed("install: an app that %sSTART has started may still run, for the settings could not be used: %v", settings.Prefix, wrong)
+	}
+	if noApp != nil {
+		return exitOK // there is none
 	}
 	return stopUninstalled(t, site)
 }
 
-// stopUninstalled stops the app of a site that is gone, also one that is only
-// starting: nobody else will.
+// stopUninstalled stops the app of a site that is gone, or starts none any more, also
+// one that is only starting: nobody else will.
 func stopUninstalled(t *terminal, site *cgiproxy.Site) int {
 	app := site.App()
 	app.SettingsChanged = time.Time{} // which they have, by us

@@ -31,7 +31,8 @@ func RunStarter(arguments []string) int {
 }
 
 // oneThread is for the runtime of a watcher, and not for its app: the first in
-// its environment, where a.environment has PATH.
+// its environment, where a.environment has PATH. An app that gets another has its
+// watcher run with that.
 const oneThread = "GOMAXPROCS=1"
 
 // Hidden reports whether arguments of the command "app" are for RunStarter.

@@ -9,7 +9,9 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -202,7 +204,7 @@ func (a *App) spawn(lock *os.File, s *state) (*child, error) {
 	c := &child{exited: make(chan exit, 1), told: told, log: logSize(log)}
 	closeOnExec(3)
 	environ := a.environment(&s.run)
-	if a.IdleStop > 0 {
+	if a.IdleStop > 0 && !slices.ContainsFunc(environ, func(v string) bool { return strings.HasPrefix(v, "GOMAXPROCS=") }) {
 		environ = append([]string{oneThread}, environ...)
 	}
 	process, err := os.StartProcess(path, a.arguments(), &os.ProcAttr{
