@@ -48,19 +48,24 @@ func prefixFor(env Environ, stripPrefix string) string {
 }
 
 // stripPrefix takes the public prefix, which is decoded, from the path. It
-// returns the prefix percent-encoded, or "" where the path does not start so.
+// returns the prefix percent-encoded, or "" where the path does not start so: as the
+// client has it, where that is plain, for a cookie comes back only to the path as it is
+// spelled there (RFC 6265, section 5.1.4).
 func stripPrefix(path, prefix string) (stripped, removed string) {
 	if prefix == "" {
 		return path, ""
 	}
-	_, rest, ok := cutPathPrefix(path, prefix)
+	removed, rest, ok := cutPathPrefix(path, prefix)
 	if !ok {
 		return path, ""
 	}
 	if rest == "" {
 		rest = "/"
 	}
-	return rest, escapePath(prefix)
+	if strings.Contains(removed, "//") || escapePath(removed) != strings.ReplaceAll(removed, "%", "%25") {
+		removed = escapePath(prefix)
+	}
+	return rest, removed
 }
 
 // requestTarget returns path and query of the request-target (RFC 9112,

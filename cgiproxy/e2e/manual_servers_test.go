@@ -91,6 +91,8 @@ func TestManualServers(t *testing.T) {
 			s.WriteFile(t, ".htpasswd", passwords("me", "pw"), 0o644)
 			checkNamed(t, s, app, login, manualCases)
 			if c.kind == webserver.LighttpdCGI { // its regular expressions do not see these
+				s.WriteFile(t, "caf\xe9/.htcgiproxy", "static secret", 0o644)
+				checkNamed(t, s, app, login, []namedCase{{"GET /caf%e9/.htcgiproxy", "403", ""}})
 				checkNamed(t, s, app, login, []namedCase{{"GET /proxy.cgi/admin/%a0", "400", ""}, {"GET /proxy.cgi/admin/\xa0", "400", ""}})
 			}
 			if c.kind == webserver.NginxFcgiwrap {
