@@ -64,7 +64,7 @@ func (c *siteCache) site(env cgiproxy.Environ) *cgiproxy.Site {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	file, _ := os.Stat(filepath.Join(c.folder, settings.File))
-	if !sameFile(file, c.file) {
+	if !sameSettings(file, c.file) {
 		c.file = file
 		c.clear()
 	}
@@ -80,6 +80,12 @@ func (c *siteCache) site(env cgiproxy.Environ) *cgiproxy.Site {
 		c.sites[key] = s
 	}
 	return s
+}
+
+// sameSettings is sameFile for a file that is uploaded in place, too, maybe with the
+// time that it had before.
+func sameSettings(a, b os.FileInfo) bool {
+	return sameFile(a, b) && (a == nil || settings.ChangeTime(a).Equal(settings.ChangeTime(b)))
 }
 
 func (c *siteCache) close() {

@@ -11,6 +11,7 @@ import (
 
 	"proxy.cgi/cgiproxy"
 	"proxy.cgi/cgiproxy/internal/testkit"
+	"proxy.cgi/cgiproxy/settings"
 )
 
 func TestSites(t *testing.T) {
@@ -48,6 +49,32 @@ func TestSites(t *testing.T) {
 	testkit.WriteFile(t, folder, ".htcgiproxy", "UPSTREAM=5\n")
 	if back := sites.site(visit("CGIPROXY_UPSTREAM=1")); back.Config().Upstream.Address != "127.0.0.1:5" {
 		t.Errorf("with the file again, which counts first: got %+v", back.Config())
+	}
+}
+
+// A file that is uploaded in place may have the size and the time of the one before.
+func TestSitesSameTime(t *testing.T) {
+	folder := t.TempDir()
+	file := testkit.WriteFile(t, folder, ".htcgiproxy", "UPSTREAM=1\n")
+	before, err := os.Stat(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sites := newSites(folder, nil)
+	if got := sites.site(visit()).Config().Upstream.Address; got != "127.0.0.1:1" {
+		t.Fatalf("got %s", got)
+	}
+	for now := before; settings.ChangeTime(now).Equal(settings.ChangeTime(before)); { // in the same tick of the kernel's clock
+		testkit.WriteFile(t, folder, ".htcgiproxy", "UPSTREAM=2\n")
+		if err := os.Chtimes(file, time.Time{}, before.ModTime()); err != nil {
+			t.Fatal(err)
+		}
+		if now, err = os.Stat(file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := sites.site(visit()).Config().Upstream.Address; got != "127.0.0.1:2" {
+		t.Errorf("got %s, want that of the new file", got)
 	}
 }
 
