@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -136,6 +137,38 @@ func TestSitesOfProcess(t *testing.T) {
 				t.Errorf("got %v, %+v; want %s", s.Err(), s.Config(), tt.want)
 			}
 		})
+	}
+}
+
+// An app that is started gets the values that SetEnv has now.
+func TestSitesStartEnv(t *testing.T) {
+	folder := t.TempDir()
+	testkit.WriteFile(t, folder, ".htcgiproxy", "UPSTREAM=auto\nSTART=./app\nSTART_ENV=A,B\n")
+	sites := newSites(folder, nil)
+	var first *cgiproxy.Site
+	for _, tt := range []struct {
+		vars []string
+		want string
+	}{
+		{[]string{"A=1"}, "A=1"},
+		{[]string{"A=2"}, "A=2"},
+		{[]string{"REDIRECT_A=3"}, "A=3"},
+		{[]string{"A=2", "B=1"}, "A=2 B=1"},
+		{nil, ""},
+		{[]string{"A=1", "OTHER=1"}, "A=1"},
+	} {
+		s := sites.site(visit(tt.vars...))
+		if s.Err() != nil {
+			t.Fatal(s.Err())
+		}
+		if got := strings.Join(s.Config().StartPassing, " "); got != tt.want {
+			t.Errorf("%q: the app gets %q, want %q", tt.vars, got, tt.want)
+		}
+		if first == nil {
+			first = s
+		} else if (s == first) != (tt.want == "A=1") {
+			t.Errorf("%q: it is the first site: %t", tt.vars, s == first)
+		}
 	}
 }
 
