@@ -27,12 +27,17 @@ func IsListening() bool {
 const (
 	// finishTime bounds the requests under way when the process is told to end,
 	// or finds that it has been replaced. It is a choice: long enough for a page,
-	// not for every download or event stream.
-	finishTime = 30 * time.Second
+	// not for every download or event stream. With lastFinishTime it is no more than
+	// the 30 s after which many an init script sends SIGKILL.
+	finishTime = 28 * time.Second
 
 	// lateFinishTime bounds those that have come after that. Clients wait for
 	// their end, for the old proxy.cgi takes nothing new any more.
 	lateFinishTime = 10 * time.Second
+
+	// lastFinishTime is the same for a process that ends for good, and shorter, for
+	// then nobody waits: clients are refused until there is another process.
+	lastFinishTime = time.Second
 
 	// keepTime is how long a connection to the app is used. An app that has been
 	// told to end answers on it all the same, its new version gets nothing, and one
@@ -48,9 +53,9 @@ const (
 )
 
 // Serve answers requests from the socket that is descriptor 0, until
-// SIGTERM or SIGUSR1, or until proxy.cgi has been replaced; then it answers
-// those under way and returns the exit status 0. It returns 1 where it cannot
-// serve.
+// SIGTERM or SIGUSR1, or until proxy.cgi has been replaced, and until those
+// that are under way then have been answered; it returns the exit status 0. It
+// returns 1 where it cannot serve.
 //
 // A new proxy.cgi takes over in this same process: the socket stays open,
 // so that no request is lost, and it works under servers that start a FastCGI
@@ -79,7 +84,7 @@ func Serve(status cgiproxy.StatusPage) int {
 				go program.whenReplaced(func() { l.awaitCurrent(finishTime) }, l.stop)
 			}
 		}
-		if err := l.serveUntil(end); err != nil {
+		if err := l.serveUntil(end, os.Stdin); err != nil {
 			log.Errorf("accept: %v", err)
 			return 1
 		}

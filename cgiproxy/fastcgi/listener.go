@@ -3,6 +3,7 @@ package fastcgi
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"runtime"
 	"sync"
@@ -54,20 +55,31 @@ func oneProcessor() (more func()) {
 }
 
 // serveUntil answers requests until it is stopped, which end does, too, and those that
-// are under way then. An error is one of the listening socket.
-func (l *listener) serveUntil(end context.Context) error {
-	defer context.AfterFunc(end, l.stop)()
+// are under way then. socket is the one that it is a duplicate of. An error is one of
+// the listening socket.
+func (l *listener) serveUntil(end context.Context, socket io.Closer) error {
+	defer context.AfterFunc(end, func() { l.endWith(socket) })()
 	err := l.serve()
 	l.stop()
 	if end.Err() == nil {
 		l.awaitAll(lateFinishTime)
 	} else {
-		l.awaitAll(finishTime)
+		l.awaitAll(lastFinishTime)
 	}
 	if errors.Is(err, net.ErrClosed) {
 		return nil
 	}
 	return err
+}
+
+// endWith stops for good. Requests are taken on while those under way are being
+// answered: lighttpd and service managers start another process only after the end of
+// this one, which an event stream may hold up. Then the socket is given up: clients that
+// still come would wait for the end, and spawn-fcgi starts nothing where one can connect.
+func (l *listener) endWith(socket io.Closer) {
+	l.awaitCurrent(finishTime)
+	socket.Close()
+	l.stop()
 }
 
 // serve answers requests until no connection can be accepted any more.

@@ -22,9 +22,10 @@ type siteCache struct {
 	folder          string
 	processSettings []string // which those of a request replace
 
-	mu    sync.Mutex
-	file  os.FileInfo // nil for none
-	sites map[string]*cgiproxy.Site
+	mu      sync.Mutex
+	file    os.FileInfo // nil for none
+	sites   map[string]*cgiproxy.Site
+	passing settings.Names // what the apps of the sites get of a request's environment
 }
 
 // newSites returns an empty cache. environ is the environment of the process:
@@ -60,15 +61,14 @@ func (c *siteCache) withProcessSettings(env cgiproxy.Environ) cgiproxy.Environ {
 // kept: chmod mends it without changing the file's time.
 func (c *siteCache) site(env cgiproxy.Environ) *cgiproxy.Site {
 	env = c.withProcessSettings(env)
-	key := settingsKey(env)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	file, _ := os.Stat(filepath.Join(c.folder, settings.File))
-	if !sameFile(file, c.file) {
+	if !sameSettings(file, c.file) {
 		c.file = file
 		c.clear()
 	}
-	if s, ok := c.sites[key]; ok {
+	if s, ok := c.sites[c.key(env)]; ok {
 		return s
 	}
 	if len(c.sites) >= maxSites {
@@ -77,9 +77,16 @@ func (c *siteCache) site(env cgiproxy.Environ) *cgiproxy.Site {
 	s := cgiproxy.LoadSite(env, c.folder)
 	s.KeepConnections(keepTime, bodyLinger)
 	if s.Err() == nil {
-		c.sites[key] = s
+		c.pass(s.Config().StartEnv)
+		c.sites[c.key(env)] = s
 	}
 	return s
+}
+
+// sameSettings is sameFile for a file that is uploaded in place, too, maybe with the
+// time that it had before.
+func sameSettings(a, b os.FileInfo) bool {
+	return sameFile(a, b) && (a == nil || settings.ChangeTime(a).Equal(settings.ChangeTime(b)))
 }
 
 func (c *siteCache) close() {
@@ -93,13 +100,24 @@ func (c *siteCache) clear() {
 		s.Close()
 	}
 	clear(c.sites)
+	c.passing = nil
 }
 
-// settingsKey joins the settings in env in a fixed order.
-func settingsKey(env cgiproxy.Environ) string {
+// pass adds names to those that apps get.
+func (c *siteCache) pass(names settings.Names) {
+	for _, name := range names {
+		if !slices.Contains(c.passing, name) {
+			c.passing = append(c.passing, name)
+		}
+	}
+}
+
+// key joins the settings in env, and what apps get of it, in a fixed order.
+func (c *siteCache) key(env cgiproxy.Environ) string {
 	var list []string
 	for name, value := range env {
-		if strings.HasPrefix(strings.TrimPrefix(name, "REDIRECT_"), settings.Prefix) {
+		setting := strings.TrimPrefix(name, "REDIRECT_")
+		if strings.HasPrefix(setting, settings.Prefix) || slices.Contains(c.passing, setting) {
 			list = append(list, name+"="+value)
 		}
 	}

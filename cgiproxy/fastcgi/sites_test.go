@@ -5,12 +5,14 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"proxy.cgi/cgiproxy"
 	"proxy.cgi/cgiproxy/internal/testkit"
+	"proxy.cgi/cgiproxy/settings"
 )
 
 func TestSites(t *testing.T) {
@@ -48,6 +50,32 @@ func TestSites(t *testing.T) {
 	testkit.WriteFile(t, folder, ".htcgiproxy", "UPSTREAM=5\n")
 	if back := sites.site(visit("CGIPROXY_UPSTREAM=1")); back.Config().Upstream.Address != "127.0.0.1:5" {
 		t.Errorf("with the file again, which counts first: got %+v", back.Config())
+	}
+}
+
+// A file that is uploaded in place may have the size and the time of the one before.
+func TestSitesSameTime(t *testing.T) {
+	folder := t.TempDir()
+	file := testkit.WriteFile(t, folder, ".htcgiproxy", "UPSTREAM=1\n")
+	before, err := os.Stat(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sites := newSites(folder, nil)
+	if got := sites.site(visit()).Config().Upstream.Address; got != "127.0.0.1:1" {
+		t.Fatalf("got %s", got)
+	}
+	for now := before; settings.ChangeTime(now).Equal(settings.ChangeTime(before)); { // in the same tick of the kernel's clock
+		testkit.WriteFile(t, folder, ".htcgiproxy", "UPSTREAM=2\n")
+		if err := os.Chtimes(file, time.Time{}, before.ModTime()); err != nil {
+			t.Fatal(err)
+		}
+		if now, err = os.Stat(file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := sites.site(visit()).Config().Upstream.Address; got != "127.0.0.1:2" {
+		t.Errorf("got %s, want that of the new file", got)
 	}
 }
 
@@ -109,6 +137,38 @@ func TestSitesOfProcess(t *testing.T) {
 				t.Errorf("got %v, %+v; want %s", s.Err(), s.Config(), tt.want)
 			}
 		})
+	}
+}
+
+// An app that is started gets the values that SetEnv has now.
+func TestSitesStartEnv(t *testing.T) {
+	folder := t.TempDir()
+	testkit.WriteFile(t, folder, ".htcgiproxy", "UPSTREAM=auto\nSTART=./app\nSTART_ENV=A,B\n")
+	sites := newSites(folder, nil)
+	var first *cgiproxy.Site
+	for _, tt := range []struct {
+		vars []string
+		want string
+	}{
+		{[]string{"A=1"}, "A=1"},
+		{[]string{"A=2"}, "A=2"},
+		{[]string{"REDIRECT_A=3"}, "A=3"},
+		{[]string{"A=2", "B=1"}, "A=2 B=1"},
+		{nil, ""},
+		{[]string{"A=1", "OTHER=1"}, "A=1"},
+	} {
+		s := sites.site(visit(tt.vars...))
+		if s.Err() != nil {
+			t.Fatal(s.Err())
+		}
+		if got := strings.Join(s.Config().StartPassing, " "); got != tt.want {
+			t.Errorf("%q: the app gets %q, want %q", tt.vars, got, tt.want)
+		}
+		if first == nil {
+			first = s
+		} else if (s == first) != (tt.want == "A=1") {
+			t.Errorf("%q: it is the first site: %t", tt.vars, s == first)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package fastcgi
 
 import (
+	"context"
 	"io"
 	"net"
 	"runtime"
@@ -8,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"proxy.cgi/cgiproxy"
 	"proxy.cgi/cgiproxy/internal/testkit"
 	"proxy.cgi/cgiproxy/upstream"
 )
@@ -111,6 +113,61 @@ func TestFastCGIStopBeginning(t *testing.T) {
 			}
 			<-stopped
 		})
+	}
+}
+
+// A process that is told to end takes requests on while those of before are being
+// answered. Then it gives its socket up, of which it has a duplicate.
+func TestFastCGIEnd(t *testing.T) {
+	original := testkit.Listen(t, "tcp", "127.0.0.1:0")
+	socket, err := original.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newListener(original, &cgiproxy.Logger{W: io.Discard})
+	asked := make(chan bool, 2)
+	goOn := map[string]chan bool{"/before": make(chan bool), "/meanwhile": make(chan bool)}
+	l.answer = func(w *responseWriter, r *request) {
+		asked <- true
+		<-goOn[r.env["REQUEST_URI"]]
+		io.WriteString(w, "ok")
+	}
+	end, cancel := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- l.serveUntil(end, socket) }()
+	request := func(path string) *client {
+		c := dial(t, l)
+		c.send(begin(false, visitVars("REQUEST_URI="+path)...), stdin(""))
+		select {
+		case <-asked:
+		case <-time.After(10 * time.Second):
+			t.Fatalf("the request %s is not taken", path)
+		}
+		return c
+	}
+	before := request("/before")
+	cancel()
+	meanwhile := request("/meanwhile")
+	close(goOn["/before"])
+	if response := before.response(); response.Body != "ok" {
+		t.Errorf("the request of before got %+v", response)
+	}
+	accepts := func() bool {
+		c, err := net.Dial("tcp", l.Addr().String())
+		if err == nil {
+			c.Close()
+		}
+		return err == nil
+	}
+	if waitWhile(10*time.Second, accepts); accepts() {
+		t.Error("clients can connect, and nobody answers them")
+	}
+	close(goOn["/meanwhile"])
+	if response := meanwhile.response(); response.Body != "ok" {
+		t.Errorf("the request that came meanwhile got %+v", response)
+	}
+	if err := <-served; err != nil {
+		t.Error(err)
 	}
 }
 

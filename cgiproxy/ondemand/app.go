@@ -20,7 +20,7 @@ type App struct {
 	Dir      string // its working directory, absolute
 	Settings string // the file that says so, by which a site is known from others; "" is none
 
-	// SettingsChanged is when Settings was last changed, as it was when it was read;
+	// SettingsChanged is the ctime (stat(2)) of Settings, as it was when it was read;
 	// zero is not known.
 	SettingsChanged time.Time
 

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // A request that has waited with settings which are out of date by now neither ends
@@ -22,7 +24,7 @@ func TestOutdatedSettings(t *testing.T) {
 			t.Cleanup(now.end)
 			set(before)
 			set(now)
-			now.SettingsChanged = before.changeSettings(time.Second)
+			now.SettingsChanged = before.changeSettings()
 			for _, down := range []bool{false, true} {
 				pid := now.answered("/")
 				if down {
@@ -39,18 +41,28 @@ func TestOutdatedSettings(t *testing.T) {
 	}
 }
 
-// changeSettings has the site have read its settings, and changes them after.
-func (s *site) changeSettings(after time.Duration) (changed time.Time) {
+// changeSettings has the site have read its settings, and changes them after, which
+// their time does not tell.
+func (s *site) changeSettings() (changed time.Time) {
 	s.t.Helper()
+	s.SettingsChanged = s.settingsChanged()
 	info, err := os.Stat(s.Settings)
+	for err == nil && s.settingsChanged().Equal(s.SettingsChanged) { // in the same tick of the kernel's clock
+		err = os.Chtimes(s.Settings, time.Time{}, info.ModTime())
+	}
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.SettingsChanged = info.ModTime()
-	if err := os.Chtimes(s.Settings, time.Time{}, info.ModTime().Add(after)); err != nil {
+	return s.settingsChanged()
+}
+
+func (s *site) settingsChanged() time.Time {
+	s.t.Helper()
+	var st unix.Stat_t
+	if err := unix.Stat(s.Settings, &st); err != nil {
 		s.t.Fatal(err)
 	}
-	return info.ModTime().Add(after)
+	return time.Unix(st.Ctim.Unix())
 }
 
 // Nor does it have the app restarted with them that runs with those of now.
@@ -63,7 +75,7 @@ func TestOutdatedSettingsRestartNothing(t *testing.T) {
 			set(before)
 			now := &site{App: new(*before.App), t: t, warn: before.warn}
 			now.Env = []string{"A=1"}
-			now.SettingsChanged = before.changeSettings(time.Second)
+			now.SettingsChanged = before.changeSettings()
 			pid := now.answered("/")
 			if again, err := before.get(t.Context(), "/"); err != nil || again != pid {
 				t.Errorf("who has waited: process %s, want %s, %v", again, pid, err)

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // claim takes the folder for our site where it is nobody's, or of one that is
@@ -39,8 +41,9 @@ func (a *App) outdated() error {
 	if a.SettingsChanged.IsZero() {
 		return nil
 	}
-	info, err := os.Stat(a.Settings)
-	if err == nil && info.ModTime().Equal(a.SettingsChanged) || err != nil && !errors.Is(err, fs.ErrNotExist) {
+	var now unix.Stat_t
+	err := unix.Stat(a.Settings, &now)
+	if err == nil && now.Ctim.Nano() == a.SettingsChanged.UnixNano() || err != nil && err != unix.ENOENT {
 		return nil
 	}
 	return &Error{

@@ -38,7 +38,7 @@ type Config struct {
 	folder  string             // where File is
 	own     bool               // see site
 	written map[string]setting // without Prefix
-	changed time.Time          // File was last, when it was read; zero where there is none
+	changed time.Time          // ChangeTime of File, when it was read; zero where there is none
 }
 
 // A ByteCount is a number of bytes.

@@ -152,7 +152,7 @@ func (f *finder) addFile(folder string) (notes []Note, err error) {
 	if err != nil {
 		return nil, err
 	}
-	f.changed = info.ModTime()
+	f.changed = ChangeTime(info)
 	// An upload empties the file first (STOR in FTP): what SetEnv says meanwhile
 	// may be the address of another user's app.
 	if len(bytes.TrimSpace(text)) == 0 {

@@ -73,7 +73,7 @@ func isOfRequest(name string) bool {
 
 // StartFile returns the path of File where that says which app is started in which
 // folder, and "" where SetEnv has a say: one program may start several then. It
-// returns also when it was last changed, as it was read.
+// returns also its ChangeTime, as it was read.
 func (c *Config) StartFile() (path string, changed time.Time) {
 	file := filepath.Join(c.folder, File)
 	if c.Source("START") != file || c.Source("START_DIR") != "" && c.Source("START_DIR") != file {

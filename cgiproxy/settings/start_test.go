@@ -68,7 +68,7 @@ func TestStartFile(t *testing.T) {
 			if got != "" && got != file || (got != "") != tt.want {
 				t.Errorf("got %q, want %q: %t", got, file, tt.want)
 			}
-			if info, err := os.Stat(file); err != nil || tt.want != changed.Equal(info.ModTime()) {
+			if info, err := os.Stat(file); err != nil || tt.want != changed.Equal(ChangeTime(info)) {
 				t.Errorf("changed %v, %v, want that of the file: %t", changed, err, tt.want)
 			}
 		})
