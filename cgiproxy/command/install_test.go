@@ -57,6 +57,26 @@ func TestApplyUndoes(t *testing.T) {
 	}
 }
 
+// TestApplyKeepsGroup has a file that only the web server's group may read.
+func TestApplyKeepsGroup(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root has more groups than one for sure")
+	}
+	const group = 12345
+	folder := t.TempDir()
+	writeFile(t, folder, ".htcgiproxy", "before", 0o640)
+	if err := os.Chown(filepath.Join(folder, ".htcgiproxy"), -1, group); err != nil {
+		t.Fatal(err)
+	}
+	if err := apply(folder, []install.Change{{Name: ".htcgiproxy", Old: []byte("before"), OldMode: 0o640, New: []byte("after"), Mode: 0o640}}); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(filepath.Join(folder, ".htcgiproxy"))
+	if err != nil || info.Mode() != 0o640 || info.Sys().(*syscall.Stat_t).Gid != group {
+		t.Errorf("%v, %v, want permissions 640 and group %d", info, err, group)
+	}
+}
+
 // TestInstallAlone has another install at work in the folder.
 func TestInstallAlone(t *testing.T) {
 	folder := t.TempDir()

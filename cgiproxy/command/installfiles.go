@@ -118,7 +118,7 @@ func apply(folder string, changes []install.Change) error {
 		if c.New == nil {
 			continue
 		}
-		temp, err := stage(folder, c.New, c.Mode)
+		temp, err := stage(folder, c.Name, c.New, c.Mode)
 		if err != nil {
 			return fmt.Errorf("%s cannot be written: %w; nothing has been changed", c.Name, explained(err))
 		}
@@ -135,8 +135,10 @@ func apply(folder string, changes []install.Change) error {
 	return syncFolder(folder)
 }
 
-// stage writes a file under a name that no server serves, and returns its path.
-func stage(folder string, content []byte, mode fs.FileMode) (temp string, err error) {
+// stage writes a file under a name that no server serves, and returns its path. It has
+// the group of the one whose place it takes: with permissions 640 that is the web
+// server's.
+func stage(folder, name string, content []byte, mode fs.FileMode) (temp string, err error) {
 	f, err := os.CreateTemp(folder, stagedPrefix+"*")
 	if err != nil {
 		return "", err
@@ -151,6 +153,12 @@ func stage(folder string, content []byte, mode fs.FileMode) (temp string, err er
 	}()
 	if _, err := f.Write(content); err != nil {
 		return "", err
+	}
+	if old, err := os.Lstat(filepath.Join(folder, name)); err == nil {
+		group := int(old.Sys().(*syscall.Stat_t).Gid)
+		if err := f.Chown(-1, group); err != nil && mode>>3&7 != mode&7 {
+			return "", fmt.Errorf("group %d: %w", group, err)
+		}
 	}
 	if err := f.Chmod(mode); err != nil { // without the umask
 		return "", err
@@ -174,7 +182,7 @@ func undo(folder string, changes []install.Change) error {
 		var temp string
 		var err error
 		if c.Old != nil {
-			temp, err = stage(folder, c.Old, c.OldMode)
+			temp, err = stage(folder, c.Name, c.Old, c.OldMode)
 		}
 		if err == nil {
 			err = place(folder, c.Name, temp)
