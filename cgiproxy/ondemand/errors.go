@@ -91,6 +91,18 @@ func noState(err error) *Error {
 	return e
 }
 
+// noLog is an app's log that cannot be opened.
+func noLog(err error) *Error {
+	e := noState(err)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		e.Remedy = "make the folder of START_LOG"
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, unix.EISDIR), errors.Is(err, unix.ENXIO):
+		e.Remedy = fmt.Sprintf("delete or rename it, or set START_LOG to a file that user %d may write (scripts run as this user)", os.Geteuid())
+	}
+	return e
+}
+
 // cannotRun is a command that the system does not let us run.
 func cannotRun(err error) *Error {
 	e := &Error{Kind: Failed, Cause: fmt.Errorf("start the app: %w", err)}

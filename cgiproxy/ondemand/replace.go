@@ -119,7 +119,7 @@ func (a *App) retireWhenFree(old *run, use string) error {
 	}
 	log, err := a.folder().openLog(a.log())
 	if err != nil {
-		return noState(err)
+		return noLog(err)
 	}
 	defer log.Close()
 	closeOnExec(3)

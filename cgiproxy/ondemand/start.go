@@ -188,7 +188,7 @@ func (a *App) spawn(lock *os.File, s *state) (*child, error) {
 	}
 	log, err := a.folder().openLog(a.log())
 	if err != nil {
-		return nil, noState(err)
+		return nil, noLog(err)
 	}
 	defer log.Close()
 	null, err := os.Open(os.DevNull)

@@ -205,6 +205,29 @@ func TestLogOfOthers(t *testing.T) {
 	}
 }
 
+// A log that cannot be opened is told of with what helps.
+func TestNoLog(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		make func(app, log string) error
+		want string
+	}{
+		{"its folder is missing", func(string, string) error { return nil }, "make the folder of START_LOG"},
+		{"a folder", func(_, log string) error { return os.MkdirAll(log, 0o700) }, "delete or rename it"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a := &App{Dir: t.TempDir(), Command: "true", Network: "tcp", Addresses: []string{"127.0.0.1:1"}}
+			a.Log = filepath.Join(a.Dir, "logs", "app.log")
+			if err := c.make(a.Dir, a.Log); err != nil {
+				t.Fatal(err)
+			}
+			if err := a.Start(t.Context()); !strings.Contains(explain(err), c.want) {
+				t.Errorf("%s, want %q", explain(err), c.want)
+			}
+		})
+	}
+}
+
 func TestFolder(t *testing.T) {
 	missing := &App{Dir: filepath.Join(t.TempDir(), "missing")}
 	if _, err := missing.folder().lock(); !strings.Contains(explain(err), "does START_DIR exist?") {

@@ -260,6 +260,22 @@ func appTests() []findingTest {
 				s.do(syscall.Mkfifo(filepath.Join(dir, name), 0o600))
 			}
 		}, "START runs in"},
+		{"start", "its log is a link", Fault, "503", func(s *testSite) {
+			dir := s.noted("", "UPSTREAM=auto")
+			s.do(os.Symlink("elsewhere", filepath.Join(dir, "app.log")))
+		}, "cannot use the app's log"},
+		{"start", "its log is a folder", Fault, "503", func(s *testSite) {
+			dir := s.noted("", "UPSTREAM=auto")
+			s.do(os.Mkdir(filepath.Join(dir, "app.log"), 0o700))
+		}, "cannot use the app's log"},
+		{"start", "its log is somebody else's", Fault, "503", func(s *testSite) {
+			dir := s.noted("", "UPSTREAM=auto")
+			log := filepath.Join(dir, "app.log")
+			s.do(errors.Join(os.WriteFile(log, nil, 0o666), os.Chown(log, stranger, stranger)))
+		}, "cannot use the app's log"},
+		{"start", "no folder for its log", Fault, "503", func(s *testSite) {
+			s.noted("", "UPSTREAM=auto\nSTART_LOG=logs/app.log")
+		}, "cannot make "},
 		{"restart", "failed, the app runs", Warning, "503", func(s *testSite) { failedRestart(s, "UPSTREAM="+s.app.Listener.Addr().String()) }, "the last restart failed (status 3), and the app from before goes on: correct"},
 		{"restart", "failed, the app is stopped", Warning, "503", func(s *testSite) { failedRestart(s, "UPSTREAM=127.0.0.1:1") }, "the last restart failed (status 3): correct"},
 		{"start", "in the served folder", Warning, "", func(s *testSite) { s.settings("START=true\nSTART_DIR=app\n"); s.do(os.Mkdir(s.path("app"), 0o755)) }, "is served"},
