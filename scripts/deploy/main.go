@@ -11,7 +11,8 @@
 //	app.go       the app's files here; manifest.go: those on the host; lists.go: what
 //	             is there; plan.go: which to replace; modes.go: who may read them
 //	swap.go      their way into place; swapback.go: and back; aside.go: what has
-//	             been written since; database.go: what is in two files
+//	             been written since; database.go: what is in two files; restart.go:
+//	             how the app gets to know
 //	root.go      the document root, beside which the app goes, and never below it
 //	places.go    where the settings say that the app is; state.go: what proxy.cgi
 //	             has noted of it
