@@ -3,8 +3,8 @@
 //
 //	remote.go   what a host can do, and which one a URL names
 //	dial.go     the way to it; retry.go: a host whose connection may break
-//	ftp.go      FTP, plain or under TLS; ftpdata.go: its second connection
-//	ftplist.go  its listings
+//	ftp.go      FTP; ftplogin.go: plain or under TLS; ftpdata.go: its second
+//	            connection; ftplist.go: its listings
 //	sftp.go     SFTP
 //	folder.go   a folder of this machine
 package remote
@@ -48,6 +48,9 @@ type Host interface {
 
 	// Chmod changes the permissions of a file.
 	Chmod(name string, mode fs.FileMode) error
+
+	// Touch gives a file the time of now, where the host can.
+	Touch(name string) error
 
 	// Rename moves a file, in the place of one that is there.
 	Rename(from, to string) error
