@@ -102,6 +102,7 @@ func scan(dir string, include []string) (files map[string]file, out []string, er
 		files[rel] = describe(rel, content, info.Mode()&reached[path.Dir(rel)])
 		return nil
 	})
+	out = append(out, leaveUsed(files)...)
 	if err == nil && len(files) == 0 {
 		err = fmt.Errorf("there is no file in %s to upload", dir)
 	}
