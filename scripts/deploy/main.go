@@ -91,20 +91,26 @@ type options struct {
 type usageError struct{ error }
 
 func main() {
+	signal.Ignore(syscall.SIGPIPE) // what is under way does not end with who reads of it
 	os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
 }
 
 var errInterrupted = errors.New("interrupted")
 
 // untilInterrupted ends ctx with the first Ctrl-C, upon which the site is put in
-// order. A second one ends the program at once, as the first does before this.
+// order. A second one ends the program at once, as the first does before this. Where
+// the terminal is closed the system and the shell both tell, and the second ends nothing.
 func untilInterrupted(ctx context.Context, errOut io.Writer) (_ context.Context, stop func()) {
 	ctx, ignore := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	end := func() {}
+	if !signal.Ignored(syscall.SIGHUP) { // by nohup
+		ctx, end = signal.NotifyContext(ctx, syscall.SIGHUP)
+	}
 	isOver := context.AfterFunc(ctx, func() {
 		ignore()
 		fmt.Fprintln(errOut, "interrupted: this ends when the site is in order. Ctrl-C once more ends it at once, and leaves that to the next run")
 	})
-	return ctx, func() { isOver(); ignore() }
+	return ctx, func() { isOver(); end(); ignore() }
 }
 
 // run runs a command line and returns the exit status.
