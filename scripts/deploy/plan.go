@@ -106,12 +106,12 @@ func (p *plan) stays(name string, leftOut, include []string) (left, why string) 
 	return "", ""
 }
 
-// leftOutWith returns which of those that are left out, folders with a slash at their
-// end, a file is or is in, "" for none.
+// leftOutWith returns which of those that are left out a file is or is in, "" for none:
+// a link here may be in the place of a folder.
 func leftOutWith(leftOut []string, name string) string {
 	for _, left := range leftOut {
 		left = strings.TrimSuffix(strings.TrimSuffix(left, notRegular), usedHere)
-		if name == left || strings.HasSuffix(left, "/") && strings.HasPrefix(name, left) {
+		if name == left || strings.HasPrefix(name, strings.TrimSuffix(left, "/")+"/") {
 			return left
 		}
 	}
