@@ -22,7 +22,7 @@ var leftOut = []string{
 	".git", ".hg", ".svn", ".gitignore", ".gitattributes", ".github",
 	"node_modules", "venv", ".venv", "__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".tox",
 	".env", ".htcgiproxy", ".idea", ".vscode", ".DS_Store", "Thumbs.db", "desktop.ini",
-	".cgiproxy", stateFolder, "app.log", "restart.txt",
+	".cgiproxy", stateFolder, "app.log", "restart.txt", "always_restart.txt",
 }
 
 // leftOutEnds are ends of such names: what Python compiles, and copies of editors.

@@ -32,6 +32,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -159,7 +161,14 @@ func parse(args []string) (*options, error) {
 	}
 	flags.StringVar(&o.app, "app", "", "")
 	flags.StringVar(&o.appTo, "app-to", "", "")
-	flags.Func("include", "", func(name string) error { o.include = append(o.include, name); return nil })
+	flags.Func("include", "", func(name string) error {
+		name = path.Clean(filepath.ToSlash(name))
+		if strings.Contains(name, "/") {
+			return fmt.Errorf("it is a name alone, wherever it is, as in --include %s", path.Base(name))
+		}
+		o.include = append(o.include, name)
+		return nil
+	})
 	flags.StringVar(&o.url, "url", "", "")
 	flags.StringVar(&o.binary, "binary", "", "")
 	insecure := flags.Bool("insecure", false, "")

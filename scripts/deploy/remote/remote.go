@@ -17,6 +17,7 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -114,12 +115,9 @@ func ParseTarget(text string) (*Target, error) {
 	if ports[u.Scheme] == "" || u.Hostname() == "" {
 		return nil, fmt.Errorf("%q is no address to deploy to: write it like ftps://me@example.com/public_html", text)
 	}
-	t := &Target{Scheme: u.Scheme, Host: u.Host, User: u.User.Username(), Folder: strings.TrimPrefix(u.Path, "/")}
+	t := &Target{Scheme: u.Scheme, Host: u.Host, User: u.User.Username(), Folder: path.Clean(strings.TrimPrefix(u.Path, "/"))}
 	if u.Port() == "" {
 		t.Host += ":" + ports[u.Scheme]
-	}
-	if t.Folder = strings.TrimSuffix(t.Folder, "/"); t.Folder == "" {
-		t.Folder = "."
 	}
 	if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) || badName(t.Folder) {
 		return nil, fmt.Errorf("%q has a control byte", text)
