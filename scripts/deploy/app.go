@@ -22,7 +22,7 @@ var leftOut = []string{
 	".git", ".hg", ".svn", ".gitignore", ".gitattributes", ".github",
 	"node_modules", "venv", ".venv", "__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".tox",
 	".env", ".htcgiproxy", ".idea", ".vscode", ".DS_Store", "Thumbs.db", "desktop.ini",
-	".cgiproxy", stateFolder, "app.log", "restart.txt",
+	".cgiproxy", stateFolder, "app.log", "restart.txt", "always_restart.txt",
 }
 
 // leftOutEnds are ends of such names: what Python compiles, and copies of editors.
@@ -102,6 +102,7 @@ func scan(dir string, include []string) (files map[string]file, out []string, er
 		files[rel] = describe(rel, content, info.Mode()&reached[path.Dir(rel)])
 		return nil
 	})
+	out = append(out, leaveUsed(files)...)
 	if err == nil && len(files) == 0 {
 		err = fmt.Errorf("there is no file in %s to upload", dir)
 	}

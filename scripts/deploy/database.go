@@ -2,8 +2,11 @@ package main
 
 import (
 	"fmt"
+	"io/fs"
+	"maps"
 	"path"
 	"slices"
+	"strings"
 
 	"proxy.cgi/scripts/deploy/remote"
 )
@@ -26,14 +29,59 @@ func journalsOf(name string, list map[string]remote.Entry) (ends []string) {
 	return ends
 }
 
-// leaveDatabase reports whether a file is a database in use, which no other may replace.
-func (p *plan) leaveDatabase(name string) (bool, error) {
+// databaseOf returns the database of which a file is one of those, by its name.
+func databaseOf(name string) (database string, is bool) {
+	for _, end := range journals {
+		if database, is = strings.CutSuffix(name, end); is {
+			return database, true
+		}
+	}
+	return "", false
+}
+
+// usedHere is behind the name of a database that is left out.
+const usedHere = " (a database in use: stop what has it open, and it is uploaded)"
+
+// leaveUsed takes databases out of files that are in use here, for a copy need not be
+// whole, and their journals, which would be played into the database that is there.
+func leaveUsed(files map[string]file) (out []string) {
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		database, isJournal := databaseOf(name)
+		if _, isHere := files[database]; isHere && isJournal {
+			out = append(out, name)
+			if !slices.Contains(out, database+usedHere) {
+				out = append(out, database+usedHere)
+			}
+		}
+	}
+	for _, name := range out {
+		delete(files, strings.TrimSuffix(name, usedHere))
+	}
+	return out
+}
+
+// leave reports whether a file is not to be replaced, whatever is here: a database in use,
+// what belongs to one, and a link, which alone leads to where the owner has moved it.
+func (p *plan) leave(name string) (bool, error) {
 	list, err := p.lists.in(path.Dir(name))
-	ends := journalsOf(name, list)
-	if err != nil || ends == nil {
+	if err != nil {
 		return false, err
 	}
-	p.note(name, fmt.Sprintf("is a database in use, for %s is beside it, and stays: to have what is here, stop the app, and delete both there", path.Base(name)+ends[0]))
+	database, isJournal := databaseOf(path.Base(name))
+	if isJournal {
+		_, isJournal = list[database]
+	}
+	ends := journalsOf(name, list)
+	switch {
+	case list[path.Base(name)].Mode&fs.ModeSymlink != 0:
+		p.note(name, "is a link on the host, and stays: to have what is here, delete it there")
+	case isJournal:
+		p.note(name, fmt.Sprintf("is for SQLite alone to write, for the database %s is beside it on the host: it stays as it is there", database))
+	case ends != nil:
+		p.note(name, fmt.Sprintf("is a database in use, for %s is beside it, and stays: to have what is here, stop the app, and delete both there", path.Base(name)+ends[0]))
+	default:
+		return false, nil
+	}
 	return true, nil
 }
 

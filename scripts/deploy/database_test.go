@@ -1,6 +1,9 @@
 package main
 
 import (
+	"encoding/json"
+	"errors"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -40,6 +43,98 @@ func TestDatabaseInUse(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestDatabaseUsedHere deploys while a database is in use here, as by the server that one
+// develops with: what its journals have must not come into the one on the host, which is
+// all orders, whether an earlier deploy has brought journals or not.
+func TestDatabaseUsedHere(t *testing.T) {
+	for _, end := range []string{"-wal", "-shm", "-journal"} {
+		for _, c := range []struct {
+			name   string
+			first  map[string]string // that the first deploy brings, beside app.py
+			there  map[string]string // on the host after it
+			here   map[string]string // "" for nothing
+			isUsed bool              // which is said
+			after  map[string]string // on the host in the end
+		}{
+			{"a new one", nil, nil, map[string]string{"d/shop.db": "two", "d/shop.db" + end: "rows"}, true, map[string]string{"d/shop.db": ""}},
+			{"the same one", map[string]string{"d/shop.db": "one"}, map[string]string{"d/shop.db": "orders"}, map[string]string{"d/shop.db" + end: "rows"}, true, map[string]string{"d/shop.db": "orders"}},
+			{"in use there, too", map[string]string{"d/shop.db": "one"}, map[string]string{"d/shop.db": "orders", "d/shop.db" + end: "more"}, map[string]string{"d/shop.db" + end: "rows"}, true, map[string]string{"d/shop.db": "orders", "d/shop.db" + end: "more"}},
+			{"not any more", map[string]string{"d/shop.db": "one", "d/shop.db" + end: "rows"}, map[string]string{"d/shop.db": "orders"}, map[string]string{"d/shop.db" + end: ""}, false, map[string]string{"d/shop.db": "orders", "d/shop.db" + end: "rows"}},
+			{"a journal alone", nil, map[string]string{"d/shop.db": "orders"}, map[string]string{"d/shop.db" + end: "rows"}, false, map[string]string{"d/shop.db": "orders"}},
+			{"another file of such a name", nil, nil, map[string]string{"d/shop" + end: "text"}, false, map[string]string{"d/shop" + end: "text"}},
+		} {
+			t.Run(end+", "+c.name, func(t *testing.T) {
+				host, folder := thisHost(t)
+				dir := t.TempDir()
+				writeFiles(t, dir, map[string]string{"app.py": "one"})
+				writeFiles(t, dir, c.first)
+				if c.first != nil { // by a version that brought journals
+					files, _, err := scan(dir, nil)
+					for name, text := range c.first {
+						files[name] = describe(name, []byte(text), 0o644)
+					}
+					text, err2 := json.Marshal(manifest{Number: 1, Files: files})
+					if err := errors.Join(err, err2); err != nil {
+						t.Fatal(err)
+					}
+					writeFiles(t, folder, map[string]string{stateFolder + "/manifest.json": string(text), "app.py": "one"})
+					writeFiles(t, folder, c.first)
+				} else {
+					deployApp(t, host, folder, dir)
+				}
+				writeFiles(t, folder, c.there)
+				writeFiles(t, dir, c.here)
+				for _, text := range []string{"two", "three"} {
+					writeFiles(t, dir, map[string]string{"app.py": text})
+					_, out, err := scan(dir, nil)
+					if said := strings.Join(out, ", "); err != nil || strings.Contains(said, "d/shop.db (a database in use: ") != c.isUsed {
+						t.Errorf("left out is %q, %v, want a database in use: %v", said, err, c.isUsed)
+					}
+					deployApp(t, host, folder, dir)
+					want := map[string]string{"app.py": text, "d/shop.db" + end: ""}
+					maps.Copy(want, c.after)
+					wantFiles(t, folder, want)
+				}
+			})
+		}
+	}
+}
+
+// TestLinkStays has a file that the owner has moved, and a link in its place: that it is a
+// database in use the link does not tell.
+func TestLinkStays(t *testing.T) {
+	for _, c := range []struct {
+		name, first, then, want string
+	}{
+		{"changed here", "one", "two", "is a link on the host, and stays"},
+		{"gone here", "one", "", "is a link on the host, and stays"},
+		{"new here", "", "two", "is a link on the host, and stays"},
+		{"as before", "one", "one", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			host, folder := thisHost(t)
+			dir := t.TempDir()
+			writeFiles(t, dir, map[string]string{"app.py": "one", "shop.db": c.first})
+			deployApp(t, host, folder, dir)
+			writeFiles(t, folder, map[string]string{"shop.db": "", "data/shop.db": "one", "data/shop.db-wal": "orders"})
+			if err := os.Symlink("data/shop.db", filepath.Join(folder, "shop.db")); err != nil {
+				t.Fatal(err)
+			}
+			writeFiles(t, dir, map[string]string{"app.py": "two", "shop.db": c.then})
+			for range 2 {
+				said := strings.Join(deployApp(t, host, folder, dir), "\n")
+				if !strings.Contains(said, c.want) || c.want == "" && said != "" {
+					t.Errorf("said is %q, want %q", said, c.want)
+				}
+				if to, err := os.Readlink(filepath.Join(folder, "shop.db")); err != nil || to != "data/shop.db" {
+					t.Errorf("it leads to %q, %v", to, err)
+				}
+				wantFiles(t, folder, map[string]string{"app.py": "two", "data/shop.db": "one"})
+			}
+		})
 	}
 }
 

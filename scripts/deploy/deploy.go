@@ -136,6 +136,9 @@ func (d *deploy) planApp() (leftOut []string, err error) {
 	if err := d.openApp(folder); err != nil {
 		return nil, err
 	}
+	if err := d.app.isForRestart(d.places.restart, files); err != nil {
+		return nil, err
+	}
 	if d.app.site == "." {
 		return nil, fmt.Errorf("%s is the served folder itself, where nothing would keep visitors from the app after --uninstall: name a folder in it that begins with a dot, as in --app-to %s", folder, d.hiddenFolder())
 	}

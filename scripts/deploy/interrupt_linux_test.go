@@ -108,6 +108,44 @@ func newHeldApp(t *testing.T) *heldApp {
 	return a
 }
 
+// TestHungUp has the terminal closed while the new app is silent: nobody reads any more,
+// and all is as before then.
+func TestHungUp(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, hosting.VsftpdPlain)
+	old, next := newHeldApp(t), newHeldApp(t)
+	old.free.Store(true)
+	h.mustDeploy(t, "--upstream", old.port)
+	before := h.files(t, "public_html")
+
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	cmd := h.command(h.target(), "--upstream", next.port)
+	cmd.Stdout, cmd.Stderr = w, w
+	err = cmd.Start()
+	w.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { cmd.Wait(); close(ended) }()
+	select {
+	case <-next.asked:
+		cmd.Process.Signal(syscall.SIGHUP)
+		cmd.Process.Signal(syscall.SIGHUP)
+		<-ended
+	case <-ended:
+	}
+	if status := cmd.ProcessState.ExitCode(); status != 1 {
+		t.Errorf("it is %v, want exit status 1", cmd.ProcessState)
+	}
+	h.wantPage(t, "a")
+	sameFiles(t, h.files(t, "public_html"), before)
+}
+
 // TestInterruptedTwice has a first Ctrl-C while the new app is silent, and a
 // second while the old one is: that one waits for nothing.
 func TestInterruptedTwice(t *testing.T) {

@@ -111,6 +111,26 @@ func TestScripts(t *testing.T) {
 	}
 }
 
+// TestPublicOnly deploys once more, as for each change: what visitors may not have stays
+// so, until it is said.
+func TestPublicOnly(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, hosting.VsftpdPlain)
+	h.WriteFile(t, "public_html/config.ini", "secret", 0o644)
+	app := "--upstream=" + runningApp(t, "the app")
+	for _, c := range []struct{ flag, want string }{
+		{"--public-only", "the app"},
+		{app, "the app"},
+		{"--fastcgi", "the app"},
+		{"--public-only=false", "secret"},
+	} {
+		h.mustDeploy(t, app, c.flag)
+		if _, body := h.page(t, "/config.ini"); strings.TrimSpace(body) != c.want {
+			t.Errorf("after %s visitors get %.100q, want %q", c.flag, body, c.want)
+		}
+	}
+}
+
 // TestKeys logs in with a key, and refuses a host whose key is another.
 func TestKeys(t *testing.T) {
 	t.Parallel()

@@ -11,7 +11,8 @@
 //	app.go       the app's files here; manifest.go: those on the host; lists.go: what
 //	             is there; plan.go: which to replace; modes.go: who may read them
 //	swap.go      their way into place; swapback.go: and back; aside.go: what has
-//	             been written since; database.go: what is in two files
+//	             been written since; database.go: what is in two files; restart.go:
+//	             how the app gets to know
 //	root.go      the document root, beside which the app goes, and never below it
 //	places.go    where the settings say that the app is; state.go: what proxy.cgi
 //	             has noted of it
@@ -31,6 +32,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -90,20 +93,26 @@ type options struct {
 type usageError struct{ error }
 
 func main() {
+	signal.Ignore(syscall.SIGPIPE) // what is under way does not end with who reads of it
 	os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
 }
 
 var errInterrupted = errors.New("interrupted")
 
 // untilInterrupted ends ctx with the first Ctrl-C, upon which the site is put in
-// order. A second one ends the program at once, as the first does before this.
+// order. A second one ends the program at once, as the first does before this. Where
+// the terminal is closed the system and the shell both tell, and the second ends nothing.
 func untilInterrupted(ctx context.Context, errOut io.Writer) (_ context.Context, stop func()) {
 	ctx, ignore := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	end := func() {}
+	if !signal.Ignored(syscall.SIGHUP) { // by nohup
+		ctx, end = signal.NotifyContext(ctx, syscall.SIGHUP)
+	}
 	isOver := context.AfterFunc(ctx, func() {
 		ignore()
 		fmt.Fprintln(errOut, "interrupted: this ends when the site is in order. Ctrl-C once more ends it at once, and leaves that to the next run")
 	})
-	return ctx, func() { isOver(); ignore() }
+	return ctx, func() { isOver(); end(); ignore() }
 }
 
 // run runs a command line and returns the exit status.
@@ -152,7 +161,14 @@ func parse(args []string) (*options, error) {
 	}
 	flags.StringVar(&o.app, "app", "", "")
 	flags.StringVar(&o.appTo, "app-to", "", "")
-	flags.Func("include", "", func(name string) error { o.include = append(o.include, name); return nil })
+	flags.Func("include", "", func(name string) error {
+		name = path.Clean(filepath.ToSlash(name))
+		if strings.Contains(name, "/") {
+			return fmt.Errorf("it is a name alone, wherever it is, as in --include %s", path.Base(name))
+		}
+		o.include = append(o.include, name)
+		return nil
+	})
 	flags.StringVar(&o.url, "url", "", "")
 	flags.StringVar(&o.binary, "binary", "", "")
 	insecure := flags.Bool("insecure", false, "")

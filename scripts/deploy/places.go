@@ -82,6 +82,9 @@ func (d *deploy) openApp(folder string) (err error) {
 		file := settings.ValueIn(d.lines, "RESTART_FILE")
 		return fmt.Errorf("the folder of %sRESTART_FILE=%s is not seen by this login, so that no file there can restart the app: make the folder, or name one in the app's, as in tmp/restart.txt", settings.Prefix, file)
 	}
+	if err := d.app.isForRestart(d.places.restart, d.app.now.Files); err != nil {
+		return err
+	}
 	if err := d.locate(); err != nil {
 		return err
 	}

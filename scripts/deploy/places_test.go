@@ -249,3 +249,44 @@ func TestRestartFileUnseen(t *testing.T) {
 		})
 	}
 }
+
+// TestRestartFileOfApp has a RESTART_FILE that is there for something else, which a
+// restart would overwrite: that is refused before anything is changed.
+func TestRestartFileOfApp(t *testing.T) {
+	const refusal = ", a file with content, or of the app, which a deploy would overwrite to restart it"
+	dir := t.TempDir()
+	writeFiles(t, dir, map[string]string{"app.py": "x", "wsgi.py": "x"})
+	const last = stateFolder + "/manifest.json"
+	for _, c := range []struct {
+		name, file string
+		there      map[string]string
+		isRefused  bool
+	}{
+		{"the usual one", "", map[string]string{"tmp/restart.txt": "by hand\n"}, false},
+		{"none yet", "again", nil, false},
+		{"touched", "again", map[string]string{"again": "\n"}, false},
+		{"of an earlier deploy", "again", map[string]string{"again": "2026-11-28T19:00:00.5Z\n"}, false},
+		{"the app's settings", "config.json", map[string]string{"config.json": "{}"}, true},
+		{"a folder", "again", map[string]string{"again/x": "x"}, true},
+		{"one of this deploy", "wsgi.py", nil, true},
+		{"one that has been overwritten", "again.py", map[string]string{"again.py": "\n", last: `{"number": 1, "files": {"again.py": {}}}`}, true},
+		{"one that a deploy has removed", "again.py", map[string]string{last: `{"number": 1, "files": {}, "last": [{"path": "again.py", "old": {}}]}`}, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			host, home := thisHost(t)
+			writeFiles(t, path.Join(home, "app"), c.there)
+			lines := "CGIPROXY_START_DIR=../app\n"
+			if c.file != "" {
+				lines += "CGIPROXY_RESTART_FILE=" + c.file + "\n"
+			}
+			o := &options{target: &remote.Target{Folder: path.Join(home, "public_html")}, app: dir, dryRun: true}
+			d := &deploy{options: o, host: host, lines: []byte(lines), out: io.Discard}
+			if _, err := d.planApp(); (err != nil) != c.isRefused || err != nil && !strings.Contains(err.Error(), refusal) {
+				t.Errorf("a deploy: %v, want it refused: %v", err, c.isRefused)
+			}
+			if err := d.rollBack(t.Context()); strings.Contains(err.Error(), refusal) != (c.isRefused && c.there != nil) {
+				t.Errorf("a rollback: %v, want it refused: %v", err, c.isRefused && c.there != nil)
+			}
+		})
+	}
+}

@@ -63,7 +63,7 @@ func (p *plan) add(name string, f file) error {
 	}
 	old, isKnown := p.now.Files[name]
 	if !isKnown || old != f {
-		if isLeft, err := p.leaveDatabase(name); isLeft || err != nil {
+		if isLeft, err := p.leave(name); isLeft || err != nil {
 			return err
 		}
 	}
@@ -98,7 +98,7 @@ func (p *plan) leaveSite(files map[string]file) {
 func (p *plan) stays(name string, leftOut, include []string) (left, why string) {
 	const before = "though an earlier deploy has brought it, and stays as it is there: --include "
 	if left = leftOutWith(leftOut, name); left != "" {
-		return left, "is left out here, " + before + path.Base(left) + " brings it anew, unless it is a link"
+		return left, "is left out here, " + before + path.Base(left) + " brings it anew, unless it is a link or a database in use"
 	}
 	if left = p.usuallyLeftOut(name, include); left != "" {
 		return left, "is not here, " + before + path.Base(left) + " removes it"
@@ -106,12 +106,12 @@ func (p *plan) stays(name string, leftOut, include []string) (left, why string) 
 	return "", ""
 }
 
-// leftOutWith returns which of those that are left out, folders with a slash at their
-// end, a file is or is in, "" for none.
+// leftOutWith returns which of those that are left out a file is or is in, "" for none:
+// a link here may be in the place of a folder.
 func leftOutWith(leftOut []string, name string) string {
 	for _, left := range leftOut {
-		left = strings.TrimSuffix(left, notRegular)
-		if name == left || strings.HasSuffix(left, "/") && strings.HasPrefix(name, left) {
+		left = strings.TrimSuffix(strings.TrimSuffix(left, notRegular), usedHere)
+		if name == left || strings.HasPrefix(name, strings.TrimSuffix(left, "/")+"/") {
 			return left
 		}
 	}
@@ -227,7 +227,7 @@ func (p *plan) compare(name string, old *file, read bool) (size int64, isSame bo
 // addGone adds a file of an earlier deploy that is here no more, unless it has
 // changed there.
 func (p *plan) addGone(name string, old file) error {
-	if isLeft, err := p.leaveDatabase(name); isLeft || err != nil {
+	if isLeft, err := p.leave(name); isLeft || err != nil {
 		return err
 	}
 	if p.now.Former == nil { // else a dry run, with files still on their way

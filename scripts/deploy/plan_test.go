@@ -196,16 +196,19 @@ func TestFewLists(t *testing.T) {
 func TestIncludedOnce(t *testing.T) {
 	host, folder := thisHost(t)
 	dir := t.TempDir()
-	files := map[string]string{"app.py": "x", "link.txt": "linked to", ".env": "SECRET=1", "node_modules/a/x.js": "a", "node_modules/b/x.js": "b"}
+	files := map[string]string{"app.py": "x", "link.txt": "linked to", "media/a/x.jpg": "x", ".env": "SECRET=1", "node_modules/a/x.js": "a", "node_modules/b/x.js": "b"}
 	writeFiles(t, dir, files)
 	deployApp(t, host, folder, dir, ".env", "node_modules")
 	files["app.py"] = "y"
 	writeFiles(t, dir, files)
-	if err := errors.Join(os.Remove(filepath.Join(dir, "link.txt")), os.Symlink("app.py", filepath.Join(dir, "link.txt"))); err != nil {
-		t.Fatal(err)
+	for name, to := range map[string]string{"link.txt": "app.py", "media": "/nowhere/else"} {
+		name = filepath.Join(dir, name)
+		if err := errors.Join(os.RemoveAll(name), os.Symlink(to, name)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	notes := strings.Join(deployApp(t, host, folder, dir), "\n")
-	for _, name := range []string{".env", "node_modules", "link.txt"} {
+	for _, name := range []string{".env", "node_modules", "link.txt", "media"} {
 		if want := filepath.Join(folder, name) + " is left out here, though an earlier deploy has brought it"; strings.Count(notes, want) != 1 {
 			t.Errorf("said is %q, want %q once", notes, want)
 		}

@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"proxy.cgi/cgiproxy/command/install"
 	"proxy.cgi/scripts/deploy/remote"
@@ -244,20 +243,6 @@ func (a *app) isWritten(i int, c replaced) (bool, error) {
 		a.have[kept] = true
 		return true, a.move(a.state(old), a.state(kept))
 	}
-}
-
-// restart has the next request restart the app. The file is put there as all others
-// are: some servers never overwrite one, and it may be another user's.
-func (a *app) restart(file string) error {
-	a.restarted = []byte(time.Now().UTC().Format(time.RFC3339Nano) + "\n")
-	if err := a.host.Mkdir(path.Dir(file), 0o755); err != nil {
-		return err
-	}
-	temp := a.state("restart.new")
-	if err := put(a.host, temp, a.restarted, 0o644, meter{}); err != nil {
-		return err
-	}
-	return a.host.Rename(temp, file)
 }
 
 // move moves a file. One that is not there has been moved before: by this run, if it

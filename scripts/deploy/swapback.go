@@ -51,6 +51,11 @@ func (a *app) back() error {
 			if err := a.remake(path.Dir(c.Path), lists); err != nil {
 				return err
 			}
+			// With its own time it would be older than what browsers have of the new one, and
+			// who compares times alone, as Go's http.FileServer, tells them to keep that.
+			if err := a.host.Touch(a.state(old)); remote.IsBroken(err) {
+				return err
+			}
 			if err := a.move(a.state(old), a.path(c.Path)); err != nil {
 				return err
 			}

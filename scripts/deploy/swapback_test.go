@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"proxy.cgi/scripts/deploy/remote"
 )
@@ -167,6 +168,43 @@ func TestWrittenSince(t *testing.T) {
 				wantNoneAside(t, folder)
 			})
 		}
+	}
+}
+
+// TestTimesBack has files that are put back no older than those they take the place of:
+// a browser asks for what has changed since the time that it got.
+func TestTimesBack(t *testing.T) {
+	for _, way := range []string{"rollback", "undo", "undo, broken off on the way"} {
+		t.Run(way, func(t *testing.T) {
+			host, folder := thisHost(t)
+			dir := t.TempDir()
+			writeFiles(t, dir, map[string]string{"app.js": "one", "gone.js": "one"})
+			deployApp(t, host, folder, dir)
+			hour := time.Now().Add(-time.Hour)
+			for _, name := range []string{"app.js", "gone.js"} {
+				if err := os.Chtimes(filepath.Join(folder, name), hour, hour); err != nil {
+					t.Fatal(err)
+				}
+			}
+			writeFiles(t, dir, map[string]string{"app.js": "two", "gone.js": "", "new.js": "two"})
+			a, _ := placeApp(t, host, folder, dir)
+			if way == "rollback" {
+				if _, err := a.settle(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			second, err := os.Stat(filepath.Join(folder, "app.js"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			takeBack(t, a, way)
+			wantFiles(t, folder, map[string]string{"app.js": "one", "gone.js": "one", "new.js": ""})
+			for _, name := range []string{"app.js", "gone.js"} {
+				if info, err := os.Stat(filepath.Join(folder, name)); err != nil || info.ModTime().Before(second.ModTime()) {
+					t.Errorf("%s is of %v, %v, want %v or later", name, info.ModTime(), err, second.ModTime())
+				}
+			}
+		})
 	}
 }
 

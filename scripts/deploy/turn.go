@@ -60,10 +60,16 @@ func (d *deploy) takeTurn(ctx context.Context) (_ context.Context, end func(), e
 		d.served.clean()
 		return nil, nil, err
 	}
-	if d.served.list, err = d.host.List(d.served.folder); err == nil && len(d.served.others()) > 0 {
+	d.served.list, err = d.host.List(d.served.folder)
+	_, isListed := entryIn(d.served.list, path.Base(d.served.temp))
+	switch {
+	case err == nil && !isListed:
+		err = fmt.Errorf("%s is there, and the list of its folder is without it, so that two deploys at once would not see each other: try sftp://, or ask the host why its FTP server hides names that begin with .ht", d.served.temp)
+	case err == nil && len(d.served.others()) > 0:
 		err = errUnderWay
 	}
 	if err != nil {
+		d.host.Remove(path.Join(d.served.temp, beats[0])) // which is hidden, too
 		d.served.clean()
 		return nil, nil, err
 	}

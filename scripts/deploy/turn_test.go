@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -154,5 +155,25 @@ func TestAfterStatus(t *testing.T) {
 	end()
 	if host.asked > 3 { // twice to watch, once to remove it
 		t.Errorf("it is watched %d times", host.asked)
+	}
+}
+
+// A hiding host leaves names that begin with .ht out of its lists (vsftpd's hide_file).
+type hiding struct{ remote.Host }
+
+func (h hiding) List(folder string) ([]remote.Entry, error) {
+	list, err := h.Host.List(folder)
+	return slices.DeleteFunc(list, func(e remote.Entry) bool { return strings.HasPrefix(e.Name, ".ht") }), err
+}
+
+// TestTurnHidden has a run end there at once, say why, and leave nothing.
+func TestTurnHidden(t *testing.T) {
+	host, folder := thisHost(t)
+	_, _, err := newRun(t, hiding{host}, folder).takeTurn(t.Context())
+	if want := "the list of its folder is without it"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v, want %q", err, want)
+	}
+	if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
+		t.Errorf("left are %v, %v", left, err)
 	}
 }

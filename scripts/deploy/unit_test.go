@@ -59,7 +59,7 @@ func TestScan(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{
 		"app.py", "templates/home.html", ".env", ".htcgiproxy", ".git/config", "venv/bin/python", "myenv/pyvenv.cfg", "myenv/bin/python",
-		"node_modules/x/index.js", "sub/__pycache__/app.cpython-311.pyc", "old.pyc", "app.log", "tmp/restart.txt", ".well-known/x",
+		"node_modules/x/index.js", "sub/__pycache__/app.cpython-311.pyc", "old.pyc", "app.log", "tmp/restart.txt", "tmp/always_restart.txt", ".well-known/x",
 		"app.py~", "templates/.home.html.swp",
 	} {
 		path := filepath.Join(dir, name)
@@ -75,8 +75,8 @@ func TestScan(t *testing.T) {
 		include       []string
 		files, leftAt string
 	}{
-		{"usual", nil, ".well-known/x app.py templates/home.html", ".env .git/ .htcgiproxy app.log app.py~ myenv/ node_modules/ old.pyc sub/__pycache__/ templates/.home.html.swp tmp/restart.txt venv/"},
-		{"taken in", []string{"node_modules", ".env"}, ".env .well-known/x app.py node_modules/x/index.js templates/home.html", ".git/ .htcgiproxy app.log app.py~ myenv/ old.pyc sub/__pycache__/ templates/.home.html.swp tmp/restart.txt venv/"},
+		{"usual", nil, ".well-known/x app.py templates/home.html", ".env .git/ .htcgiproxy app.log app.py~ myenv/ node_modules/ old.pyc sub/__pycache__/ templates/.home.html.swp tmp/always_restart.txt tmp/restart.txt venv/"},
+		{"taken in", []string{"node_modules", ".env"}, ".env .well-known/x app.py node_modules/x/index.js templates/home.html", ".git/ .htcgiproxy app.log app.py~ myenv/ old.pyc sub/__pycache__/ templates/.home.html.swp tmp/always_restart.txt tmp/restart.txt venv/"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			files, out, err := scan(dir, c.include)
@@ -133,6 +133,8 @@ func TestTargets(t *testing.T) {
 		{"ftps://me@example.com/shop.example", "", "https://example.com/", "app-shop.example"},
 		{"ftps://me@example.com/shop.example/blog", "", "https://example.com/blog/", "app-shop.example-blog"},
 		{"ftps://me@example.com/", "", "https://example.com/", ""},
+		{"ftps://me@example.com/public_html/.", "", "https://example.com/", "app"},
+		{"ftps://me@example.com/public_html/x/..//shop/", "", "https://example.com/shop/", "app-shop"},
 		// The names of roots, one below the other.
 		{"ftps://me@example.com/public_html/web", "", "https://example.com/web/", "app-web"},
 		{"ftps://me@example.com/public_html/web", "https://web.example/", "https://web.example/", "app-web"},
@@ -184,6 +186,7 @@ func TestCommandLine(t *testing.T) {
 		{"nobody logs in, the usual port", "--status sftp://localhost//home/me", "who logs in? Write sftp://me@localhost//home/me", 2},
 		{"a folder's name with #", "--status ftps://me@example.com/public_html/shop#2", "write ? as %3F and # as %23", 2},
 		{"a folder's name with ?", "--status ftps://me@example.com/shop?", "write ? as %3F and # as %23", 2},
+		{"what to include by its path", "--include conf/.env ftps://me@example.com/x", "it is a name alone, wherever it is, as in --include .env", 2},
 		{"no site", "/tmp", "--url", 2},
 		{"a flag that is none", "--upstrem 1 ftps://me@example.com/x", "upstrem", 2},
 		{"plain FTP", "--status --url http://127.0.0.1/ ftp://me@127.0.0.1:1/x", "say --insecure", 1},
@@ -198,6 +201,10 @@ func TestCommandLine(t *testing.T) {
 				t.Errorf("exit status %d, %q, want %d and %q", status, &out, c.status, c.want)
 			}
 		})
+	}
+	o, err := parse([]string{"--include", "node_modules/", "--include", "./.env", "ftps://me@example.com/x"})
+	if want := []string{"node_modules", ".env"}; err != nil || !slices.Equal(o.include, want) {
+		t.Errorf("included are %q, %v, want %q", o.include, err, want)
 	}
 	if _, err := remote.ParseTarget("ftps://me@example.com/a%0d%0aDELE%20x"); err == nil {
 		t.Error("a folder is a second command")

@@ -36,18 +36,24 @@ func (c Change) Verb() string {
 const diffContext = 3
 
 // Diff shows a change as diff -u would: of a program only that it is there, and
-// of settings, which may be secret, nothing around the lines that change.
+// of settings, which may be secret, nothing but the lines that change.
 func (c Change) Diff() string {
 	if c.Name != HtaccessFile && c.Name != settings.File {
 		return fmt.Sprintf("%s: %s, %d bytes, permissions %03o\n", c.Name, c.Verb(), max(len(c.Old), len(c.New)), max(c.Mode, c.OldMode))
 	}
-	context := diffContext
-	if c.Name == settings.File {
-		context = 0
+	var b strings.Builder
+	fmt.Fprintf(&b, "--- %s\n+++ %s\n", fileOr(c.Name, c.Old), fileOr(c.Name, c.New))
+	if c.Old != nil && c.New != nil && c.Mode != c.OldMode {
+		fmt.Fprintf(&b, "permissions %03o, were %03o\n", c.Mode, c.OldMode)
 	}
 	old, new := slices.Collect(strings.Lines(string(c.Old))), slices.Collect(strings.Lines(string(c.New)))
-	// What install changes is in one place, or in a few lines: what is between the
-	// first and the last difference is one piece.
+	if c.Name == settings.File {
+		writeLines(&b, "-", without(old, new))
+		writeLines(&b, "+", without(new, old))
+		return b.String()
+	}
+	// What install changes is in one place: what is between the first and the last
+	// difference is one piece.
 	start := 0
 	for start < min(len(old), len(new)) && old[start] == new[start] {
 		start++
@@ -56,12 +62,7 @@ func (c Change) Diff() string {
 	for end < min(len(old), len(new))-start && old[len(old)-1-end] == new[len(new)-1-end] {
 		end++
 	}
-	before, after := min(start, context), min(end, context)
-	var b strings.Builder
-	fmt.Fprintf(&b, "--- %s\n+++ %s\n", fileOr(c.Name, c.Old), fileOr(c.Name, c.New))
-	if c.Old != nil && c.New != nil && c.Mode != c.OldMode {
-		fmt.Fprintf(&b, "permissions %03o, were %03o\n", c.Mode, c.OldMode)
-	}
+	before, after := min(start, diffContext), min(end, diffContext)
 	fmt.Fprintf(&b, "@@ -%s +%s @@\n",
 		lineRange(start-before, len(old)-end-start+before+after),
 		lineRange(start-before, len(new)-end-start+before+after))
@@ -70,6 +71,18 @@ func (c Change) Diff() string {
 	writeLines(&b, "+", new[start:len(new)-end])
 	writeLines(&b, " ", old[len(old)-end:len(old)-end+after])
 	return b.String()
+}
+
+// without returns the lines that are not among others, whatever their ends.
+func without(lines, others []string) (rest []string) {
+	for _, line := range lines {
+		if !slices.ContainsFunc(others, func(other string) bool {
+			return strings.TrimRight(other, "\r\n") == strings.TrimRight(line, "\r\n")
+		}) {
+			rest = append(rest, line)
+		}
+	}
+	return rest
 }
 
 func fileOr(name string, content []byte) string {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // folder is this machine.
@@ -85,6 +86,11 @@ func (folder) Rename(from, to string) error              { return os.Rename(from
 func (folder) Link(name, second string) error            { return os.Link(name, second) }
 func (folder) Remove(name string) error                  { return os.Remove(name) }
 func (folder) Close() error                              { return nil }
+
+func (folder) Touch(name string) error {
+	now := time.Now()
+	return os.Chtimes(name, now, now)
+}
 
 func (folder) Rmdir(name string) error { return os.Remove(name) }
 

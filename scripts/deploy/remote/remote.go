@@ -3,8 +3,8 @@
 //
 //	remote.go   what a host can do, and which one a URL names
 //	dial.go     the way to it; retry.go: a host whose connection may break
-//	ftp.go      FTP, plain or under TLS; ftpdata.go: its second connection
-//	ftplist.go  its listings
+//	ftp.go      FTP; ftplogin.go: plain or under TLS; ftpdata.go: its second
+//	            connection; ftplist.go: its listings
 //	sftp.go     SFTP
 //	folder.go   a folder of this machine
 package remote
@@ -17,6 +17,7 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -48,6 +49,9 @@ type Host interface {
 
 	// Chmod changes the permissions of a file.
 	Chmod(name string, mode fs.FileMode) error
+
+	// Touch gives a file the time of now, where the host can.
+	Touch(name string) error
 
 	// Rename moves a file, in the place of one that is there.
 	Rename(from, to string) error
@@ -111,12 +115,9 @@ func ParseTarget(text string) (*Target, error) {
 	if ports[u.Scheme] == "" || u.Hostname() == "" {
 		return nil, fmt.Errorf("%q is no address to deploy to: write it like ftps://me@example.com/public_html", text)
 	}
-	t := &Target{Scheme: u.Scheme, Host: u.Host, User: u.User.Username(), Folder: strings.TrimPrefix(u.Path, "/")}
+	t := &Target{Scheme: u.Scheme, Host: u.Host, User: u.User.Username(), Folder: path.Clean(strings.TrimPrefix(u.Path, "/"))}
 	if u.Port() == "" {
 		t.Host += ":" + ports[u.Scheme]
-	}
-	if t.Folder = strings.TrimSuffix(t.Folder, "/"); t.Folder == "" {
-		t.Folder = "."
 	}
 	if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) || badName(t.Folder) {
 		return nil, fmt.Errorf("%q has a control byte", text)

@@ -9,6 +9,7 @@ import (
 	"path"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"proxy.cgi/scripts/deploy/internal/hosting"
 )
@@ -43,11 +44,13 @@ func TestHosts(t *testing.T) {
 			testRefused(t, h, a)
 			testReal(t, h, a)
 			testLink(t, h, "public_html/", k == hosting.SSH)
+			testTouch(t, h, "public_html/old", a.Home)
 		})
 	}
 	t.Run("folder", func(t *testing.T) {
 		testHost(t, folder{}, filepath.Join(t.TempDir(), "a"))
 		testLink(t, folder{}, t.TempDir()+"/", true)
+		testTouch(t, folder{}, filepath.Join(t.TempDir(), "old"), "")
 	})
 }
 
@@ -113,6 +116,28 @@ func testLink(t *testing.T, h Host, dir string, can bool) {
 	}
 	h.Remove(dir + "one")
 	h.Remove(dir + "two")
+}
+
+// testTouch gives an old file the time of now, and what is not there none.
+func testTouch(t *testing.T, h Host, name, home string) {
+	t.Helper()
+	if err := h.Write(name, []byte("x"), 0o644, func(int) {}); err != nil {
+		t.Fatal(err)
+	}
+	defer h.Remove(name)
+	file, now := filepath.Join(home, name), time.Now().Truncate(time.Second)
+	if err := os.Chtimes(file, now, now.Add(-time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Touch(name); err != nil {
+		t.Error(err)
+	}
+	if info, err := os.Stat(file); err != nil || info.ModTime().Before(now) {
+		t.Errorf("its time is %v, %v, want %v or later", info.ModTime(), err, now)
+	}
+	if err := h.Touch(name + "er"); err == nil || IsBroken(err) {
+		t.Errorf("what is not there: %v", err)
+	}
 }
 
 func testHost(t *testing.T, h Host, dir string) {

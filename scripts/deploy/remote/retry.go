@@ -100,6 +100,10 @@ func (r *retrying) Chmod(name string, mode fs.FileMode) error {
 	return r.do(func(h Host) error { return h.Chmod(name, mode) })
 }
 
+func (r *retrying) Touch(name string) error {
+	return r.do(func(h Host) error { return h.Touch(name) })
+}
+
 func (r *retrying) Mkdir(name string, mode fs.FileMode) error {
 	return r.do(func(h Host) error { return h.Mkdir(name, mode) })
 }

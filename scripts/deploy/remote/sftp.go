@@ -211,6 +211,11 @@ func (h *sftpHost) Chmod(name string, mode fs.FileMode) error {
 	return sftpError("permissions of "+name, h.Client.Chmod(name, mode))
 }
 
+func (h *sftpHost) Touch(name string) error {
+	now := time.Now()
+	return sftpError("time of "+name, h.Client.Chtimes(name, now, now))
+}
+
 func (h *sftpHost) Rename(from, to string) error {
 	return sftpError(from+" to "+to, h.Client.PosixRename(from, to))
 }

@@ -1,0 +1,68 @@
+// The file that restarts the app.
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"proxy.cgi/cgiproxy/settings"
+	"proxy.cgi/scripts/deploy/remote"
+)
+
+// restart has the next request restart the app. The file is put there as all others
+// are: some servers never overwrite one, and it may be another user's.
+func (a *app) restart(file string) error {
+	a.restarted = []byte(time.Now().UTC().Format(time.RFC3339Nano) + "\n")
+	if err := a.host.Mkdir(path.Dir(file), 0o755); err != nil {
+		return err
+	}
+	temp := a.state("restart.new")
+	if err := put(a.host, temp, a.restarted, 0o644, meter{}); err != nil {
+		return err
+	}
+	return a.host.Rename(temp, file)
+}
+
+// isForRestart demands of the file that restarts the app that it is for nothing else, as
+// the wsgi.py that people know to touch is: restart replaces what is there.
+func (a *app) isForRestart(restart string, files map[string]file) error {
+	if path.Base(restart) == "restart.txt" { // which leftOut has, too
+		return nil
+	}
+	isIt := func(name string) bool { return a.path(name) == restart }
+	for name := range files {
+		if isIt(name) {
+			return errRestartFile(restart)
+		}
+	}
+	if slices.ContainsFunc(a.now.Last, func(c replaced) bool { return isIt(c.Path) }) {
+		return errRestartFile(restart)
+	}
+	text, err := a.host.Read(restart, 0, maxText)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case remote.IsBroken(err):
+		return err
+	case err != nil || !isRestartText(string(text)):
+		return errRestartFile(restart)
+	}
+	return nil
+}
+
+// isRestartText reports whether a text is one of restart, or the nothing of touch.
+func isRestartText(text string) bool {
+	text = strings.TrimSpace(text)
+	_, err := time.Parse(time.RFC3339Nano, text)
+	return text == "" || err == nil
+}
+
+func errRestartFile(restart string) error {
+	return fmt.Errorf("%sRESTART_FILE leads to %s, a file with content, or of the app, which a deploy would overwrite to restart it: name one that is for nothing else, as in tmp/restart.txt", settings.Prefix, restart)
+}
