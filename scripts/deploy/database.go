@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io/fs"
 	"maps"
 	"path"
 	"slices"
@@ -61,26 +60,32 @@ func leaveUsed(files map[string]file) (out []string) {
 }
 
 // leave reports whether a file is not to be replaced, whatever is here: a database in use,
-// what belongs to one, and a link, which alone leads to where the owner has moved it.
-func (p *plan) leave(name string) (bool, error) {
+// what belongs to one, and a link, which alone leads to where the owner has moved it. That
+// is said unless what is here is the same as in an earlier deploy, and something is there.
+func (p *plan) leave(name string, isSame bool) (bool, error) {
 	list, err := p.lists.in(path.Dir(name))
 	if err != nil {
 		return false, err
 	}
+	e, isThere := list[path.Base(name)]
 	database, isJournal := databaseOf(path.Base(name))
 	if isJournal {
 		_, isJournal = list[database]
 	}
 	ends := journalsOf(name, list)
+	var why string
 	switch {
-	case list[path.Base(name)].Mode&fs.ModeSymlink != 0:
-		p.note(name, "is a link on the host, and stays: to have what is here, delete it there")
+	case isLink(e):
+		why = "is a link on the host, and stays: to have what is here, delete it there"
 	case isJournal:
-		p.note(name, fmt.Sprintf("is for SQLite alone to write, for the database %s is beside it on the host: it stays as it is there", database))
+		why = fmt.Sprintf("is for SQLite alone to write, for the database %s is beside it on the host: it stays as it is there", database)
 	case ends != nil:
-		p.note(name, fmt.Sprintf("is a database in use, for %s is beside it, and stays: to have what is here, stop the app, and delete both there", path.Base(name)+ends[0]))
+		why = fmt.Sprintf("is a database in use, for %s is beside it, and stays: to have what is here, stop the app, and delete both there", path.Base(name)+ends[0])
 	default:
 		return false, nil
+	}
+	if !isSame || !isThere {
+		p.note(name, why)
 	}
 	return true, nil
 }

@@ -64,6 +64,7 @@ func TestDatabaseUsedHere(t *testing.T) {
 			{"in use there, too", map[string]string{"d/shop.db": "one"}, map[string]string{"d/shop.db": "orders", "d/shop.db" + end: "more"}, map[string]string{"d/shop.db" + end: "rows"}, true, map[string]string{"d/shop.db": "orders", "d/shop.db" + end: "more"}},
 			{"not any more", map[string]string{"d/shop.db": "one", "d/shop.db" + end: "rows"}, map[string]string{"d/shop.db": "orders"}, map[string]string{"d/shop.db" + end: ""}, false, map[string]string{"d/shop.db": "orders", "d/shop.db" + end: "rows"}},
 			{"a journal alone", nil, map[string]string{"d/shop.db": "orders"}, map[string]string{"d/shop.db" + end: "rows"}, false, map[string]string{"d/shop.db": "orders"}},
+			{"a journal alone, from before the database", map[string]string{"d/shop.db" + end: "rows"}, map[string]string{"d/shop.db": "orders", "d/shop.db" + end: ""}, nil, false, map[string]string{"d/shop.db": "orders"}},
 			{"another file of such a name", nil, nil, map[string]string{"d/shop" + end: "text"}, false, map[string]string{"d/shop" + end: "text"}},
 		} {
 			t.Run(end+", "+c.name, func(t *testing.T) {
@@ -100,41 +101,6 @@ func TestDatabaseUsedHere(t *testing.T) {
 				}
 			})
 		}
-	}
-}
-
-// TestLinkStays has a file that the owner has moved, and a link in its place: that it is a
-// database in use the link does not tell.
-func TestLinkStays(t *testing.T) {
-	for _, c := range []struct {
-		name, first, then, want string
-	}{
-		{"changed here", "one", "two", "is a link on the host, and stays"},
-		{"gone here", "one", "", "is a link on the host, and stays"},
-		{"new here", "", "two", "is a link on the host, and stays"},
-		{"as before", "one", "one", ""},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			host, folder := thisHost(t)
-			dir := t.TempDir()
-			writeFiles(t, dir, map[string]string{"app.py": "one", "shop.db": c.first})
-			deployApp(t, host, folder, dir)
-			writeFiles(t, folder, map[string]string{"shop.db": "", "data/shop.db": "one", "data/shop.db-wal": "orders"})
-			if err := os.Symlink("data/shop.db", filepath.Join(folder, "shop.db")); err != nil {
-				t.Fatal(err)
-			}
-			writeFiles(t, dir, map[string]string{"app.py": "two", "shop.db": c.then})
-			for range 2 {
-				said := strings.Join(deployApp(t, host, folder, dir), "\n")
-				if !strings.Contains(said, c.want) || c.want == "" && said != "" {
-					t.Errorf("said is %q, want %q", said, c.want)
-				}
-				if to, err := os.Readlink(filepath.Join(folder, "shop.db")); err != nil || to != "data/shop.db" {
-					t.Errorf("it leads to %q, %v", to, err)
-				}
-				wantFiles(t, folder, map[string]string{"app.py": "two", "data/shop.db": "one"})
-			}
-		})
 	}
 }
 

@@ -19,6 +19,8 @@ func entryIn(list []remote.Entry, name string) (e remote.Entry, ok bool) {
 	return remote.Entry{}, false
 }
 
+func isLink(e remote.Entry) bool { return e.Mode&fs.ModeSymlink != 0 }
+
 // A lists has what is in folders of the app, each of which is asked for once.
 type lists struct {
 	app *app

@@ -140,7 +140,7 @@ func relative(from, to string) (string, error) {
 func (d *deploy) linkAbove(app string) string {
 	for name := d.target.Folder; name != path.Dir(name) && !strings.HasPrefix(app+"/", name+"/"); name = path.Dir(name) {
 		list, _ := d.host.List(path.Dir(name)) // it has been found by its name
-		if e, _ := entryIn(list, path.Base(name)); e.Mode&fs.ModeSymlink != 0 {
+		if e, _ := entryIn(list, path.Base(name)); isLink(e) {
 			return name
 		}
 	}

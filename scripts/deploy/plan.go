@@ -62,10 +62,8 @@ func (p *plan) add(name string, f file) error {
 		return err
 	}
 	old, isKnown := p.now.Files[name]
-	if !isKnown || old != f {
-		if isLeft, err := p.leave(name); isLeft || err != nil {
-			return err
-		}
+	if isLeft, err := p.leave(name, isKnown && old == f); isLeft || err != nil {
+		return err
 	}
 	if isKnown {
 		return p.addKnown(name, old, f)
@@ -227,7 +225,7 @@ func (p *plan) compare(name string, old *file, read bool) (size int64, isSame bo
 // addGone adds a file of an earlier deploy that is here no more, unless it has
 // changed there.
 func (p *plan) addGone(name string, old file) error {
-	if isLeft, err := p.leave(name); isLeft || err != nil {
+	if isLeft, err := p.leave(name, false); isLeft || err != nil {
 		return err
 	}
 	if p.now.Former == nil { // else a dry run, with files still on their way

@@ -36,6 +36,11 @@ func (a *app) back() error {
 				continue
 			}
 		}
+		if isLeft, err := a.leaveLink(i, c, old, lists); err != nil {
+			return err
+		} else if isLeft {
+			continue
+		}
 		for a.isAside(aside, c.Path) {
 			aside += "+"
 		}
@@ -83,6 +88,33 @@ func (a *app) isLinked(name, second string) bool {
 	one, err1 := a.host.Read(a.path(name), 0, maxText)
 	other, err2 := a.host.Read(a.state(second), 0, maxText)
 	return err1 == nil && err2 == nil && bytes.Equal(one, other)
+}
+
+// leaveLink reports whether somebody has put a link in the place of a file since the
+// deploy. It stays, for it alone leads to where that has been moved, a database with all
+// orders most likely; what was there before the deploy, "" for nothing, is kept for good.
+func (a *app) leaveLink(i int, c replaced, old string, l lists) (is bool, err error) {
+	list, err := l.in(path.Dir(c.Path))
+	if remote.IsBroken(err) {
+		return false, err
+	}
+	if !isLink(list[path.Base(c.Path)]) {
+		return false, nil
+	}
+	note := a.path(c.Path) + " is a link on the host by now, and stays"
+	if old != "" {
+		kept := keptName(a.now.Run, i, c)
+		if old != kept { // else an earlier way back has broken off
+			if err := a.move(a.state(old), a.state(kept)); err != nil {
+				return false, err
+			}
+			delete(a.have, old)
+			a.have[kept] = true
+		}
+		note += ": what was there before the deploy is kept as " + a.state(kept)
+	}
+	a.said = append(a.said, note)
+	return true, nil
 }
 
 // moveAside moves what is in the place of an old file into stateFolder, with its journals:
