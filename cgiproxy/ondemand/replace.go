@@ -113,13 +113,9 @@ func (a *App) retireWhenFree(old *run, use string) error {
 		return noState(err)
 	}
 	defer held.Close()
-	path, err := a.executable()
+	path, log, err := a.prepare()
 	if err != nil {
-		return cannotRun(err)
-	}
-	log, err := a.folder().openLog(a.log())
-	if err != nil {
-		return noLog(err)
+		return err
 	}
 	defer log.Close()
 	closeOnExec(3)

@@ -73,7 +73,7 @@ func (a *App) Restart(ctx context.Context) error {
 	case known && a.replaceable(s):
 		return a.replace(ctx, lock, s, 0)
 	case known:
-		err = a.stop(ctx, s)
+		err = a.stopToStart(ctx, s)
 	default:
 		err = a.nobodyAt(ctx, &s.run)
 	}
@@ -169,7 +169,7 @@ func (a *App) settle(ctx context.Context, arrived time.Time, patience time.Durat
 		case a.replaceable(s):
 			err = a.replace(ctx, lock, s, patience)
 		default:
-			err = a.stop(ctx, s)
+			err = a.stopToStart(ctx, s)
 		}
 		switch _, failed := errors.AsType[*Error](err); {
 		case err != nil && !failed:
@@ -193,6 +193,17 @@ func (a *App) settle(ctx context.Context, arrived time.Time, patience time.Durat
 // beginning later.
 func (r *run) hasBegunBetween(from, to time.Time) bool {
 	return !r.began.Before(from) && !r.began.After(to)
+}
+
+// stopToStart is stop where the app can be started again as far as can be told before:
+// a rotated log may be root's now.
+func (a *App) stopToStart(ctx context.Context, s *state) error {
+	_, log, err := a.prepare()
+	if err != nil {
+		return err
+	}
+	log.Close()
+	return a.stop(ctx, s)
 }
 
 // stop holds requests back and ends the app. The lock is held. The next request

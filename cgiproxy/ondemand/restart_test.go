@@ -101,6 +101,8 @@ func TestWhatRestarts(t *testing.T) {
 		}, true},
 		{"the file is gone", func(_ *site, file string) { _ = os.Remove(file) }, false},
 		{"another file appears", func(s *site, _ string) { s.write("other.txt", "") }, true},
+		{"it is asked for, and no log can be opened", func(s *site, _ string) { s.spoilLog(); s.restart() }, false},
+		{"restart at the shell, and no log can be opened", func(s *site, _ string) { s.spoilLog(); _ = s.Restart(ctx) }, false},
 		{"another command", func(s *site, _ string) { s.Command += " -delay 1ms" }, true},
 		{"another environment", func(s *site, _ string) { s.Env = []string{"A=1"} }, true},
 		{"another log", func(s *site, _ string) { s.Log = filepath.Join(s.Dir, "other.log") }, true},
@@ -214,4 +216,12 @@ func checkFailedReplacement(t *testing.T, broken string) {
 		t.Fatal(err)
 	}
 	eventually(t, "one app is left", func() bool { return len(s.apps()) == 1 })
+}
+
+// spoilLog puts into the log's place what cannot be one, as a rotated one that is root's.
+func (s *site) spoilLog() {
+	s.t.Helper()
+	if err := errors.Join(os.Remove(s.log()), os.Mkdir(s.log(), 0o700)); err != nil {
+		s.t.Fatal(err)
+	}
 }

@@ -179,16 +179,9 @@ type child struct {
 // lock: it is free again only when the one who starts and the one who writes
 // are done or dead, so nobody finds a state in between.
 func (a *App) spawn(lock *os.File, s *state) (*child, error) {
-	if _, err := readProcess(os.Getpid()); err != nil {
-		return nil, noProcesses(err)
-	}
-	path, err := a.executable()
+	path, log, err := a.prepare()
 	if err != nil {
-		return nil, cannotRun(err)
-	}
-	log, err := a.folder().openLog(a.log())
-	if err != nil {
-		return nil, noLog(err)
+		return nil, err
 	}
 	defer log.Close()
 	null, err := os.Open(os.DevNull)
@@ -225,6 +218,20 @@ func (a *App) spawn(lock *os.File, s *state) (*child, error) {
 		}
 	}()
 	return c, nil
+}
+
+// prepare returns what a start needs: our own program, and the app's log.
+func (a *App) prepare() (path string, log *os.File, err error) {
+	if _, err := readProcess(os.Getpid()); err != nil {
+		return "", nil, noProcesses(err)
+	}
+	if path, err = a.executable(); err != nil {
+		return "", nil, cannotRun(err)
+	}
+	if log, err = a.folder().openLog(a.log()); err != nil {
+		return "", nil, noLog(err)
+	}
+	return path, log, nil
 }
 
 func (a *App) arguments() []string {
