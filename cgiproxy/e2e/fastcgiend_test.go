@@ -206,27 +206,10 @@ func awaitProgram(t *testing.T, s site, file string) int {
 // what is no listening socket is no FastCGI.
 func TestFastCGIInherited(t *testing.T) {
 	app := newRestartingApp(t, ok)
-	folder := publicFolder(t)
-	if err := os.Link(binary, folder+"/proxy.fcgi"); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(folder+"/.htcgiproxy", []byte(app.settings()), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	socket, err := l.(*net.TCPListener).File()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer socket.Close()
+	cmd, addr := programOnTCP(t, app.settings())
 	s := webserver.Run(t, webserver.NginxFastCGI, webserver.Options{
-		Config: "location = /tcp { include /etc/nginx/fastcgi_params; fastcgi_pass " + l.Addr().String() + "; }\n",
+		Config: "location = /tcp { include /etc/nginx/fastcgi_params; fastcgi_pass " + addr + "; }\n",
 	})
-	cmd := startProgram(t, folder+"/proxy.fcgi", socket)
 	if body, err := get(site{Server: s}, "/tcp"); body != "GET /tcp" || err != nil {
 		t.Errorf("got %q, %v", body, err)
 	}
@@ -234,6 +217,27 @@ func TestFastCGIInherited(t *testing.T) {
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("after SIGTERM: %v, want exit status 0", err)
 	}
+}
+
+// programOnTCP starts proxy.fcgi with these settings on a TCP socket, and returns its
+// address.
+func programOnTCP(t *testing.T, settings string) (cmd *exec.Cmd, addr string) {
+	t.Helper()
+	folder := publicFolder(t)
+	if err := os.Link(binary, folder+"/proxy.fcgi"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(folder+"/.htcgiproxy", []byte(settings), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l := listenTCP(t)
+	t.Cleanup(func() { l.Close() })
+	socket, err := l.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { socket.Close() })
+	return startProgram(t, folder+"/proxy.fcgi", socket), l.Addr().String()
 }
 
 // startProgram starts a FastCGI program as spawn-fcgi does. The test waits for

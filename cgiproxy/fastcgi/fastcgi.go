@@ -89,10 +89,13 @@ func Serve(status cgiproxy.StatusPage) int {
 			return 1
 		}
 		sites.close()
+		if end.Err() == nil {
+			program.takeOver(end, l.cutAll)
+		}
 		if end.Err() != nil {
+			l.cutAll()
 			return 0
 		}
-		program.takeOver()
 	}
 }
 
@@ -126,8 +129,8 @@ func serveRequest(sites *siteCache, status cgiproxy.StatusPage, w *responseWrite
 		// Nobody takes it for whole. For each connection that is cut mod_fcgid ends
 		// a process, and after some it starts none for a while.
 	case cgiproxy.BehindNginx(r.env["SERVER_SOFTWARE"]) && w.header["Content-Length"] != nil:
-		// At the end of the records nginx minds what is missing; the end of the
-		// connection is one as good as any to it, once gzip has taken the length out.
+		// At the end of the records nginx minds what is missing, and passes on what is
+		// there.
 	default:
 		r.cut() // with a proper end the web server would take the response for whole
 	}

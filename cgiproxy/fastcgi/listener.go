@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"runtime"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -34,6 +36,10 @@ type listener struct {
 // lastCall is a choice: web servers that keep connections use them again at once
 // while there are clients, and nobody else is answered meanwhile.
 const lastCall = 100 * time.Millisecond
+
+// cutTime bounds how long the end of the process waits for web servers that take
+// nothing. It is a choice.
+const cutTime = 100 * time.Millisecond
 
 func newListener(l net.Listener, log *cgiproxy.Logger) *listener {
 	return &listener{
@@ -170,6 +176,21 @@ func (l *listener) awaitAll(limit time.Duration) {
 		defer l.mu.Unlock()
 		return len(l.conns) > 0
 	})
+}
+
+// cutAll cuts the requests that are still under way when the process ends.
+func (l *listener) cutAll() {
+	l.mu.Lock()
+	requests := slices.Collect(maps.Keys(l.requests))
+	l.mu.Unlock()
+	var cuts sync.WaitGroup
+	for _, r := range requests {
+		cuts.Go(func() {
+			r.conn.SetWriteDeadline(time.Now().Add(cutTime))
+			r.cut()
+		})
+	}
+	cuts.Wait()
 }
 
 func waitWhile(limit time.Duration, busy func() bool) {

@@ -137,12 +137,17 @@ func (p *prefix) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// takeOver runs the new file in this process. It returns only where that does not run
-// any more, for requests may have taken long to end: who is here goes on then, as under
-// spawn-fcgi nobody starts another.
-func (p *program) takeOver() {
+// takeOver runs the new file in this process, after cut. It returns only at end, of which
+// the new one would know nothing, or where that does not run any more, for requests may
+// have taken long to end: who is here goes on then, as under spawn-fcgi nobody starts
+// another.
+func (p *program) takeOver(end context.Context, cut func()) {
 	err := tryRun(p.path)
+	if end.Err() != nil {
+		return
+	}
 	if err == nil {
+		cut()
 		err = syscall.Exec(p.path, os.Args, p.environ)
 	}
 	p.log.Errorf("run the new %s: %v: the old one goes on", p.path, err)

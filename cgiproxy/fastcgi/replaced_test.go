@@ -2,6 +2,7 @@ package fastcgi
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"path/filepath"
 	"testing"
@@ -158,6 +159,18 @@ func TestReplacedLater(t *testing.T) {
 				t.Error("it runs now, but does not take over")
 			}
 		})
+	}
+}
+
+// A process that is told to end while it tries the new one does not become that, which
+// would not know. (It would end this test with status 9.)
+func TestTakeOverEnd(t *testing.T) {
+	p, logged := replaceable(t)
+	end, cancel := context.WithCancel(t.Context())
+	cancel()
+	p.takeOver(end, func() { t.Error("requests are cut before their time") })
+	if logged.Len() > 0 {
+		t.Errorf("logged %q", logged)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"sync/atomic"
 
 	"proxy.cgi/cgiproxy"
 )
@@ -17,7 +18,8 @@ type request struct {
 	cancel context.CancelFunc
 	conn   *conn
 	id     uint16
-	number uint64 // grows from request to request
+	number uint64      // grows from request to request
+	sent   atomic.Bool // something of the response
 }
 
 // maxRest bounds, in bytes, what is taken of a body that nobody wants.
@@ -46,8 +48,15 @@ func (r *request) forget() {
 }
 
 // cut closes the connection in the middle of the response: FastCGI has no other
-// way to say that it is not whole.
-func (r *request) cut() { r.conn.Close() }
+// way to say that it is not whole. nginx takes that for the end of one without a
+// length, which a cache of it keeps, but not after a record that only a web server
+// sends.
+func (r *request) cut() {
+	if r.sent.Load() && cgiproxy.BehindNginx(r.env["SERVER_SOFTWARE"]) {
+		r.conn.Conn.Write(newRecord(typeAbortRequest, r.id, nil))
+	}
+	r.conn.Close()
+}
 
 // Write sends a log line to the web server, which puts it into its error log.
 // After the web server has left, our own standard error is the place.

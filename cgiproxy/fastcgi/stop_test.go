@@ -171,6 +171,53 @@ func TestFastCGIEnd(t *testing.T) {
 	}
 }
 
+// nginx takes the end of the connection for that of a response without a length, and any
+// record that it does not expect for an error.
+func TestFastCGICut(t *testing.T) {
+	for _, tt := range []struct {
+		name, software string
+		sent           bool // something of the response
+		want           string
+	}{
+		{"nginx", "nginx/1.22.1", true, string(newRecord(typeAbortRequest, 1, nil))},
+		{"nginx, before the header", "nginx/1.22.1", false, ""},
+		{"lighttpd", "lighttpd/1.4.69", true, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			l := newListener(testkit.Listen(t, "tcp", "127.0.0.1:0"), &cgiproxy.Logger{W: io.Discard})
+			asked, cut := make(chan bool), make(chan bool)
+			l.answer = func(w *responseWriter, r *request) {
+				if tt.sent {
+					io.WriteString(w, "half")
+					w.FlushError()
+				}
+				asked <- true
+				<-cut
+			}
+			served := make(chan error, 1)
+			go func() { served <- l.serve() }()
+			c := dial(t, l)
+			c.send(begin(false, visitVars("SERVER_SOFTWARE="+tt.software)...), stdin(""))
+			<-asked
+			l.stop()
+			l.cutAll()
+			close(cut)
+			<-served
+			got, err := io.ReadAll(c)
+			if tt.sent {
+				half := string(newRecord(typeStdout, 1, []byte("Status: 200 OK\r\n\r\nhalf")))
+				rest, ok := strings.CutPrefix(string(got), half)
+				if got = []byte(rest); !ok {
+					t.Errorf("the response is not %q", half)
+				}
+			}
+			if string(got) != tt.want || err != nil {
+				t.Errorf("got %q, %v; want %q", got, err, tt.want)
+			}
+		})
+	}
+}
+
 // A listener settles when those are answered that were there at that time.
 func TestFastCGISettle(t *testing.T) {
 	asked := make(chan bool, 2)

@@ -68,6 +68,9 @@ func (w *responseWriter) send(p, last []byte) error {
 			content = content[n:]
 		}
 	}
+	if len(all) > 0 {
+		w.request.sent.Store(true)
+	}
 	w.unsent = nil // an event stream may be silent for hours
 	if last != nil {
 		all = append(all, last)
