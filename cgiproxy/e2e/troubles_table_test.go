@@ -75,5 +75,7 @@ var troubles = []trouble{
 	{name: "a socket that is closed to scripts", row: "502", kinds: allCGI, spoil: closeSocket, request: "GET page", status: "502", page: pageNumber, reason: "permission denied"},
 	{name: "an app that does not start", row: "503", kinds: allCGI, settings: "CGIPROXY_UPSTREAM=auto\nCGIPROXY_START='exit 3'\n", request: "GET page", status: "503", page: pageNumber, reason: "status 3"},
 	{name: "a slow app", row: "504", kinds: allCGI, settings: "CGIPROXY_HEADER_TIMEOUT=1ms\n", request: "GET slow", status: "504", page: pageNumber, reason: "CGIPROXY_HEADER_TIMEOUT"},
+	{name: "a slow app", row: "500 after 40 s", kinds: onlyFcgid, request: "GET slow", status: "500", log: "read data timeout", reason: onlyEnd},
+	{name: "a slow app, and HEADER_TIMEOUT", row: "500 after 40 s", kinds: onlyFcgid, settings: "CGIPROXY_HEADER_TIMEOUT=1ms\n", request: "GET slow", status: "504", page: pageNumber, reason: "CGIPROXY_HEADER_TIMEOUT"},
 	{name: "a large upload", row: "413", kinds: allCGI, settings: "CGIPROXY_MAX_BODY=2\n", request: "POST page", status: "413", page: pageNumber, reason: "CGIPROXY_MAX_BODY"},
 }

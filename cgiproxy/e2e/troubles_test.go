@@ -39,7 +39,7 @@ type trouble struct {
 // pageNumber is on each error page of proxy.cgi.
 const pageNumber = "\nRequest "
 
-// troubleFolders are what a host allows in some folders.
+// troubleFolders are what a host allows in some folders, and how long it waits.
 const troubleFolders = `
 <Directory {root}/unread>
 	AllowOverride None
@@ -53,6 +53,9 @@ const troubleFolders = `
 	AllowOverride FileInfo Indexes
 	Options FollowSymLinks
 </Directory>
+<IfModule mod_fcgid.c>
+	FcgidIOTimeout 2
+</IfModule>
 `
 
 // TestReadmeTroubles provokes each, so that README is true. Others of its rows

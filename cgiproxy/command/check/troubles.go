@@ -131,6 +131,13 @@ func Troubles() []Trouble {
 			Checks: []string{"app-http", "app"},
 		},
 		{
+			ID:   "fcgid-504",
+			See:  "500 after 40 s, log: \"read data timeout\"",
+			Do:   "mod_fcgid waits no longer (~FcgidIOTimeout~, the host's): let ~proxy.cgi~ do such pages. ~CGIPROXY_HEADER_TIMEOUT=35s~ makes it a 504.",
+			Log:  []string{"read data timeout"},
+			Live: "how long mod_fcgid waits for a page",
+		},
+		{
 			ID:     "413",
 			See:    "413",
 			Do:     "~CGIPROXY_MAX_BODY~, or the app itself.",
