@@ -6,7 +6,6 @@ import (
 	"context"
 	"os"
 	"os/exec"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -63,24 +62,6 @@ func TestIdleStop(t *testing.T) {
 }
 
 // An app whose .cgiproxy was deleted is stopped all the same.
-// The watcher has a GOMAXPROCS of its own, and the app the one that it is given.
-func TestWatchedEnvironment(t *testing.T) {
-	t.Parallel()
-	for _, env := range [][]string{nil, {"GOMAXPROCS=3"}} {
-		s := newSite(t, "")
-		s.IdleStop, s.Env = time.Hour, env
-		var got []string
-		for line := range strings.Lines(s.answered("/environ")) {
-			if strings.HasPrefix(line, "GOMAXPROCS=") {
-				got = append(got, strings.TrimSpace(line))
-			}
-		}
-		if !slices.Equal(got, env) {
-			t.Errorf("the app got %q, want %q", got, env)
-		}
-	}
-}
-
 func TestIdleStopWithoutState(t *testing.T) {
 	t.Parallel()
 	s := idle(t, "")

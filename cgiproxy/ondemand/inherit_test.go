@@ -4,8 +4,10 @@ package ondemand
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // What the app gets, and what it must not.
@@ -110,5 +112,23 @@ func (s *site) checkSignalsAndLimits() {
 	}
 	if checked != 4 {
 		s.t.Errorf("checked %d of %s", checked, text)
+	}
+}
+
+// The watcher has a GOMAXPROCS of its own, and the app the one that it is given.
+func TestWatchedEnvironment(t *testing.T) {
+	t.Parallel()
+	for _, env := range [][]string{nil, {"GOMAXPROCS=3"}} {
+		s := newSite(t, "")
+		s.IdleStop, s.Env = time.Hour, env
+		var got []string
+		for line := range strings.Lines(s.answered("/environ")) {
+			if strings.HasPrefix(line, "GOMAXPROCS=") {
+				got = append(got, strings.TrimSpace(line))
+			}
+		}
+		if !slices.Equal(got, env) {
+			t.Errorf("the app got %q, want %q", got, env)
+		}
 	}
 }

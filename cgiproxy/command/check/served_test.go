@@ -1,0 +1,27 @@
+package check
+
+func servedTests() []findingTest {
+	has := func(names ...string) func(*testSite) {
+		return func(s *testSite) {
+			for _, name := range names {
+				s.write(name, "x", 0o644)
+			}
+		}
+	}
+	publicOnly := func(s *testSite) {
+		s.rules("RewriteRule ^ proxy.cgi [L]", "RewriteRule ^(?!public/)([^?%#\\\\]+)$ public/$1 [L]\nRewriteRule ^.*$ proxy.cgi [L]")
+	}
+	return []findingTest{
+		{"served", "data", Fault, "", has("data.sqlite3", "dump.sql.gz", "debug.log", "tls.key"), "data.sqlite3, debug.log, dump.sql.gz, tls.key"},
+		{"served", "the log that the rules keep", OK, "", has("app.log"), "no file in the folder"},
+		{"served", "sources", Warning, "", has("app.py", "lib/x.rb", "requirements.txt"), "app.py, lib/x.rb, requirements.txt"},
+		{"served", "closed by the rules", OK, "", has(".env", ".git/config", ".htpasswd", "error_log", "index.html", "a.js", "a.php"), "no file"},
+		{"served", "an old block", Fault, "", func(s *testSite) {
+			has(".env", ".git/config")(s)
+			s.rules(`RewriteCond %{REQUEST_URI} /\.(?!well-known(/|$))`, "")
+		}, ".env, .git/config"},
+		{"served", "public only", OK, "", func(s *testSite) { has("app.py", "data.db", "public/a.css")(s); publicOnly(s) }, "no file"},
+		{"served", "public only, and data there", Fault, "", func(s *testSite) { has("public/data.db")(s); publicOnly(s) }, "public/data.db"},
+		{"served", "a site below", OK, "", has("below/.htaccess", "below/app.py"), "no file"},
+	}
+}
