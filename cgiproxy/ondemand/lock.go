@@ -82,7 +82,9 @@ func (f folder) take(name string) (*os.File, error) {
 
 // open opens a file of the folder.
 func (f folder) open(name string, flag int) (*os.File, error) {
-	open := func() (*os.File, error) { return os.OpenFile(f.file(name), flag|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o600) }
+	open := func() (*os.File, error) {
+		return os.OpenFile(f.file(name), flag|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o600)
+	}
 	file, err := open()
 	if f.mend(name, err) {
 		return open()
