@@ -87,6 +87,28 @@ func TestFastCGIEndOfEarlyResponse(t *testing.T) {
 	}
 }
 
+// TestFastCGIEarlyResponseBuffered is the same behind an nginx that holds uploads back,
+// as it does unless it is told otherwise: it sends no more of one once the response has
+// begun, and then waits for the end of the connection, even if it has that of the response.
+func TestFastCGIEarlyResponseBuffered(t *testing.T) {
+	app := newDeafApp(t, func(conn net.Conn) {
+		io.WriteString(conn, "HTTP/1.1 413 Content Too Large\r\nContent-Length: 3\r\nConnection: close\r\n\r\nno\n")
+	})
+	_, program := programOnTCP(t, "CGIPROXY_UPSTREAM="+app+"\n")
+	pass := "{ include /etc/nginx/fastcgi_params; fastcgi_pass " + program + "; "
+	s := webserver.Run(t, webserver.NginxFastCGI, webserver.Options{
+		Config: "location /once/ " + pass + "}\nlocation /kept/ " + pass + "fastcgi_keep_conn on; }\n",
+	})
+	for _, path := range []string{"/once/", "/kept/"} {
+		for range 4 {
+			got := visit(t, s.Addr, fmt.Sprintf("PUT %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", path, thirty, strings.Repeat("u", thirty)))
+			if got.StatusCode != 413 || got.body != "no\n" || got.err != nil {
+				t.Errorf("%s: got %s %q, %v; want 413", path, got.Status, got.body, got.err)
+			}
+		}
+	}
+}
+
 // TestFastCGICutUpload has a client that leaves in the middle of an upload: for
 // the app it must never look whole.
 func TestFastCGICutUpload(t *testing.T) {

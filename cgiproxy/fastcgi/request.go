@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"sync/atomic"
+	"time"
 
 	"proxy.cgi/cgiproxy"
 )
@@ -33,10 +34,26 @@ func (r *request) answer(keep bool) {
 	if !keep {
 		// With a part of the body unread, the end of the connection would take
 		// the response away from the web server.
-		io.CopyN(io.Discard, r.body, maxRest)
+		r.drain()
 		r.conn.Close()
 	}
 	r.body.Close()
+}
+
+// drain takes the rest of the body, while it comes: nginx sends none once it has a
+// response, and then waits for the end of the connection.
+func (r *request) drain() {
+	pause := time.AfterFunc(bodyLinger, func() { r.body.Close() })
+	defer pause.Stop()
+	io.CopyN(restart{pause}, r.body, maxRest)
+}
+
+// A restart starts a timer again with each piece that is written.
+type restart struct{ *time.Timer }
+
+func (t restart) Write(p []byte) (int, error) {
+	t.Reset(bodyLinger)
+	return len(p), nil
 }
 
 // forget ends the request and takes it off the lists, with the listener's mu
