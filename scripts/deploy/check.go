@@ -31,7 +31,9 @@ func (d *deploy) verify(ctx context.Context) (problems []string) {
 	switch started, tried := now.since(d.before); {
 	case d.before.closed && d.appWork != nil:
 		d.warnings = append(d.warnings, "warning  app: whether it starts with these files is not known, for the host runs it as another user, and this login cannot read "+path.Join(d.places.dir, ".cgiproxy")+": the status page tells")
-	case d.appWork != nil && now.began == "" && !now.closed && settings.ValueIn(d.lines, "START") != "":
+	case d.appWork != nil && now.began == "" && !now.closed && settings.ValueIn(d.lines, "START") == "":
+		d.warnings = append(d.warnings, "warning  app: nothing has restarted it, for "+settings.Prefix+"START does not say how: do that where you start it, or what runs is the app from before")
+	case d.appWork != nil && now.began == "" && !now.closed:
 		d.warnings = append(d.warnings, "warning  app: whether it starts with these files is not known, for nothing in "+d.places.dir+" says that it has been started: does "+settings.File+" name that folder?")
 	case started:
 	case tried:
