@@ -20,7 +20,7 @@ import (
 // verify returns why the site must not stay as it is now, nothing where it may.
 // It asks first for what may have to be taken back at once.
 func (d *deploy) verify(ctx context.Context) (problems []string) {
-	switch d.page = d.firstPage(ctx); {
+	switch d.page = d.startedPage(ctx); {
 	case d.page.status == http.StatusInternalServerError:
 		problems = append(problems, "the first page: "+d.page.text)
 	case d.page.fails():
