@@ -20,7 +20,7 @@ import (
 // verify returns why the site must not stay as it is now, nothing where it may.
 // It asks first for what may have to be taken back at once.
 func (d *deploy) verify(ctx context.Context) (problems []string) {
-	switch d.page = d.firstPage(ctx); {
+	switch d.page = d.startedPage(ctx); {
 	case d.page.status == http.StatusInternalServerError:
 		problems = append(problems, "the first page: "+d.page.text)
 	case d.page.fails():
@@ -31,7 +31,9 @@ func (d *deploy) verify(ctx context.Context) (problems []string) {
 	switch started, tried := now.since(d.before); {
 	case d.before.closed && d.appWork != nil:
 		d.warnings = append(d.warnings, "warning  app: whether it starts with these files is not known, for the host runs it as another user, and this login cannot read "+path.Join(d.places.dir, ".cgiproxy")+": the status page tells")
-	case d.appWork != nil && now.began == "" && !now.closed && settings.ValueIn(d.lines, "START") != "":
+	case d.appWork != nil && now.began == "" && !now.closed && settings.ValueIn(d.lines, "START") == "":
+		d.warnings = append(d.warnings, "warning  app: nothing has restarted it, for "+settings.Prefix+"START does not say how: do that where you start it, or what runs is the app from before")
+	case d.appWork != nil && now.began == "" && !now.closed:
 		d.warnings = append(d.warnings, "warning  app: whether it starts with these files is not known, for nothing in "+d.places.dir+" says that it has been started: does "+settings.File+" name that folder?")
 	case started:
 	case tried:

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"proxy.cgi/cgiproxy/settings"
 	"proxy.cgi/scripts/deploy/remote"
 )
 
@@ -54,6 +55,19 @@ func (o *options) firstPage(ctx context.Context) page {
 		}
 	}
 	return page{status: resp.StatusCode, text: text}
+}
+
+// startedPage is firstPage of an app that may have to start. Where START_TIMEOUT gives it
+// longer than a web server waits (60 s, Apache's Timeout), the start goes on after that
+// server's 504, and the page is asked for again.
+func (d *deploy) startedPage(ctx context.Context) page {
+	timeout, _ := time.ParseDuration(settings.ValueIn(d.lines, "START_TIMEOUT")) // 0 where it is not said
+	for end := time.Now().Add(timeout); ; {
+		p := d.firstPage(ctx)
+		if !p.fails() || d.appState().phase != "starting" || time.Now().After(end) || pause(ctx, time.Second) != nil {
+			return p
+		}
+	}
 }
 
 // redacted is an address without the password that may be in it.

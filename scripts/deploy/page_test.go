@@ -69,3 +69,32 @@ func TestFirstPage(t *testing.T) {
 		})
 	}
 }
+
+// TestStartedPage has an app that takes longer to start than the web server waits, which
+// START_TIMEOUT allows.
+func TestStartedPage(t *testing.T) {
+	for _, c := range []struct {
+		name, lines, phase string
+		status, asked      int
+	}{
+		{"it starts", "CGIPROXY_START_TIMEOUT=3m\n", "starting", 200, 2},
+		{"it starts, and may not take long", "", "starting", 504, 1},
+		{"it has failed", "CGIPROXY_START_TIMEOUT=3m\n", "failed", 504, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			asked := 0
+			site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				if asked++; asked == 1 {
+					w.WriteHeader(http.StatusGatewayTimeout)
+				}
+			}))
+			defer site.Close()
+			host, folder := thisHost(t)
+			writeFiles(t, folder, map[string]string{".cgiproxy/state": "phase \"" + c.phase + "\"\n"})
+			d := &deploy{options: &options{url: site.URL}, host: host, lines: []byte(c.lines), places: places{dir: folder}}
+			if p := d.startedPage(t.Context()); p.status != c.status || asked != c.asked {
+				t.Errorf("it is %d, asked for %d times, want %d, %d", p.status, asked, c.status, c.asked)
+			}
+		})
+	}
+}

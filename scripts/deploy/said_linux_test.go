@@ -20,14 +20,14 @@ func TestSaid(t *testing.T) {
 	h := newHost(t, hosting.VsftpdPlain)
 	empty := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(empty.Close)
-	const host, works = "warning  path %2F", "/ works\n"
+	const host, works, unstarted = "warning  path %2F", "/ works\n", "warning  app: nothing has restarted it"
 	const missing = "/ answers, with 404: is that the address of the site?\n"
 	for _, c := range []struct {
 		name, upstream string
 		want, not      []string
 	}{
 		{"the first", empty.URL[strings.LastIndex(empty.URL, ":")+1:], []string{host, missing}, []string{works, "644"}},
-		{"the second", runningApp(t, "the app"), []string{works}, []string{host, missing, "644"}},
+		{"the second", runningApp(t, "the app"), []string{works}, []string{host, missing, "644", unstarted}},
 	} {
 		out := h.mustDeploy(t, "--upstream", c.upstream)
 		for _, text := range c.want {
@@ -44,6 +44,11 @@ func TestSaid(t *testing.T) {
 	out := newHost(t, hosting.VsftpdPlain).mustDeploy(t, "--upstream", runningApp(t, "the app"))
 	if at := strings.Index(out, works); at < 0 || at > strings.Index(out, host) {
 		t.Errorf("the warnings come first:\n%s", out)
+	}
+	app := t.TempDir()
+	writeFiles(t, app, map[string]string{"app.py": "x"})
+	if out := h.mustDeploy(t, "--app", app); !strings.Contains(out, unstarted) {
+		t.Errorf("the app of somebody who starts it: no %q:\n%s", unstarted, out)
 	}
 	if out := h.mustDeploy(t, "--status"); !strings.Contains(out, host) {
 		t.Errorf("status:\n%s", out)

@@ -48,7 +48,7 @@ func (d *deploy) undo(ctx context.Context, why string) error {
 	}
 	var how string
 	if err == nil {
-		how = strings.Join(append([]string{d.howItIsBack(d.firstPage(ctx), failed)}, notes...), "\n")
+		how = strings.Join(append([]string{d.howItIsBack(d.startedPage(ctx), failed)}, notes...), "\n")
 		if d.appWork != nil && d.app.now.Former != nil {
 			var kept []string
 			kept, err = d.app.settleBack()
