@@ -35,7 +35,7 @@ func TestForwarded(t *testing.T) {
 		{"user with a blank within", []string{"REMOTE_USER=ad min"}, nil, "For=198.51.100.7 " + plain + " User=ad min"},
 		{"user, 8-bit", []string{"REMOTE_USER=ren\xc3\xa9"}, nil, "For=198.51.100.7 " + plain + " User=ren\xc3\xa9"},
 		{"prefix", []string{"REQUEST_URI=/my%20app/x"}, []string{"STRIP_PREFIX=/my app"}, "For=198.51.100.7 Host=example.com Port=80 Prefix=/my%20app Proto=http"},
-		{"prefix in the client's spelling", []string{"REQUEST_URI=/%6dy%20%61pp/x"}, []string{"STRIP_PREFIX=/my app"}, "For=198.51.100.7 Host=example.com Port=80 Prefix=/%6dy%20%61pp Proto=http"},
+		{"prefix in the client's spelling", []string{"REQUEST_URI=/%6dy%20%61pp/x"}, []string{"STRIP_PREFIX=/my app"}, "For=198.51.100.7 Host=example.com Port=80 Prefix=/my%20app Proto=http"},
 		{"prefix, slashes doubled", []string{"REQUEST_URI=//my%20app/x"}, []string{"STRIP_PREFIX=/my app"}, "For=198.51.100.7 Host=example.com Port=80 Prefix=/my%20app Proto=http"},
 		{"prefix with a raw blank", []string{"REQUEST_URI=/my app/x"}, []string{"STRIP_PREFIX=/my app"}, "For=198.51.100.7 Host=example.com Port=80 Prefix=/my%20app Proto=http"},
 		{"prefix that is not in the URL", []string{"REQUEST_URI=/x"}, []string{"STRIP_PREFIX=/sub"}, "For=198.51.100.7 " + plain},

@@ -48,24 +48,20 @@ func prefixFor(env Environ, stripPrefix string) string {
 }
 
 // stripPrefix takes the public prefix, which is decoded, from the path. It
-// returns the prefix percent-encoded, or "" where the path does not start so: as the
-// client has it, where that is plain, for a cookie comes back only to the path as it is
-// spelled there (RFC 6265, section 5.1.4).
+// returns the prefix percent-encoded, or "" where the path does not start so.
 func stripPrefix(path, prefix string) (stripped, removed string) {
 	if prefix == "" {
 		return path, ""
 	}
-	removed, rest, ok := cutPathPrefix(path, prefix)
+	_, rest, ok := cutPathPrefix(path, prefix)
 	if !ok {
 		return path, ""
 	}
 	if rest == "" {
 		rest = "/"
 	}
-	if strings.Contains(removed, "//") || escapePath(removed) != strings.ReplaceAll(removed, "%", "%25") {
-		removed = escapePath(prefix)
-	}
-	return rest, removed
+	// Not as the client spells it: an app that knows its prefix has one spelling.
+	return rest, escapePath(prefix)
 }
 
 // requestTarget returns path and query of the request-target (RFC 9112,

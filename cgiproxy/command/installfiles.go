@@ -157,7 +157,7 @@ func stage(folder, name string, content []byte, mode fs.FileMode) (temp string, 
 	if old, err := os.Lstat(filepath.Join(folder, name)); err == nil {
 		group := int(old.Sys().(*syscall.Stat_t).Gid)
 		if err := f.Chown(-1, group); err != nil && mode>>3&7 != mode&7 {
-			return "", fmt.Errorf("group %d: %w", group, err)
+			return "", fmt.Errorf("it would lose its group %d, which is none of yours (%v): chgrp it, or set its permissions to 600 or 644", group, err)
 		}
 	}
 	if err := f.Chmod(mode); err != nil { // without the umask

@@ -22,7 +22,10 @@ func VariantFlags(flags *flag.FlagSet, chosen *htaccess.Choice) {
 		name    string
 		scripts htaccess.Scripts
 	}{{"cgi", htaccess.CGI}, {"fastcgi", htaccess.FastCGI}, {"both", htaccess.Both}} {
-		flags.BoolFunc(f.name, "", func(string) error {
+		flags.BoolFunc(f.name, "", func(value string) error {
+			if is, err := strconv.ParseBool(value); err != nil || !is {
+				return errors.New("say what else: --cgi, --fastcgi or --both")
+			}
 			if before != "" && before != f.name {
 				return fmt.Errorf("not together with --%s", before)
 			}
