@@ -47,10 +47,10 @@ func leaveUsed(files map[string]file) (out []string) {
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		database, isJournal := databaseOf(name)
 		if _, isHere := files[database]; isHere && isJournal {
-			out = append(out, name)
 			if !slices.Contains(out, database+usedHere) {
 				out = append(out, database+usedHere)
 			}
+			out = append(out, name)
 		}
 	}
 	for _, name := range out {
