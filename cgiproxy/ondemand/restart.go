@@ -175,7 +175,7 @@ func (a *App) settle(ctx context.Context, arrived time.Time, patience time.Durat
 		case err != nil && !failed:
 			return err // ctx's, or errStillStarting: the next request goes on from here
 		case failed:
-			a.warn("the app is not restarted, the old one goes on: " + explain(err))
+			a.warn("the app is not restarted, the old one goes on until it is asked for again: " + explain(err))
 		}
 	}
 	if other {
@@ -200,6 +200,8 @@ func (r *run) hasBegunBetween(from, to time.Time) bool {
 func (a *App) stopToStart(ctx context.Context, s *state) error {
 	_, log, err := a.prepare()
 	if err != nil {
+		s.unreplaced = err.Error()
+		a.note(s)
 		return err
 	}
 	log.Close()

@@ -218,6 +218,27 @@ func checkFailedReplacement(t *testing.T, broken string) {
 	eventually(t, "one app is left", func() bool { return len(s.apps()) == 1 })
 }
 
+// A restart that nothing was ended for is told of until there is another.
+func TestRefusedRestart(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "")
+	before := s.answered("/")
+	s.spoilLog()
+	s.restart()
+	s.answered("/")
+	if st, err := s.Status(); err != nil || !strings.Contains(st.Unreplaced, "app.log") {
+		t.Errorf("the restart failed by %q, %v, want its log named", st.Unreplaced, err)
+	}
+	if err := os.Remove(s.log()); err != nil {
+		t.Fatal(err)
+	}
+	s.restart()
+	after := s.answered("/")
+	if st, err := s.Status(); err != nil || st.Unreplaced != "" || after == before {
+		t.Errorf("after another restart process %s, then %s; failed by %q, %v", before, after, st.Unreplaced, err)
+	}
+}
+
 // spoilLog puts into the log's place what cannot be one, as a rotated one that is root's.
 func (s *site) spoilLog() {
 	s.t.Helper()

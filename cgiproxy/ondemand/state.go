@@ -29,7 +29,7 @@ type state struct {
 	next     time.Time // no start before that
 	exit     string    // how the app last ended, or why it did not start
 
-	unreplaced string // why the restart failed, where the app from before went on (Auto)
+	unreplaced string // why the restart failed, where the app from before went on
 }
 
 // The phases. Which of them is still true is another question: see alive.
