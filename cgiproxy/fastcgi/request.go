@@ -43,9 +43,12 @@ func (r *request) answer(keep bool) {
 // drain takes the rest of the body, while it comes: nginx sends none once it has a
 // response, and then waits for the end of the connection.
 func (r *request) drain() {
+	if r.body == http.NoBody {
+		return
+	}
 	pause := time.AfterFunc(bodyLinger, func() { r.body.Close() })
 	defer pause.Stop()
-	io.CopyN(restart{pause}, r.body, maxRest)
+	io.CopyBuffer(restart{pause}, io.LimitReader(r.body, maxRest), make([]byte, 4<<10)) // mostly nothing is left
 }
 
 // A restart starts a timer again with each piece that is written.
