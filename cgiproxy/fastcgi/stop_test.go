@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -147,6 +148,11 @@ func TestFastCGIEnd(t *testing.T) {
 	}
 	before := request("/before")
 	cancel()
+	waits := regexp.MustCompile(`fastcgi\.waitWhile\(.*\n.*\n.*\(\*listener\)\.awaitCurrent\(`) // it knows whom for
+	waitWhile(10*time.Second, func() bool {
+		stacks := make([]byte, 1<<20)
+		return !waits.Match(stacks[:runtime.Stack(stacks, true)])
+	})
 	meanwhile := request("/meanwhile")
 	close(goOn["/before"])
 	if response := before.response(); response.Body != "ok" {
