@@ -50,6 +50,7 @@ func TestStatusLive(t *testing.T) {
 			want["reach"] = "ok: proxy.cgi answers, behind "
 			want["chunked upload"] = "ok: no browser sends"
 			want["client address"] = "ok: 127.0.0.1"
+			want["app"] = "fault: it gives no first page: connect 127.0.0.1:1"
 			for _, f := range b.check() {
 				outcome, text := check.OK.String(), ""
 				if w, ok := want[f.Check]; ok {
