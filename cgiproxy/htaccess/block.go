@@ -69,16 +69,15 @@ func Guard(text string, names ...string) (string, error) {
 	for _, name := range names {
 		guards.WriteString("<Files \"" + name + "\">\n  SetHandler cgi-script\n</Files>\n")
 	}
-	before, block, found := strings.Cut(text, beginMark)
-	if !found {
+	begin, _, newline, err := find(text)
+	switch {
+	case err != nil:
+		return "", err
+	case begin < 0:
 		return Put(text, guards.String())
 	}
-	newline := "\n"
-	if strings.HasPrefix(block, "\r\n") {
-		newline = "\r\n"
-	}
-	_, after, _ := strings.Cut(block, newline)
-	return before + beginMark + newline + strings.ReplaceAll(guards.String(), "\n", newline) + after, nil
+	inside := begin + strings.Index(text[begin:], "\n") + 1
+	return text[:inside] + strings.ReplaceAll(guards.String(), "\n", newline) + text[inside:], nil
 }
 
 // Cut returns text as it was before Put.
@@ -89,35 +88,44 @@ func Cut(text string) (rest string, err error) {
 
 // cut returns text without the block and where that was, -1 if nowhere.
 func cut(text string) (rest string, at int, err error) {
-	begin, end := -1, -1
-	newline := ""
-	offset := 0
-	for line := range strings.Lines(text) {
-		switch strings.TrimSpace(line) {
-		case beginMark:
-			if begin >= 0 {
-				return "", -1, damaged("twice")
-			}
-			begin, newline = offset, line[len(strings.TrimRight(line, "\r\n")):]
-		case endMark:
-			if begin < 0 || end >= 0 {
-				return "", -1, damaged("without a beginning")
-			}
-			end = offset + len(line)
-		}
-		offset += len(line)
-	}
+	begin, end, newline, err := find(text)
 	switch {
+	case err != nil:
+		return "", -1, err
 	case begin < 0:
 		return text, -1, nil
-	case end < 0:
-		return "", -1, damaged("without its end")
 	}
 	before := text[:begin]
 	if end == len(text) && !strings.HasSuffix(text, "\n") {
 		before = strings.TrimSuffix(before, newline)
 	}
 	return before + text[end:], len(before), nil
+}
+
+// find returns where the block begins and ends, -1 if nowhere, and the end of its
+// first line. The marks are lines of their own: in a comment they mean nothing.
+func find(text string) (begin, end int, newline string, err error) {
+	begin, end = -1, -1
+	offset := 0
+	for line := range strings.Lines(text) {
+		switch strings.TrimSpace(line) {
+		case beginMark:
+			if begin >= 0 {
+				return 0, 0, "", damaged("twice")
+			}
+			begin, newline = offset, line[len(strings.TrimRight(line, "\r\n")):]
+		case endMark:
+			if begin < 0 || end >= 0 {
+				return 0, 0, "", damaged("without a beginning")
+			}
+			end = offset + len(line)
+		}
+		offset += len(line)
+	}
+	if begin >= 0 && end < 0 {
+		return 0, 0, "", damaged("without its end")
+	}
+	return begin, end, newline, nil
 }
 
 func damaged(how string) error {

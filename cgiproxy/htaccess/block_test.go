@@ -271,7 +271,7 @@ func TestVariantIn(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for name, text := range map[string]string{"no file": "", "Windows": "RewriteRule ^(?!public/) x\r\n"} {
+			for name, text := range map[string]string{"no file": "", "Windows": "RewriteRule ^(?!public/) x\r\n", "the marks in a comment": "# Nothing between \"" + beginMark + "\" and \"" + endMark + "\"!\n"} {
 				text, err := Put(text, lines)
 				if got := VariantIn(text); err != nil || got != want {
 					t.Errorf("%s: got %+v, want %+v, %v, in\n%s", name, got, want, err, text)

@@ -42,8 +42,11 @@ func (c Choice) Over(v Variant) Variant {
 // VariantIn returns the variant of the lines that Put has put into a .htaccess, zero
 // where there are none.
 func VariantIn(text string) (v Variant) {
-	_, block, _ := strings.Cut(text, beginMark)
-	block, _, _ = strings.Cut(block, endMark)
+	begin, end, _, err := find(text)
+	if err != nil || begin < 0 {
+		return Variant{}
+	}
+	block := text[begin:end]
 	switch cgi, fastCGI := strings.Contains(block, strings.TrimSpace(toCGI)), strings.Contains(block, strings.TrimSpace(toFastCGI)); {
 	case cgi && fastCGI:
 		v.Scripts = Both
