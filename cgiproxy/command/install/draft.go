@@ -79,7 +79,9 @@ func (d *draft) withRecord(record map[string]string) []Change {
 			record[c.Name] = made
 		case c.Name == HtaccessFile || c.Name == settings.File:
 			record[c.Name] = changed
-			first.write(c.Name+oldSuffix, c.Old, copyMode)
+			if d.open(c.Name+oldSuffix).Old == nil { // else of an install that was taken out, and left it
+				first.write(c.Name+oldSuffix, c.Old, copyMode)
+			}
 		}
 	}
 	text := recordNote

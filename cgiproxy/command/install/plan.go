@@ -123,8 +123,10 @@ func (in *Site) PlanUninstall() (changes []Change, notes []string, err error) {
 	default:
 		d.write(HtaccessFile, []byte(rest), 0o644)
 	}
+	stays := false
 	if record[settings.File] != "" {
 		notes = d.uninstallSettings(record[settings.File])
+		stays = notes != nil
 	} else if d.open(settings.File).Old != nil {
 		notes = []string{settings.File + " is still there: delete it unless you need it"}
 	}
@@ -139,6 +141,9 @@ func (in *Site) PlanUninstall() (changes []Change, notes []string, err error) {
 	}
 	for _, name := range []string{HtaccessFile, settings.File} {
 		copied := d.open(name + oldSuffix).Old
+		if name == settings.File && stays {
+			continue // what install has replaced is nowhere else
+		}
 		if record[name] == changed || copied != nil && bytes.Equal(copied, d.open(name).Old) { // of an upload that broke off before the record
 			d.remove(name + oldSuffix)
 		}
@@ -160,13 +165,18 @@ func (d *draft) uninstallSettings(how string) (notes []string) {
 	}
 	text := before.Old
 	for _, s := range SettingFlags() {
-		if value := settings.ValueIn(now.Old, s.Setting); value != "" {
+		value := settings.ValueIn(now.Old, s.Setting)
+		if value != "" || settings.ValueIn(text, s.Setting) != "" {
 			text, _ = settings.WithSetting(text, s.Setting, value) // what is no such text differs from now
 		}
 	}
 	switch {
 	case !sameLines(text, now.Old):
-		return []string{settings.File + " stays as it is, for it has been changed since: delete it unless you need it"}
+		notes = []string{settings.File + " stays as it is, for it has been changed since: delete it unless you need it"}
+		if how == changed {
+			notes[0] += "; what was there before install is in " + settings.File + oldSuffix
+		}
+		return notes
 	case how == made:
 		d.remove(settings.File)
 	default:
@@ -175,6 +185,16 @@ func (d *draft) uninstallSettings(how string) (notes []string) {
 	return nil
 }
 
+// sameLines reports whether two texts have the same lines, in any order, but for the
+// settings that install has made empty.
 func sameLines(a, b []byte) bool {
-	return slices.Equal(slices.Sorted(strings.Lines(string(a))), slices.Sorted(strings.Lines(string(b))))
+	said := func(text []byte) []string {
+		lines := slices.Sorted(strings.Lines(string(text)))
+		return slices.DeleteFunc(lines, func(line string) bool {
+			return slices.ContainsFunc(SettingFlags(), func(f SettingFlag) bool {
+				return strings.TrimSpace(line) == settings.Prefix+f.Setting+"="
+			})
+		})
+	}
+	return slices.Equal(said(a), said(b))
 }
