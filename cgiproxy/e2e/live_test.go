@@ -105,6 +105,18 @@ func TestLiveCheckKeyFile(t *testing.T) {
 	}
 }
 
+// Who may not read the key takes a question for one to the app, which may hang.
+func TestLiveCheckKeyFileHung(t *testing.T) {
+	t.Parallel()
+	app := testkit.StartApp(t, func(conn net.Conn) { io.Copy(io.Discard, conn) })
+	s := newSite(t, webserver.ApacheEvent, app.Upstream()+"\n")
+	folder := s.Root + s.folder
+	if err := os.Chown(folder, os.Getuid(), os.Getgid()); err != nil {
+		t.Fatal(err)
+	}
+	wantFindings(t, live.Options{URL: s.URL + s.folder, Dir: folder}, findings{"app": "fault: it gives no first page: no response within 6s"})
+}
+
 // TestLiveCheckApp has apps that give a first page, and some that do not. Why, an
 // owner without a shell reads nowhere else.
 func TestLiveCheckApp(t *testing.T) {

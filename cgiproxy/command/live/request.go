@@ -50,7 +50,7 @@ func app(s *site) Finding {
 	case r.seen.Get("error") != "":
 		return fault(r.seen.Get("remedy"), "it gives no first page: %s", r.seen.Get("error"))
 	case strings.HasPrefix(r.seen.Get("status"), "5"):
-		return fault("look into the app's own log", "its first page is %s", r.seen.Get("status"))
+		return fault("look into the app's own log, and the web server's error log", "its first page is %s", r.seen.Get("status"))
 	case r.seen.Get("status") == "":
 		return ok("not asked: the proxy.cgi there is too old for it")
 	}

@@ -79,6 +79,11 @@ type response struct {
 // with a site that answers pages in a second or two.
 const askTime = 8 * time.Second
 
+// A slowError is a question without a response in askTime.
+type slowError struct{}
+
+func (slowError) Error() string { return "no response in " + askTime.String() }
+
 // ask asks proxy.cgi, and finds out whether it has answered.
 func (s *site) ask(q question) (*response, error) {
 	asked := challenge.Challenge{Time: time.Now().Add(s.ahead), Nonce: s.nonce(q), What: q.what}
@@ -123,7 +128,7 @@ func (s *site) sendItself(q question, marker, proof string) (*response, error) {
 	r, err := read(conn, q)
 	if err != nil {
 		if ctx.Err() != nil && s.ctx.Err() == nil {
-			err = fmt.Errorf("no response in %v", askTime)
+			err = slowError{}
 		}
 		return nil, err
 	}
