@@ -6,7 +6,7 @@
 //	program.go   proxy.cgi itself: whole, for this system, may be run
 //	owners.go    permissions and owners, as suEXEC and the web server judge them
 //	limits.go    what the host allows a process
-//	settings.go  the settings and their file
+//	settings.go  the settings and their file; logs.go: the logs that they name
 //	app.go       the app: who listens, and how it responds; start.go: START
 //	htaccess.go  .htaccess, read; directives.go: the lines there are;
 //	             options.go, rules.go: what it must say; parents.go: what
@@ -71,6 +71,7 @@ func checks() []check {
 		{"setenv", checkSetEnv},
 		{"second-site", checkSecondSite},
 		{"max-body", checkMaxBody},
+		{"log-file", checkLogFile},
 
 		{"start", checkStart},
 		{"restart", checkRestart},

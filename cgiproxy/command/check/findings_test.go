@@ -125,6 +125,12 @@ func settingsTests() []findingTest {
 			noFile(s)
 		}, "is inherited from"},
 		{"second-site", "no file", Fault, "other-app", func(s *testSite) { s.write("../proxy.cgi", "", 0o755); noFile(s) }, "has a proxy.cgi, too"},
+		{"log-file", "can be made", OK, "", setting("LOG_FILE=.htproxy.log\n"), "LOG_FILE is "},
+		{"log-file", "is a folder", Warning, "", func(s *testSite) {
+			s.settings("LOG_FILE=.htproxy.log\n")
+			s.do(os.Mkdir(s.path(".htproxy.log"), 0o700))
+		}, "cannot use LOG_FILE"},
+		{"log-file", "in no folder", Warning, "", setting("LOG_FILE=logs/.htproxy.log\n"), "cannot use LOG_FILE"},
 		{"max-body", "small", Warning, "413", setting("MAX_BODY=2\n"), "raise CGIPROXY_MAX_BODY"},
 		{"max-body", "large", OK, "", setting("MAX_BODY=20000000\n"), "20000000"},
 	}
@@ -275,7 +281,7 @@ func appTests() []findingTest {
 		}, "cannot use the app's log"},
 		{"start", "no folder for its log", Fault, "503", func(s *testSite) {
 			s.noted("", "UPSTREAM=auto\nSTART_LOG=logs/app.log")
-		}, "cannot make "},
+		}, "cannot use the app's log"},
 		{"restart", "failed, the app runs", Warning, "503", func(s *testSite) { failedRestart(s, "UPSTREAM="+s.app.Listener.Addr().String()) }, "the last restart failed (status 3), and the app from before goes on: correct"},
 		{"restart", "failed, the app is stopped", Warning, "503", func(s *testSite) { failedRestart(s, "UPSTREAM=127.0.0.1:1") }, "the last restart failed (status 3): correct"},
 		{"start", "in the served folder", Warning, "", func(s *testSite) { s.settings("START=true\nSTART_DIR=app\n"); s.do(os.Mkdir(s.path("app"), 0o755)) }, "is served"},

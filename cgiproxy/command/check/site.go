@@ -128,10 +128,16 @@ func may(info fs.FileInfo, uid, gid int, bits fs.FileMode) bool {
 		return true
 	case owner == uid:
 		mode >>= 6
-	case group == gid:
+	case group == gid, uid == os.Geteuid() && isOurs(group):
 		mode >>= 3
 	}
 	return mode&bits == bits
+}
+
+// isOurs reports whether we have a group, as suEXEC gives a user all of his.
+func isOurs(group int) bool {
+	groups, _ := os.Getgroups()
+	return slices.Contains(groups, group)
 }
 
 // serverMay reports whether the web server has the permissions on a file: as

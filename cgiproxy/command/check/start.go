@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -38,7 +37,7 @@ func checkStart(s *site) (all []Finding) {
 			return cause{"setting", e.Remedy}.fault("%v", e)
 		}
 	}
-	if bad := slices.Concat(s.checkState(), s.checkLog()); bad != nil {
+	if bad := slices.Concat(s.checkState(), s.checkStartLog()); bad != nil {
 		return bad
 	}
 	if program := firstProgram(cfg.Start); strings.Contains(program, "/") {
@@ -89,32 +88,6 @@ func (s *site) checkState() []Finding {
 	}
 	remedy := fmt.Sprintf("rename %s, as FTP programs can: the next request makes another, and starts the app anew", folder)
 	return cause{"503", remedy}.fault("user %d cannot use %s (user %d, %v): no restart of the app counts, and it is not started again", s.uid, folder, owner, info.Mode())
-}
-
-// checkLog looks at the app's log, without which it is not started. One that is not
-// there is made.
-func (s *site) checkLog() []Finding {
-	path := s.cfg.StartLog
-	info, err := os.Lstat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		if folder, err := os.Stat(filepath.Dir(path)); err != nil || !may(folder, s.uid, s.gid, 3) {
-			return s.startFault("START_LOG", "user %d cannot make %s: the app is not started", s.uid, path)
-		}
-		return nil
-	}
-	if err == nil && !info.IsDir() && info.Mode()&fs.ModeSymlink == 0 && may(info, s.uid, s.gid, 2) {
-		if owner, _ := ownerOf(info); owner == s.uid || owner == 0 {
-			return nil
-		}
-	}
-	return cause{"503", "delete or rename it: the next start makes another"}.fault("user %d cannot use the app's log %s (%v): the app is not started", s.uid, path, describe(info, err))
-}
-
-func describe(info fs.FileInfo, err error) string {
-	if err != nil {
-		return err.Error()
-	}
-	return info.Mode().String()
 }
 
 // wasStopped reports whether the app does not run because somebody wanted that.
