@@ -273,13 +273,13 @@ func TestVariantIn(t *testing.T) {
 			}
 			for name, text := range map[string]string{"no file": "", "Windows": "RewriteRule ^(?!public/) x\r\n", "the marks in a comment": "# Nothing between \"" + beginMark + "\" and \"" + endMark + "\"!\n"} {
 				text, err := Put(text, lines)
-				if got := VariantIn(text); err != nil || got != want {
+				if got, ok := VariantIn(text); err != nil || !ok || got != want {
 					t.Errorf("%s: got %+v, want %+v, %v, in\n%s", name, got, want, err, text)
 				}
 			}
 		}
 	}
-	if got := VariantIn(example(t)); got != (Variant{}) {
+	if got, ok := VariantIn(example(t)); ok {
 		t.Errorf("without marks: got %+v", got)
 	}
 }

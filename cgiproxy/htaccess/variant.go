@@ -39,12 +39,12 @@ func (c Choice) Over(v Variant) Variant {
 	return v
 }
 
-// VariantIn returns the variant of the lines that Put has put into a .htaccess, zero
-// where there are none.
-func VariantIn(text string) (v Variant) {
+// VariantIn returns the variant of the lines that Put has put into a .htaccess, if
+// there are any.
+func VariantIn(text string) (v Variant, ok bool) {
 	begin, end, _, err := find(text)
 	if err != nil || begin < 0 {
-		return Variant{}
+		return Variant{}, false
 	}
 	block := text[begin:end]
 	switch cgi, fastCGI := strings.Contains(block, strings.TrimSpace(toCGI)), strings.Contains(block, strings.TrimSpace(toFastCGI)); {
@@ -54,7 +54,7 @@ func VariantIn(text string) (v Variant) {
 		v.Scripts = FastCGI
 	}
 	v.PublicOnly = strings.Contains(block, publicRule)
-	return v
+	return v, true
 }
 
 // Scripts are the names under which the binary runs.

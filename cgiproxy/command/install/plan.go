@@ -59,20 +59,24 @@ const (
 func (in *Site) Plan() (changes []Change, notes []string, err error) {
 	d := &draft{read: in.Read}
 	record := d.record()
-	variant := in.Chosen.Over(htaccess.VariantIn(string(d.open(HtaccessFile).Old)))
+	before, isThere := htaccess.VariantIn(string(d.open(HtaccessFile).Old))
+	variant := in.Chosen.Over(before)
 	for _, name := range variant.Scripts.Names() {
 		if c := d.open(name); c.Old != nil && !isProxyCGI(c.Old) {
 			return nil, nil, fmt.Errorf("%s is there and is another program: move it away first", name)
 		}
 		d.write(name, in.Executable, 0o755)
 	}
-	before := d.open(settings.File).Old
+	old := d.open(settings.File).Old
 	if d.err != nil { // rather than what is missing in settings that cannot be read
 		return nil, nil, d.err
 	}
-	text, notes, err := in.newSettings(before)
+	text, notes, err := in.newSettings(old)
 	if err != nil {
 		return nil, nil, err
+	}
+	if record[HtaccessFile] != "" && !isThere && in.Chosen == (htaccess.Choice{}) {
+		notes = append(notes, "the lines of before are in "+HtaccessFile+" no more: if it was run with --public-only, --fastcgi or --both, say that again")
 	}
 	written := d.write(settings.File, text, 0o600)
 	notes = append(notes, settings.ReadableSecrets(text, written.Mode)...)
