@@ -193,7 +193,9 @@ func awaitProgram(t *testing.T, s site, file string) int {
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		for _, pid := range running(t, s.Server, s.folder+"/proxy.fcgi") {
 			info, err := os.Stat(fmt.Sprintf("/proc/%d/exe", pid))
-			if err == nil && info.Size() == want.Size() {
+			arguments, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+			tried := strings.HasSuffix(string(arguments), "\x00version\x00") // before it takes over
+			if err == nil && info.Size() == want.Size() && !tried {
 				return pid
 			}
 		}
