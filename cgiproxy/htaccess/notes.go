@@ -9,7 +9,10 @@ import (
 // the app.
 func Notes(text string) (notes []string) {
 	add := func(note string) { notes = append(notes, note) }
-	_, below, _ := strings.Cut(text, endMark)
+	below := ""
+	if begin, end, _, err := find(text); err == nil && begin >= 0 {
+		below = text[end:]
+	}
 	rest, _, err := cut(text)
 	if err != nil {
 		return nil

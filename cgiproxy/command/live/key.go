@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"proxy.cgi/cgiproxy/challenge"
 	"proxy.cgi/cgiproxy/settings"
@@ -42,12 +43,16 @@ func holdsProxy(folder string) bool {
 }
 
 // putKey writes a random key beside proxy.cgi. One that was left behind is
-// replaced, and never written into: it may be a link.
+// replaced, and never written into: it may be a link. That of a check which is under
+// way stays, for else neither would be answered.
 func (s *site) putKey(folder string) (remove func(), err error) {
 	random := make([]byte, 32)
 	rand.Read(random)
 	s.key = hex.EncodeToString(random)
 	file := filepath.Join(folder, challenge.KeyFile)
+	if info, err := os.Lstat(file); err == nil && info.Mode().IsRegular() && time.Since(info.ModTime()).Abs() < wholeTime {
+		return nil, errors.New("another check asks this site just now: ask again in a minute")
+	}
 	if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
@@ -56,8 +61,12 @@ func (s *site) putKey(folder string) (remove func(), err error) {
 		return nil, err
 	}
 	remove = func() {
+		if made, err := f.Stat(); err == nil {
+			if there, err := os.Lstat(file); err == nil && os.SameFile(made, there) {
+				os.Remove(file)
+			}
+		}
 		f.Close()
-		os.Remove(file) // of a link this takes the link
 	}
 	if _, err = f.WriteString(s.key); err != nil {
 		remove()

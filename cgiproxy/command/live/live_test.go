@@ -183,6 +183,39 @@ func TestKeyFile(t *testing.T) {
 	}
 }
 
+// Of two checks at once the second is told to wait, and the first one's key stays.
+func TestKeyInUse(t *testing.T) {
+	folder := t.TempDir()
+	first, second := new(site), new(site)
+	remove, err := first.putKey(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := second.putKey(folder); err == nil || !strings.Contains(err.Error(), "another check asks this site") {
+		t.Errorf("the second: %v", err)
+	}
+	file := filepath.Join(folder, challenge.KeyFile)
+	if key, err := os.ReadFile(file); string(key) != first.key {
+		t.Errorf("the key is %q, %v, want the first one's", key, err)
+	}
+	long := time.Now().Add(-wholeTime)
+	if err := os.Chtimes(file, long, long); err != nil {
+		t.Fatal(err)
+	}
+	removeSecond, err := second.putKey(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	remove()
+	if key, err := os.ReadFile(file); string(key) != second.key {
+		t.Errorf("after the first one's end the key is %q, %v, want the second one's", key, err)
+	}
+	removeSecond()
+	if _, err := os.Lstat(file); !os.IsNotExist(err) {
+		t.Errorf("at the end: %v, want no file", err)
+	}
+}
+
 func TestNoKey(t *testing.T) {
 	for _, tt := range []struct{ name, folder, want string }{
 		{"no folder", "", "no SECRET is known here"},
