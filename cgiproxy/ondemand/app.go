@@ -1,6 +1,7 @@
 package ondemand
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -80,7 +81,7 @@ func (a *App) Enter(ctx context.Context) (leave func(), err error) {
 		err := a.settle(ctx, arrived, hurry)
 		busy := err == errBusy
 		if busy {
-			err = patience.wait(ctx)
+			err = cmp.Or(a.outdated(), patience.wait(ctx))
 		}
 		if hurry > 0 && (busy || err != nil) {
 			atLeast := hurry
@@ -132,6 +133,9 @@ func (a *App) Dial(ctx context.Context) (net.Conn, error) {
 		}
 		if err == nil || !a.isDown(err) {
 			return conn, err
+		}
+		if err := a.outdated(); err != nil {
+			return nil, err
 		}
 		lock, err := a.folder().lock()
 		if err == nil {

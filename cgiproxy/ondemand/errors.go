@@ -58,6 +58,10 @@ func isKind(err error, kind Kind) bool {
 	return ok && e.Kind == kind
 }
 
+// IsOutdated reports whether an error of Enter or Dial is of settings that have changed
+// since they were read.
+func IsOutdated(err error) bool { return isKind(err, Outdated) }
+
 func isStranger(err error) bool { return isKind(err, Stranger) }
 
 // NotOurs is an error of Connect: err says whose listener is at the address.

@@ -18,6 +18,7 @@ import (
 //
 //	lock         held (flock) by who changes what runs
 //	state        what is known of the app (state.go)
+//	wanted       held by a command that waits to end what is being started
 //	log          held by who makes the app's log shorter (logfile.go)
 //	use-HASH     held by requests (gate.go), under the name stopping-TIME during a stop
 //
@@ -143,6 +144,32 @@ func (a *App) waitLock(ctx context.Context) (*os.File, error) {
 			return nil, err
 		}
 	}
+}
+
+// demandLock is waitLock for a command that ends what runs. Who waits for a start sees
+// that it is wanted, and lets the lock go.
+func (a *App) demandLock(ctx context.Context) (*os.File, error) {
+	for {
+		wanted, err := a.folder().take("wanted")
+		if err == nil {
+			defer wanted.Close()
+		}
+		if err != errBusy { // by another command, or who has just looked
+			return a.waitLock(ctx)
+		}
+		if err := sleep(ctx, 10*time.Millisecond); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// isWanted reports whether a command waits in demandLock.
+func (f folder) isWanted() bool {
+	file, err := f.take("wanted")
+	if err == nil {
+		file.Close()
+	}
+	return err == errBusy
 }
 
 // A patience is the waiting for something that another process does. Pauses

@@ -10,7 +10,7 @@ import (
 )
 
 // ready waits until the app listens, and leaves with errStillStarting at a time
-// that is not zero. The child is nil where another process started it, and then
+// that is not zero, and with errBusy where another start is wanted. The child is nil where another process started it, and then
 // nobody knows how the command ends.
 func (a *App) ready(ctx context.Context, s *state, c *child, leave time.Time) (net.Conn, error) {
 	if begin(&s.run.began) {
@@ -57,12 +57,21 @@ func (a *App) ready(ctx context.Context, s *state, c *child, leave time.Time) (n
 			return nil, ctx.Err() // the next one goes on from here
 		case hasPassed(leave) && (err == nil || time.Now().Before(limit)) && s.old.alive():
 			return nil, errStillStarting
+		case err != nil && a.isObsolete(s):
+			return nil, errBusy
 		}
 		a.folder().trimLog(a.log())
 		if waitErr := patience.wait(ctx); waitErr != nil && ctx.Err() == nil && err != nil {
 			return nil, a.timedOut(ctx, s, logBefore)
 		}
 	}
+}
+
+// isObsolete reports whether who waits for a start has to let the lock go, or what the
+// owner has corrected meanwhile would count only when that start has failed: the next
+// one to have the lock ends it.
+func (a *App) isObsolete(s *state) bool {
+	return changed(s.stamps, a.look().stamps) || a.outdated() != nil || a.folder().isWanted()
 }
 
 // reach connects to a run that is being started. A port that was free when it was

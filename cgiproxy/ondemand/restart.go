@@ -34,7 +34,7 @@ func (a *App) Start(ctx context.Context) error {
 // Stop ends the app, once the requests under way are done. The next request
 // starts it again.
 func (a *App) Stop(ctx context.Context) error {
-	lock, err := a.waitLock(ctx)
+	lock, err := a.demandLock(ctx)
 	if err != nil {
 		return err
 	}
@@ -43,6 +43,7 @@ func (a *App) Stop(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.refresh(ctx, s)
 	was := s.run
 	if was.unseen {
 		err = a.nobodyAt(ctx, &was)
@@ -59,7 +60,7 @@ func (a *App) Stop(ctx context.Context) error {
 // Restart ends the app as Stop does, and starts it. With Auto the new one
 // listens before the old one ends.
 func (a *App) Restart(ctx context.Context) error {
-	lock, err := a.waitLock(ctx)
+	lock, err := a.demandLock(ctx)
 	if err != nil {
 		return err
 	}
@@ -71,7 +72,13 @@ func (a *App) Restart(ctx context.Context) error {
 	a.refresh(ctx, s)
 	switch known := s.run.alive(); {
 	case known && a.replaceable(s):
-		return a.replace(ctx, lock, s, 0)
+		if s.phase == starting {
+			if err := a.folder().end(ctx, s, &s.run); err != nil {
+				return err
+			}
+			s.run = run{}
+		}
+		return brokenOff(a.replace(ctx, lock, s, 0))
 	case known:
 		err = a.stopToStart(ctx, s)
 	default:
@@ -89,7 +96,19 @@ func (a *App) bringUp(ctx context.Context, lock *os.File) error {
 	if err == nil {
 		conn.Close()
 	}
-	return err
+	return brokenOff(err)
+}
+
+// brokenOff tells a person why who has the lock was to let it go.
+func brokenOff(err error) error {
+	if err != errBusy {
+		return err
+	}
+	return &Error{
+		Kind:   Busy,
+		Cause:  errors.New("the start was broken off: the settings or the restart file have changed, or another command was called"),
+		Remedy: "see what became of it with proxy.cgi app status",
+	}
 }
 
 func (a *App) nameNow() string {
@@ -210,15 +229,19 @@ func (a *App) stopToStart(ctx context.Context, s *state) error {
 
 // stop holds requests back and ends the app. The lock is held. The next request
 // opens the gate, and looks first whether the site has an app elsewhere by then.
+// For requests that are under way it waits where one has an app: before the first
+// listens, all wait for the lock.
 func (a *App) stop(ctx context.Context, s *state) error {
 	gate, err := a.folder().closeGate()
 	if err != nil {
 		return err
 	}
 	defer gate.Close()
-	drained, err := gate.drain(ctx)
-	if err != nil {
-		return err
+	drained := s.phase == starting && s.old.pid == 0
+	if !drained {
+		if drained, err = gate.drain(ctx); err != nil {
+			return err
+		}
 	}
 	if !drained {
 		a.warn(fmt.Sprintf("the app is stopped while requests are under way that last longer than %v", drainLimit))

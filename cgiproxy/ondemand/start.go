@@ -31,9 +31,11 @@ func (a *App) bring(ctx context.Context, lock *os.File, hurry bool) (net.Conn, e
 		return conn, err
 	}
 	at("looked again")
-	asked := hurry || s.settings != a.settings() || changed(s.stamps, a.look().stamps)
+	corrected := changed(s.stamps, a.look().stamps)
+	asked := hurry || corrected || s.settings != a.settings()
+	over := corrected || asked && time.Since(s.run.began) > a.timeout()
 	switch alive := s.run.alive(); {
-	case s.phase == starting && (alive || s.run.background) && !(asked && time.Since(s.run.began) > a.timeout()):
+	case s.phase == starting && (alive || s.run.background) && !over:
 		return a.ready(ctx, s, nil, time.Time{}) // who started it has left
 	case s.phase == starting && s.run.pid != 0 && !asked:
 		if err := a.unseen(s); err != nil {
