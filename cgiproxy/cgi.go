@@ -48,8 +48,9 @@ func ServeCGI(status StatusPage) int {
 	if behindFcgiwrap(env) {
 		gone = soon(gone)
 	}
-	in := &Request{Env: env, Body: os.Stdin, Gone: gone, Log: os.Stderr, Way: "CGI", StatusPage: status}
-	err := Serve(ctx, w, in, LoadSite(env, ExecutableFolder()))
+	load := func() *Site { return LoadSite(env, ExecutableFolder()) }
+	in := &Request{Env: env, Body: os.Stdin, Gone: gone, Log: os.Stderr, Way: "CGI", StatusPage: status, Reload: load}
+	err := Serve(ctx, w, in, load())
 	if flushErr := w.out.Flush(); err == nil {
 		err = flushErr
 	}

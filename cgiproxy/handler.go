@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"proxy.cgi/cgiproxy/ondemand"
 	"proxy.cgi/cgiproxy/settings"
 )
 
@@ -22,6 +23,10 @@ type Request struct {
 	Way  string      // "CGI" or "FastCGI"
 
 	StatusPage StatusPage // nil for none
+
+	// Reload reads the settings as LoadSite does, where they have changed while the
+	// request waited for the app; nil for never.
+	Reload func() *Site
 }
 
 // A ResponseWriter takes the response for the web server.
@@ -72,22 +77,48 @@ func Serve(ctx context.Context, w ResponseWriter, in *Request, site *Site) (err 
 	if err != nil {
 		return c.fail(err)
 	}
+	next, err := c.forward(ctx, req, mapping)
+	if next != nil {
+		return Serve(ctx, w, in, next)
+	}
+	return err
+}
+
+// forward has the app answer, or returns the site that is to, where the settings have
+// changed before there was an app to send the request to.
+func (c *call) forward(ctx context.Context, req *http.Request, mapping reverseMapping) (next *Site, err error) {
 	ctx, leave, err := c.enter(ctx)
 	defer leave()
 	defer c.logNotes()
 	var resp *http.Response
 	if err == nil {
-		resp, err = site.transport.RoundTrip(req.WithContext(ctx))
+		resp, err = c.site.transport.RoundTrip(req.WithContext(ctx))
 	}
 	if err != nil {
 		if context.Cause(ctx) == errStarting {
-			return c.writeStartingPage()
+			return nil, c.writeStartingPage()
 		}
-		return c.fail(err)
+		if next := c.reload(err); next != nil {
+			return next, nil
+		}
+		return nil, c.fail(err)
 	}
-	err = writeResponse(w, resp, mapping, &c.log)
+	err = writeResponse(c.w, resp, mapping, &c.log)
 	c.logResponse(req, resp, err)
-	return err
+	return nil, err
+}
+
+// reload returns the site of the settings as they are now, where err says that those
+// of the call are no longer. A file that is just being uploaded may be there in part.
+func (c *call) reload(err error) *Site {
+	if !ondemand.IsOutdated(err) || c.in.Reload == nil {
+		return nil
+	}
+	next := c.in.Reload()
+	if next.err != nil || next.App() != nil && next.App().SettingsChanged.Equal(c.site.App().SettingsChanged) {
+		return nil
+	}
+	return next
 }
 
 // A call is one request on its way.

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"strings"
@@ -72,6 +73,37 @@ func TestOnDemandSlow(t *testing.T) {
 			resp, page, err = a.send("GET", "/", "", "Accept", "text/html")
 			if err != nil || resp.StatusCode != 200 || !strings.HasPrefix(page, "process ") {
 				t.Errorf("the page later: %+v %q %v", resp, page, err)
+			}
+		})
+	}
+}
+
+// TestOnDemandCorrected has a command that hangs, and then settings with another: the
+// requests that wait get the app of that, an upload too.
+func TestOnDemandCorrected(t *testing.T) {
+	for _, kind := range onDemandKinds {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			const hangs = "CGIPROXY_UPSTREAM=auto\nCGIPROXY_START_TIMEOUT=10m\nCGIPROXY_START='echo start >> starts; exec sleep 600'\n"
+			a := newAppSite(t, kind, hangs)
+			var waiting sync.WaitGroup
+			for method, body := range map[string]string{"GET": "", "POST": "a=b&c=d"} {
+				waiting.Go(func() {
+					resp, page, err := a.send(method, "/", body, "Accept", "application/json")
+					if err != nil || resp.StatusCode != 200 || !strings.HasPrefix(page, cmp.Or(body, "process ")) {
+						t.Errorf("%s: %+v %q %v, want a response of the app", method, resp, page, err)
+					}
+				})
+			}
+			for deadline := time.Now().Add(patience); a.starts(t) == 0; time.Sleep(10 * time.Millisecond) {
+				if time.Now().After(deadline) {
+					t.Fatalf("nothing is started in %v", patience)
+				}
+			}
+			a.WriteFile(t, a.folder[1:]+"/.htcgiproxy", startOnDemand+"CGIPROXY_START_DIR="+a.dir+"\n", 0o600)
+			waiting.Wait()
+			if n := a.starts(t); n != 2 {
+				t.Errorf("%d starts, want 2", n)
 			}
 		})
 	}

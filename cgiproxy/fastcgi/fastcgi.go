@@ -112,6 +112,7 @@ func serveRequest(sites *siteCache, status cgiproxy.StatusPage, w *responseWrite
 	defer cancel()
 	stop := cgiproxy.WatchClient(cancel, r.clientGone(w), r.conn.left)
 	defer stop()
+	load := func() *cgiproxy.Site { return sites.site(r.env) }
 	in := &cgiproxy.Request{
 		Env:  r.env,
 		Body: r.body,
@@ -120,8 +121,9 @@ func serveRequest(sites *siteCache, status cgiproxy.StatusPage, w *responseWrite
 		Way:  "FastCGI",
 
 		StatusPage: status,
+		Reload:     load,
 	}
-	switch err := cgiproxy.Serve(ctx, w, in, sites.site(r.env)); {
+	switch err := cgiproxy.Serve(ctx, w, in, load()); {
 	case err == nil:
 	case !w.HasStarted():
 		answerNobody(w)
