@@ -24,6 +24,17 @@ func (c *Config) checkLogFile(served ...string) error {
 	return nil
 }
 
+// checkTwoLogs refuses one file for both logs: an app prints on into a log that it has
+// open, and LOG_FILE is renamed where it is long.
+func (c *Config) checkTwoLogs() error {
+	ours, apps := c.LogFile, c.StartLog
+	if ours == "" || filepath.Base(ours) != filepath.Base(apps) || c.withoutLinks(filepath.Dir(ours)) != c.withoutLinks(filepath.Dir(apps)) {
+		return nil
+	}
+	c.LogFile = ""
+	return c.Misconfigured("LOG_FILE", errors.New("is the log of the app, too (START_LOG): each needs a file of its own"))
+}
+
 // withoutLinks returns the path of a folder without symbolic links. Where there
 // is none, OpenOwn opens nothing there.
 func (c *Config) withoutLinks(folder string) string {

@@ -59,6 +59,35 @@ func TestLogFile(t *testing.T) {
 	}
 }
 
+// The app prints on into what it has open, whatever that is renamed to.
+func TestLogFileOfApp(t *testing.T) {
+	root := tree(t, []entry{{"app/x", 0o600, 0, ""}, {"link", 0, 0, "app"}, {"site", fs.ModeDir | 0o755, 0, ""}})
+	for _, tt := range []struct {
+		name, logFile, startLog string
+		same                    bool
+	}{
+		{"the default", "../app/app.log", "", true},
+		{"named, through a link", "../link/all.log", "all.log", true},
+		{"another name", "../app/proxy.log", "", false},
+		{"another folder", "../app.log", "", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			vars := map[string]string{"CGIPROXY_UPSTREAM": "auto", "CGIPROXY_START": "true", "CGIPROXY_START_DIR": root + "/app", "CGIPROXY_LOG_FILE": tt.logFile, "CGIPROXY_START_LOG": tt.startLog}
+			cfg, _, err := Load(vars, root+"/site")
+			if !tt.same {
+				if err != nil || cfg.LogFile == "" {
+					t.Errorf("LOG_FILE %q, %v, want that it counts", cfg.LogFile, err)
+				}
+				return
+			}
+			testkit.WantText(t, explained(t, err), "CGIPROXY_LOG_FILE is ", "START_LOG", "CGIPROXY_LOG_FILE=.htproxy.log")
+			if cfg.LogFile != "" {
+				t.Errorf("%s counts all the same", cfg.LogFile)
+			}
+		})
+	}
+}
+
 // What is wrong with other settings is to be read there.
 func TestLogFileBesideBadSettings(t *testing.T) {
 	folder := t.TempDir()

@@ -105,7 +105,7 @@ func (c *Config) checkStart() error {
 		c.RestartFile = "tmp/restart.txt"
 	}
 	c.StartLog, c.RestartFile = within(c.StartDir, c.StartLog), within(c.StartDir, c.RestartFile)
-	return c.checkStartLog()
+	return cmp.Or(c.checkStartLog(), c.checkTwoLogs())
 }
 
 // checkStartLog refuses a log that another user of the machine could lead elsewhere:
