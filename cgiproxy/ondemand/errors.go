@@ -75,7 +75,20 @@ func NotOurs(address string, err error) *Error {
 
 // noState is a failure of the folder .cgiproxy or a file in it.
 func noState(err error) *Error {
-	e := &Error{Kind: NoState, Cause: err}
+	otherwise := fmt.Sprintf("rename .cgiproxy, let user %d write there (scripts run as this user), or set START_DIR to a folder of this user", os.Geteuid())
+	return noFile(err, "does START_DIR exist?", otherwise)
+}
+
+// noLog is an app's log that cannot be opened.
+func noLog(err error) *Error {
+	otherwise := fmt.Sprintf("delete or rename it, or set START_LOG to a file that user %d may write (scripts run as this user)", os.Geteuid())
+	return noFile(err, "make the folder of START_LOG", otherwise)
+}
+
+// noFile is a file that is needed to start the app and cannot be used. The remedies are
+// for one whose folder is missing, and where the cause suggests none.
+func noFile(err error, missing, otherwise string) *Error {
+	e := &Error{Kind: NoState, Cause: err, Remedy: otherwise}
 	switch {
 	case errors.Is(err, unix.ENOLCK), errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.ENOSYS):
 		e.Remedy = "this file system has no locks: set START_DIR to a folder on a local disk"
@@ -85,24 +98,10 @@ func noState(err error) *Error {
 		e.Remedy = "your disk quota is used up: delete something, or ask the host for more"
 	case errors.Is(err, unix.EROFS):
 		e.Remedy = "the file system is read-only: set START_DIR to a folder that can be written"
-	case errors.Is(err, fs.ErrPermission):
-		e.Remedy = fmt.Sprintf("let user %d write there (scripts run as this user), rename .cgiproxy, or set START_DIR to a folder of this user", os.Geteuid())
 	case errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE):
 		e.Remedy = "too many files are open: raise the limit"
 	case errors.Is(err, fs.ErrNotExist):
-		e.Remedy = "does START_DIR exist?"
-	}
-	return e
-}
-
-// noLog is an app's log that cannot be opened.
-func noLog(err error) *Error {
-	e := noState(err)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		e.Remedy = "make the folder of START_LOG"
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, unix.EISDIR), errors.Is(err, unix.ENXIO):
-		e.Remedy = fmt.Sprintf("delete or rename it, or set START_LOG to a file that user %d may write (scripts run as this user)", os.Geteuid())
+		e.Remedy = missing
 	}
 	return e
 }

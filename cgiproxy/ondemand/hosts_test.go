@@ -168,7 +168,7 @@ func TestUnusableState(t *testing.T) {
 	}
 	select {
 	case line := <-s.warn:
-		if !strings.Contains(line, "no restart") || !strings.Contains(line, "no folder") {
+		if !strings.Contains(line, "no restart") || !strings.Contains(line, "no folder: rename .cgiproxy") {
 			t.Error(line)
 		}
 	default:

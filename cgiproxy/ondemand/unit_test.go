@@ -214,6 +214,9 @@ func TestNoLog(t *testing.T) {
 	}{
 		{"its folder is missing", func(string, string) error { return nil }, "make the folder of START_LOG"},
 		{"a folder", func(_, log string) error { return os.MkdirAll(log, 0o700) }, "delete or rename it"},
+		{"a link", func(_, log string) error {
+			return errors.Join(os.Mkdir(filepath.Dir(log), 0o700), os.Symlink("other.log", log))
+		}, "delete or rename it"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a := &App{Dir: t.TempDir(), Command: "true", Network: "tcp", Addresses: []string{"127.0.0.1:1"}}
