@@ -259,13 +259,13 @@ func appTests() []findingTest {
 			s.do(os.WriteFile(filepath.Join(dir, "app.log"), []byte("a\nb\nImportError: flask\n"), 0o600))
 			s.write(settings.File, "UPSTREAM=127.0.0.1:1\nSTART=true\nSTART_DIR="+dir+"\n", 0o600)
 		}, "ImportError: flask"},
-		{"start", "its log and its state are pipes", OK, "", func(s *testSite) {
-			dir := s.noted("", "UPSTREAM=127.0.0.1:1")
-			s.do(os.Remove(filepath.Join(dir, ".cgiproxy/state")))
-			for _, name := range []string{"app.log", ".cgiproxy/state"} {
-				s.do(syscall.Mkfifo(filepath.Join(dir, name), 0o600))
-			}
+		{"start", "its state is a pipe", OK, "", func(s *testSite) {
+			state := filepath.Join(s.noted("", "UPSTREAM=127.0.0.1:1"), ".cgiproxy/state")
+			s.do(errors.Join(os.Remove(state), syscall.Mkfifo(state, 0o600)))
 		}, "START runs in"},
+		{"start", "its log is a pipe", Fault, "503", func(s *testSite) {
+			s.do(syscall.Mkfifo(filepath.Join(s.noted("", "UPSTREAM=127.0.0.1:1"), "app.log"), 0o600))
+		}, "cannot use the app's log"},
 		{"start", "its log is a link", Fault, "503", func(s *testSite) {
 			dir := s.noted("", "UPSTREAM=auto")
 			s.do(os.Symlink("elsewhere", filepath.Join(dir, "app.log")))
@@ -283,6 +283,15 @@ func appTests() []findingTest {
 			s.noted("", "UPSTREAM=auto\nSTART_LOG=logs/app.log")
 		}, "cannot use the app's log"},
 		{"restart", "failed, the app runs", Warning, "503", func(s *testSite) { failedRestart(s, "UPSTREAM="+s.app.Listener.Addr().String()) }, "the last restart failed (status 3), and the app from before goes on: correct"},
+		{"restart", "failed, the app from before is in the way", Warning, "503", func(s *testSite) { failedRestart(s, "UPSTREAM=auto") }, "that cannot run twice at once"},
+		{"restart", "in a folder that scripts may not enter", Warning, "", func(s *testSite) {
+			tmp := filepath.Join(s.noted("", "UPSTREAM=auto"), "tmp")
+			s.chown("", stranger, stranger)
+			s.do(os.Mkdir(tmp, 0o700))
+			if os.Geteuid() != 0 {
+				s.do(os.Chmod(tmp, 0))
+			}
+		}, "cannot see "},
 		{"restart", "failed, the app is stopped", Warning, "503", func(s *testSite) { failedRestart(s, "UPSTREAM=127.0.0.1:1") }, "the last restart failed (status 3): correct"},
 		{"start", "in the served folder", Warning, "", func(s *testSite) { s.settings("START=true\nSTART_DIR=app\n"); s.do(os.Mkdir(s.path("app"), 0o755)) }, "is served"},
 	}

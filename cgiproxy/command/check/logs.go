@@ -42,7 +42,7 @@ func (s *site) unwritable(path string) string {
 		return err.Error()
 	}
 	owner, _ := ownerOf(info)
-	if info.Mode()&(fs.ModeDir|fs.ModeSymlink|fs.ModeSocket) != 0 || owner != s.uid && owner != 0 || !may(info, s.uid, s.gid, 2) {
+	if info.Mode()&(fs.ModeDir|fs.ModeSymlink|fs.ModeSocket|fs.ModeNamedPipe) != 0 || owner != s.uid && owner != 0 || !may(info, s.uid, s.gid, 2) {
 		return info.Mode().String()
 	}
 	return ""

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -102,6 +103,10 @@ func checkRestart(s *site) []Finding {
 	if s.cfg.Start == "" || s.cfgErr != nil {
 		return nil
 	}
+	if folder := filepath.Dir(s.cfg.RestartFile); s.hides(folder) {
+		remedy := fmt.Sprintf("set the permissions of %s to 755, or delete it and make it as this user", folder)
+		return cause{"", remedy}.warning("user %d cannot see %s, in a folder that he may not enter: no restart that it asks for counts", s.uid, s.cfg.RestartFile)
+	}
 	status, err := upstream.NewApp(s.cfg).Status()
 	if err != nil || status.Unreplaced == "" {
 		return nil
@@ -110,8 +115,17 @@ func checkRestart(s *site) []Finding {
 	if status.Running {
 		goesOn = ", and the app from before goes on"
 	}
-	remedy := fmt.Sprintf("correct what %s says, and upload or touch %s: the next start, after a reboot of the machine for one, would fail, too", s.cfg.StartLog, s.cfg.RestartFile)
+	remedy := fmt.Sprintf("correct what %s says, and upload or touch %s: the next start, after a reboot of the machine for one, may fail, too", s.cfg.StartLog, s.cfg.RestartFile)
+	if s.cfg.Upstream.Auto {
+		remedy += "; an app that cannot run twice at once (a second port, a pid file, a lock) needs proxy.cgi app stop, or UPSTREAM with a port in place of auto"
+	}
 	return cause{"503", remedy}.warning("the last restart failed (%s)%s", status.Unreplaced, goesOn)
+}
+
+// hides reports whether a folder is there that scripts may not enter.
+func (s *site) hides(folder string) bool {
+	info, err := os.Stat(folder)
+	return errors.Is(err, fs.ErrPermission) || err == nil && info.IsDir() && !may(info, s.uid, s.gid, 1)
 }
 
 // firstProgram returns the program that a command of the shell runs first: what
