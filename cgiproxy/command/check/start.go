@@ -117,7 +117,7 @@ func checkRestart(s *site) []Finding {
 	}
 	remedy := fmt.Sprintf("correct what %s says, and upload or touch %s: the next start, after a reboot of the machine for one, may fail, too", s.cfg.StartLog, s.cfg.RestartFile)
 	if s.cfg.Upstream.Auto {
-		remedy += "; an app that cannot run twice at once (a second port, a pid file, a lock) needs proxy.cgi app stop, or UPSTREAM with a port in place of auto"
+		remedy += "; an app that cannot run twice at once (a second port, a pid file, a lock) needs UPSTREAM=unix:app.sock or a port, for which the old one is stopped first"
 	}
 	return cause{"503", remedy}.warning("the last restart failed (%s)%s", status.Unreplaced, goesOn)
 }
