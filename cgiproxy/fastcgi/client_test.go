@@ -44,7 +44,7 @@ func visit(vars ...string) cgiproxy.Environ { return cgiproxy.NewEnviron(testkit
 
 func dial(t *testing.T, l *listener) *client {
 	t.Helper()
-	conn, err := net.Dial("tcp", l.Addr().String())
+	conn, err := net.Dial(l.Addr().Network(), l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}

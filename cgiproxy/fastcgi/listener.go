@@ -37,10 +37,6 @@ type listener struct {
 // while there are clients, and nobody else is answered meanwhile.
 const lastCall = 100 * time.Millisecond
 
-// cutTime bounds how long the end of the process waits for web servers that take
-// nothing. It is a choice.
-const cutTime = 100 * time.Millisecond
-
 func newListener(l net.Listener, log *cgiproxy.Logger) *listener {
 	return &listener{
 		Listener: l, log: log, conns: map[*conn]bool{}, requests: map[*request]bool{},
@@ -178,19 +174,25 @@ func (l *listener) awaitAll(limit time.Duration) {
 	})
 }
 
-// cutAll cuts the requests that are still under way when the process ends.
+// cutAll cuts the requests that are still under way when the process ends. Of others
+// the last records may be on their way.
 func (l *listener) cutAll() {
 	l.mu.Lock()
-	requests := slices.Collect(maps.Keys(l.requests))
+	conns, requests := slices.Collect(maps.Keys(l.conns)), slices.Collect(maps.Keys(l.requests))
 	l.mu.Unlock()
+	for _, c := range conns {
+		c.interrupt()
+	}
 	var cuts sync.WaitGroup
 	for _, r := range requests {
-		cuts.Go(func() {
-			r.conn.SetWriteDeadline(time.Now().Add(cutTime))
-			r.cut()
-		})
+		cuts.Go(r.cut)
 	}
 	cuts.Wait()
+	for _, c := range conns {
+		c.writing.Lock() // when what is being written has its end
+		c.Close()
+		c.writing.Unlock()
+	}
 }
 
 func waitWhile(limit time.Duration, busy func() bool) {
