@@ -3,6 +3,7 @@ package fastcgi
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -25,8 +26,8 @@ func serve(t *testing.T, settings string) (*listener, *siteCache) {
 	t.Helper()
 	folder := t.TempDir()
 	testkit.WriteFile(t, folder, ".htcgiproxy", settings)
-	l := newListener(testkit.Listen(t, "tcp", "127.0.0.1:0"), &cgiproxy.Logger{W: io.Discard})
 	sites := newSites(folder, nil)
+	l := newListener(testkit.Listen(t, "tcp", "127.0.0.1:0"), sites.report)
 	served := make(chan error)
 	l.answer = func(w *responseWriter, r *request) { serveRequest(sites, nil, w, r) }
 	go func() { served <- l.serve() }()
@@ -37,6 +38,11 @@ func serve(t *testing.T, settings string) (*listener, *siteCache) {
 		sites.close()
 	})
 	return l, sites
+}
+
+// reportTo returns a reporter that writes lines.
+func reportTo(w io.Writer) reporter {
+	return func(format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }
 }
 
 // visit returns testkit.Visit as an Environ.

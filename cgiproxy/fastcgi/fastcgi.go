@@ -67,15 +67,19 @@ func Serve(status cgiproxy.StatusPage) int {
 	defer cancel()
 	useMoreProcessors := oneProcessor()
 	awaitInherited()
-	program := startedFrom(log)
 	sites := newSites(cgiproxy.ExecutableFolder(), os.Environ())
+	report := func(format string, args ...any) {
+		log.Errorf(format, args...)
+		sites.report(format, args...) // for spawn-fcgi leads stderr to /dev/null, and so does lighttpd
+	}
+	program := startedFrom(report)
 	for {
 		inherited, err := net.FileListener(os.Stdin)
 		if err != nil {
 			log.Errorf("descriptor 0: %v", err)
 			return 1
 		}
-		l := newListener(inherited, log)
+		l := newListener(inherited, report)
 		l.useMoreProcessors = useMoreProcessors
 		l.answer = func(w *responseWriter, r *request) {
 			serveRequest(sites, status, w, r)
@@ -104,7 +108,7 @@ func serveRequest(sites *siteCache, status cgiproxy.StatusPage, w *responseWrite
 	growStack()
 	defer func() { // cgiproxy.Serve has its own; this is for what is around it
 		if p := recover(); p != nil {
-			r.conn.listener.log.Errorf("panic: %v: please report it: %s", p, debug.Stack())
+			(&cgiproxy.Logger{W: r, ID: "fastcgi"}).Errorf("panic: %v: please report it: %s", p, debug.Stack())
 			r.cut()
 		}
 	}()

@@ -12,14 +12,13 @@ import (
 	"syscall"
 	"time"
 
-	"proxy.cgi/cgiproxy"
 	"proxy.cgi/cgiproxy/upstream"
 )
 
 // A listener takes connections, and knows the requests on them.
 type listener struct {
 	net.Listener
-	log    *cgiproxy.Logger
+	report reporter
 	answer func(w *responseWriter, r *request)
 
 	mu       sync.Mutex
@@ -37,9 +36,9 @@ type listener struct {
 // while there are clients, and nobody else is answered meanwhile.
 const lastCall = 100 * time.Millisecond
 
-func newListener(l net.Listener, log *cgiproxy.Logger) *listener {
+func newListener(l net.Listener, report reporter) *listener {
 	return &listener{
-		Listener: l, log: log, conns: map[*conn]bool{}, requests: map[*request]bool{},
+		Listener: l, report: report, conns: map[*conn]bool{}, requests: map[*request]bool{},
 		useMoreProcessors: func() {}, lastCall: lastCall,
 	}
 }
@@ -108,7 +107,7 @@ func (l *listener) accept() (*conn, error) {
 			return nil, err
 		}
 		if !said {
-			l.log.Errorf("accept: %v: it is tried again", err)
+			l.report("accept: %v: it is tried again", err)
 			said = true
 		}
 		time.Sleep(50 * time.Millisecond)

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"proxy.cgi/cgiproxy"
 	"proxy.cgi/cgiproxy/internal/testkit"
 )
 
@@ -38,7 +37,7 @@ func TestFastCGICutWithinRecord(t *testing.T) {
 			if tt.network == "unix" {
 				address = filepath.Join(t.TempDir(), "socket")
 			}
-			l := newListener(testkit.Listen(t, tt.network, address), &cgiproxy.Logger{W: io.Discard})
+			l := newListener(testkit.Listen(t, tt.network, address), nil)
 			l.answer = func(w *responseWriter, r *request) {
 				for piece := make([]byte, tt.piece); tt.write(w, r, piece) == nil; {
 				}
