@@ -141,11 +141,13 @@ func (p *prefix) Write(b []byte) (int, error) {
 // another.
 func (p *program) takeOver(end context.Context, cut func()) {
 	err := tryRun(p.path)
+	if err == nil && end.Err() == nil {
+		cut()
+	}
 	if end.Err() != nil {
 		return
 	}
 	if err == nil {
-		cut()
 		err = syscall.Exec(p.path, os.Args, p.environ)
 	}
 	p.report("run the new %s: %v: the old one goes on", p.path, err)
