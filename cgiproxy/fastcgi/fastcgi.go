@@ -32,11 +32,12 @@ const (
 	finishTime = 28 * time.Second
 
 	// lateFinishTime bounds those that have come after that. Clients wait for
-	// their end, for the old proxy.cgi takes nothing new any more.
+	// their end, for the old proxy.cgi takes nothing new any more, or are refused
+	// until there is another process.
 	lateFinishTime = 10 * time.Second
 
-	// lastFinishTime is the same for a process that ends for good, and shorter, for
-	// then nobody waits: clients are refused until there is another process.
+	// lastFinishTime is what is left of that where a process ends for good and those
+	// of before have taken all of finishTime, as event streams do.
 	lastFinishTime = time.Second
 
 	// keepTime is how long a connection to the app is used. An app that has been

@@ -23,6 +23,7 @@ type listener struct {
 
 	mu       sync.Mutex
 	stopping bool
+	ends     time.Time         // at the latest; zero while it is not told to
 	conns    map[*conn]bool    // open
 	requests map[*request]bool // under way
 	last     uint64            // number of a request
@@ -62,11 +63,7 @@ func (l *listener) serveUntil(end context.Context, socket io.Closer) error {
 	defer context.AfterFunc(end, func() { l.endWith(socket) })()
 	err := l.serve()
 	l.stop()
-	if end.Err() == nil {
-		l.awaitAll(lateFinishTime)
-	} else {
-		l.awaitAll(lastFinishTime)
-	}
+	l.awaitAll(l.lateTime())
 	if errors.Is(err, net.ErrClosed) {
 		return nil
 	}
@@ -78,9 +75,22 @@ func (l *listener) serveUntil(end context.Context, socket io.Closer) error {
 // this one, which an event stream may hold up. Then the socket is given up: clients that
 // still come would wait for the end, and spawn-fcgi starts nothing where one can connect.
 func (l *listener) endWith(socket io.Closer) {
+	l.mu.Lock()
+	l.ends = time.Now().Add(finishTime + lastFinishTime)
+	l.mu.Unlock()
 	l.awaitCurrent(finishTime)
 	socket.Close()
 	l.stop()
+}
+
+// lateTime returns how long requests are awaited that have come late.
+func (l *listener) lateTime() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ends.IsZero() {
+		return lateFinishTime
+	}
+	return min(lateFinishTime, time.Until(l.ends))
 }
 
 // serve answers requests until no connection can be accepted any more.

@@ -167,6 +167,11 @@ func TestFastCGIEnd(t *testing.T) {
 	if waitWhile(10*time.Second, accepts); accepts() {
 		t.Error("clients can connect, and nobody answers them")
 	}
+	select {
+	case <-served:
+		t.Fatal("it ends before the request that came meanwhile, though there is time")
+	case <-time.After(lastFinishTime * 3 / 2):
+	}
 	close(goOn["/meanwhile"])
 	if response := meanwhile.response(); response.Body != "ok" {
 		t.Errorf("the request that came meanwhile got %+v", response)
