@@ -44,7 +44,7 @@ func loadSite(load loader, env Environ, folder string) *Site {
 		s.transport.App = upstream.NewApp(cfg)
 	}
 	if s.transport.App != nil {
-		s.transport.App.Warn = func(text string) { s.note(settings.Note{Level: settings.LevelWarn, Text: text}) }
+		s.transport.App.Warn = func(text string) { s.Note(settings.Note{Level: settings.LevelWarn, Text: text}) }
 	}
 	if len(notes) > 0 {
 		s.notes.Store(&notes)
@@ -52,8 +52,8 @@ func loadSite(load loader, env Environ, folder string) *Site {
 	return s
 }
 
-// note keeps something to tell the owner for the next line of the log.
-func (s *Site) note(note settings.Note) {
+// Note keeps something to tell the owner for the next line of the log.
+func (s *Site) Note(note settings.Note) {
 	for {
 		before := s.notes.Load()
 		notes := []settings.Note{note}

@@ -3,6 +3,7 @@ package fastcgi
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -25,8 +26,8 @@ func serve(t *testing.T, settings string) (*listener, *siteCache) {
 	t.Helper()
 	folder := t.TempDir()
 	testkit.WriteFile(t, folder, ".htcgiproxy", settings)
-	l := newListener(testkit.Listen(t, "tcp", "127.0.0.1:0"), &cgiproxy.Logger{W: io.Discard})
 	sites := newSites(folder, nil)
+	l := newListener(testkit.Listen(t, "tcp", "127.0.0.1:0"), sites.report)
 	served := make(chan error)
 	l.answer = func(w *responseWriter, r *request) { serveRequest(sites, nil, w, r) }
 	go func() { served <- l.serve() }()
@@ -39,12 +40,17 @@ func serve(t *testing.T, settings string) (*listener, *siteCache) {
 	return l, sites
 }
 
+// reportTo returns a reporter that writes lines.
+func reportTo(w io.Writer) reporter {
+	return func(format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }
+}
+
 // visit returns testkit.Visit as an Environ.
 func visit(vars ...string) cgiproxy.Environ { return cgiproxy.NewEnviron(testkit.Visit(vars...)) }
 
 func dial(t *testing.T, l *listener) *client {
 	t.Helper()
-	conn, err := net.Dial("tcp", l.Addr().String())
+	conn, err := net.Dial(l.Addr().Network(), l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}

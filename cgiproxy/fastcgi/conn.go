@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 
 	"proxy.cgi/cgiproxy"
@@ -25,6 +26,7 @@ type conn struct {
 	incoming map[uint16]*incoming // by id
 	last     *request             // it is here as a whole, and the connection ends after it
 	unread   atomic.Bool          // nobody reads, for last is being answered
+	writing  sync.Mutex           // held from the begin of a record to its end
 
 	// Guarded by the listener's mu.
 	requests map[uint16]*request // under way, by id
@@ -95,7 +97,7 @@ func (c *conn) readRecord() error {
 	case typeAbortRequest:
 		return c.abort(h.id)
 	case typeGetValues:
-		_, err = c.Conn.Write(newRecord(typeGetValuesResult, 0, []byte("\x0f\x01FCGI_MPXS_CONNS1")))
+		err = c.write(newRecord(typeGetValuesResult, 0, []byte("\x0f\x01FCGI_MPXS_CONNS1")))
 	}
 	return err
 }
@@ -114,8 +116,7 @@ func (c *conn) readBegin(id uint16, content []byte) error {
 		delete(c.incoming, id)
 	}
 	if binary.BigEndian.Uint16(content) != roleResponder {
-		_, err := c.Conn.Write(endRequest(id, unknownRole))
-		return err
+		return c.write(endRequest(id, unknownRole))
 	}
 	c.incoming[id] = &incoming{keep: content[2]&keepConn != 0}
 	c.listener.mu.Lock()
@@ -193,7 +194,7 @@ func (c *conn) abort(id uint16) error {
 		in.body.CloseWithError(errAborted)
 		return nil
 	}
-	_, err := c.Conn.Write(endRequest(id, requestComplete))
+	err := c.write(endRequest(id, requestComplete))
 	c.finished()
 	if err == nil && !in.keep {
 		err = errAborted

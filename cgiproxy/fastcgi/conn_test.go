@@ -13,7 +13,6 @@ import (
 	"testing/iotest"
 	"time"
 
-	"proxy.cgi/cgiproxy"
 	"proxy.cgi/cgiproxy/internal/testkit"
 )
 
@@ -220,7 +219,7 @@ func TestFCGIListenerAccept(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var logged bytes.Buffer
 			start := time.Now()
-			conn, err := newListener(&acceptor{errs: tt.errs}, &cgiproxy.Logger{W: &logged}).accept()
+			conn, err := newListener(&acceptor{errs: tt.errs}, reportTo(&logged)).accept()
 			if !errors.Is(err, tt.want) || (conn == nil) != (tt.want != nil) {
 				t.Errorf("got %v, %v; want error %v", conn, err, tt.want)
 			}

@@ -32,11 +32,12 @@ const (
 	finishTime = 28 * time.Second
 
 	// lateFinishTime bounds those that have come after that. Clients wait for
-	// their end, for the old proxy.cgi takes nothing new any more.
+	// their end, for the old proxy.cgi takes nothing new any more, or are refused
+	// until there is another process.
 	lateFinishTime = 10 * time.Second
 
-	// lastFinishTime is the same for a process that ends for good, and shorter, for
-	// then nobody waits: clients are refused until there is another process.
+	// lastFinishTime is what is left of that where a process ends for good and those
+	// of before have taken all of finishTime, as event streams do.
 	lastFinishTime = time.Second
 
 	// keepTime is how long a connection to the app is used. An app that has been
@@ -67,15 +68,19 @@ func Serve(status cgiproxy.StatusPage) int {
 	defer cancel()
 	useMoreProcessors := oneProcessor()
 	awaitInherited()
-	program := startedFrom(log)
 	sites := newSites(cgiproxy.ExecutableFolder(), os.Environ())
+	report := func(format string, args ...any) {
+		log.Errorf(format, args...)
+		sites.report(format, args...) // for spawn-fcgi leads stderr to /dev/null, and so does lighttpd
+	}
+	program := startedFrom(report)
 	for {
 		inherited, err := net.FileListener(os.Stdin)
 		if err != nil {
 			log.Errorf("descriptor 0: %v", err)
 			return 1
 		}
-		l := newListener(inherited, log)
+		l := newListener(inherited, report)
 		l.useMoreProcessors = useMoreProcessors
 		l.answer = func(w *responseWriter, r *request) {
 			serveRequest(sites, status, w, r)
@@ -104,7 +109,7 @@ func serveRequest(sites *siteCache, status cgiproxy.StatusPage, w *responseWrite
 	growStack()
 	defer func() { // cgiproxy.Serve has its own; this is for what is around it
 		if p := recover(); p != nil {
-			r.conn.listener.log.Errorf("panic: %v: please report it: %s", p, debug.Stack())
+			(&cgiproxy.Logger{W: r, ID: "fastcgi"}).Errorf("panic: %v: please report it: %s", p, debug.Stack())
 			r.cut()
 		}
 	}()

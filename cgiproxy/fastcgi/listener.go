@@ -12,18 +12,18 @@ import (
 	"syscall"
 	"time"
 
-	"proxy.cgi/cgiproxy"
 	"proxy.cgi/cgiproxy/upstream"
 )
 
 // A listener takes connections, and knows the requests on them.
 type listener struct {
 	net.Listener
-	log    *cgiproxy.Logger
+	report reporter
 	answer func(w *responseWriter, r *request)
 
 	mu       sync.Mutex
 	stopping bool
+	ends     time.Time         // at the latest; zero while it is not told to
 	conns    map[*conn]bool    // open
 	requests map[*request]bool // under way
 	last     uint64            // number of a request
@@ -37,13 +37,9 @@ type listener struct {
 // while there are clients, and nobody else is answered meanwhile.
 const lastCall = 100 * time.Millisecond
 
-// cutTime bounds how long the end of the process waits for web servers that take
-// nothing. It is a choice.
-const cutTime = 100 * time.Millisecond
-
-func newListener(l net.Listener, log *cgiproxy.Logger) *listener {
+func newListener(l net.Listener, report reporter) *listener {
 	return &listener{
-		Listener: l, log: log, conns: map[*conn]bool{}, requests: map[*request]bool{},
+		Listener: l, report: report, conns: map[*conn]bool{}, requests: map[*request]bool{},
 		useMoreProcessors: func() {}, lastCall: lastCall,
 	}
 }
@@ -67,11 +63,7 @@ func (l *listener) serveUntil(end context.Context, socket io.Closer) error {
 	defer context.AfterFunc(end, func() { l.endWith(socket) })()
 	err := l.serve()
 	l.stop()
-	if end.Err() == nil {
-		l.awaitAll(lateFinishTime)
-	} else {
-		l.awaitAll(lastFinishTime)
-	}
+	l.awaitAll(l.lateTime())
 	if errors.Is(err, net.ErrClosed) {
 		return nil
 	}
@@ -83,9 +75,22 @@ func (l *listener) serveUntil(end context.Context, socket io.Closer) error {
 // this one, which an event stream may hold up. Then the socket is given up: clients that
 // still come would wait for the end, and spawn-fcgi starts nothing where one can connect.
 func (l *listener) endWith(socket io.Closer) {
+	l.mu.Lock()
+	l.ends = time.Now().Add(finishTime + lastFinishTime)
+	l.mu.Unlock()
 	l.awaitCurrent(finishTime)
 	socket.Close()
 	l.stop()
+}
+
+// lateTime returns how long requests are awaited that have come late.
+func (l *listener) lateTime() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ends.IsZero() {
+		return lateFinishTime
+	}
+	return min(lateFinishTime, time.Until(l.ends))
 }
 
 // serve answers requests until no connection can be accepted any more.
@@ -112,7 +117,7 @@ func (l *listener) accept() (*conn, error) {
 			return nil, err
 		}
 		if !said {
-			l.log.Errorf("accept: %v: it is tried again", err)
+			l.report("accept: %v: it is tried again", err)
 			said = true
 		}
 		time.Sleep(50 * time.Millisecond)
@@ -178,19 +183,25 @@ func (l *listener) awaitAll(limit time.Duration) {
 	})
 }
 
-// cutAll cuts the requests that are still under way when the process ends.
+// cutAll cuts the requests that are still under way when the process ends. Of others
+// the last records may be on their way.
 func (l *listener) cutAll() {
 	l.mu.Lock()
-	requests := slices.Collect(maps.Keys(l.requests))
+	conns, requests := slices.Collect(maps.Keys(l.conns)), slices.Collect(maps.Keys(l.requests))
 	l.mu.Unlock()
+	for _, c := range conns {
+		c.interrupt()
+	}
 	var cuts sync.WaitGroup
 	for _, r := range requests {
-		cuts.Go(func() {
-			r.conn.SetWriteDeadline(time.Now().Add(cutTime))
-			r.cut()
-		})
+		cuts.Go(r.cut)
 	}
 	cuts.Wait()
+	for _, c := range conns {
+		c.writing.Lock() // when what is being written has its end
+		c.Close()
+		c.writing.Unlock()
+	}
 }
 
 func waitWhile(limit time.Duration, busy func() bool) {

@@ -12,15 +12,13 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
-
-	"proxy.cgi/cgiproxy"
 )
 
 // A program is the file that this process was started from.
 type program struct {
 	path    string
 	environ []string // as it was: the settings are decoded through it later
-	log     *cgiproxy.Logger
+	report  reporter
 	checked atomic.Int64 // Unix milliseconds
 
 	mu      sync.Mutex
@@ -30,8 +28,8 @@ type program struct {
 	ending  bool        // for a new one that runs
 }
 
-func startedFrom(log *cgiproxy.Logger) *program {
-	p := &program{log: log, environ: os.Environ()}
+func startedFrom(report reporter) *program {
+	p := &program{report: report, environ: os.Environ()}
 	path, err := os.Executable()
 	if err != nil {
 		return p
@@ -92,7 +90,7 @@ func (p *program) replaced() bool {
 	if err := tryRun(p.path); err != nil {
 		p.refused, p.tried = now, time.Now()
 		if !known {
-			p.log.Errorf("the new %s does not run, so the old one goes on: %v: is it built for this system, uploaded in binary mode, and may it be run (chmod 755)?", p.path, err)
+			p.report("the new %s does not run, so the old one goes on: %v: is it built for this system, uploaded in binary mode, and may it be run (chmod 755)?", p.path, err)
 		}
 		return false
 	}
@@ -143,14 +141,16 @@ func (p *prefix) Write(b []byte) (int, error) {
 // another.
 func (p *program) takeOver(end context.Context, cut func()) {
 	err := tryRun(p.path)
+	if err == nil && end.Err() == nil {
+		cut()
+	}
 	if end.Err() != nil {
 		return
 	}
 	if err == nil {
-		cut()
 		err = syscall.Exec(p.path, os.Args, p.environ)
 	}
-	p.log.Errorf("run the new %s: %v: the old one goes on", p.path, err)
+	p.report("run the new %s: %v: the old one goes on", p.path, err)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.ending = false

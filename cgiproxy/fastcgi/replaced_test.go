@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"proxy.cgi/cgiproxy"
 	"proxy.cgi/cgiproxy/internal/testkit"
 )
 
@@ -22,7 +21,7 @@ func replaceable(t *testing.T) (*program, *bytes.Buffer) {
 		t.Fatal(err)
 	}
 	logged := new(bytes.Buffer)
-	return &program{path: path, file: info, log: &cgiproxy.Logger{W: logged}}, logged
+	return &program{path: path, file: info, report: reportTo(logged)}, logged
 }
 
 // writeProgram puts a shell script in the place of path, as an upload does.
@@ -162,15 +161,29 @@ func TestReplacedLater(t *testing.T) {
 	}
 }
 
-// A process that is told to end while it tries the new one does not become that, which
-// would not know. (It would end this test with status 9.)
+// A process that is told to end while it tries the new one, or cuts requests for it,
+// does not become that, which would not know. (It would end this test with status 9.)
 func TestTakeOverEnd(t *testing.T) {
-	p, logged := replaceable(t)
-	end, cancel := context.WithCancel(t.Context())
-	cancel()
-	p.takeOver(end, func() { t.Error("requests are cut before their time") })
-	if logged.Len() > 0 {
-		t.Errorf("logged %q", logged)
+	for _, tt := range []struct {
+		name string
+		cuts int // 1: it is told while it cuts
+	}{
+		{"while it tries", 0},
+		{"while it cuts", 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p, logged := replaceable(t)
+			end, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			if tt.cuts == 0 {
+				cancel()
+			}
+			cuts := 0
+			p.takeOver(end, func() { cuts++; cancel() })
+			if cuts != tt.cuts || logged.Len() > 0 {
+				t.Errorf("cut %d times, want %d; logged %q", cuts, tt.cuts, logged)
+			}
+		})
 	}
 }
 

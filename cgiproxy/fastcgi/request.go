@@ -73,7 +73,7 @@ func (r *request) forget() {
 // sends.
 func (r *request) cut() {
 	if r.sent.Load() && cgiproxy.BehindNginx(r.env["SERVER_SOFTWARE"]) {
-		r.conn.Conn.Write(newRecord(typeAbortRequest, r.id, nil))
+		_ = r.conn.write(newRecord(typeAbortRequest, r.id, nil)) // nobody is left to be told
 	}
 	r.conn.Close()
 }
@@ -81,7 +81,7 @@ func (r *request) cut() {
 // Write sends a log line to the web server, which puts it into its error log.
 // After the web server has left, our own standard error is the place.
 func (r *request) Write(line []byte) (int, error) {
-	if _, err := r.conn.Conn.Write(newRecord(typeStderr, r.id, line[:min(len(line), maxContent)])); err != nil {
+	if err := r.conn.write(newRecord(typeStderr, r.id, line[:min(len(line), maxContent)])); err != nil {
 		return cgiproxy.WriteLogLine(os.Stderr, line)
 	}
 	return len(line), nil

@@ -1,6 +1,7 @@
 package fastcgi
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -26,6 +27,7 @@ type siteCache struct {
 	file    os.FileInfo // nil for none
 	sites   map[string]*cgiproxy.Site
 	passing settings.Names // what the apps of the sites get of a request's environment
+	reports []settings.Note
 }
 
 // newSites returns an empty cache. environ is the environment of the process:
@@ -63,6 +65,16 @@ func (c *siteCache) site(env cgiproxy.Environ) *cgiproxy.Site {
 	env = c.withProcessSettings(env)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	s := c.find(env)
+	for _, note := range c.reports {
+		s.Note(note)
+	}
+	c.reports = nil
+	return s
+}
+
+// find is site with mu held, and env as the process completes it.
+func (c *siteCache) find(env cgiproxy.Environ) *cgiproxy.Site {
 	file, _ := os.Stat(filepath.Join(c.folder, settings.File))
 	if !sameSettings(file, c.file) {
 		c.file = file
@@ -82,6 +94,16 @@ func (c *siteCache) site(env cgiproxy.Environ) *cgiproxy.Site {
 	}
 	return s
 }
+
+// report keeps what there is to tell of the process for the log of the next request.
+func (c *siteCache) report(format string, args ...any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.reports = append(c.reports, settings.Note{Level: settings.LevelError, Text: fmt.Sprintf(format, args...)})
+}
+
+// A reporter tells the owner of what is no request's.
+type reporter func(format string, args ...any)
 
 // sameSettings is sameFile for a file that is uploaded in place, too, maybe with the
 // time that it had before.

@@ -1,6 +1,7 @@
 package fastcgi
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
@@ -246,5 +247,24 @@ func TestSitesMended(t *testing.T) {
 	}
 	if s := sites.site(nil); s.Err() != nil {
 		t.Errorf("after chmod 600: %v", s.Err())
+	}
+}
+
+// What there is to tell of the process is in the log of the next request, and of no
+// other: nobody may read its standard error.
+func TestSitesReport(t *testing.T) {
+	l, sites := serve(t, echoApp(t).Upstream()+"\nLOG_FILE=.ht.log\n")
+	sites.report("the new one does not run: %v", errors.New("exit status 1"))
+	for i, lines := range []int{1, 0} {
+		c := dial(t, l)
+		c.send(begin(false, visitVars()...), stdin(""))
+		response := c.response()
+		if strings.Count(response.stderr, "the new one does not run: exit status 1\n") != lines {
+			t.Errorf("request %d logs %q, want %d lines", i+1, response.stderr, lines)
+		}
+	}
+	file, err := os.ReadFile(filepath.Join(sites.folder, ".ht.log"))
+	if bytes.Count(file, []byte("the new one does not run")) != 1 {
+		t.Errorf("LOG_FILE has %q, %v; want one line", file, err)
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"proxy.cgi/cgiproxy"
 	"proxy.cgi/cgiproxy/internal/testkit"
 	"proxy.cgi/cgiproxy/upstream"
 )
@@ -125,7 +124,7 @@ func TestFastCGIEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := newListener(original, &cgiproxy.Logger{W: io.Discard})
+	l := newListener(original, nil)
 	asked := make(chan bool, 2)
 	goOn := map[string]chan bool{"/before": make(chan bool), "/meanwhile": make(chan bool)}
 	l.answer = func(w *responseWriter, r *request) {
@@ -168,6 +167,11 @@ func TestFastCGIEnd(t *testing.T) {
 	if waitWhile(10*time.Second, accepts); accepts() {
 		t.Error("clients can connect, and nobody answers them")
 	}
+	select {
+	case <-served:
+		t.Fatal("it ends before the request that came meanwhile, though there is time")
+	case <-time.After(lastFinishTime * 3 / 2):
+	}
 	close(goOn["/meanwhile"])
 	if response := meanwhile.response(); response.Body != "ok" {
 		t.Errorf("the request that came meanwhile got %+v", response)
@@ -190,7 +194,7 @@ func TestFastCGICut(t *testing.T) {
 		{"lighttpd", "lighttpd/1.4.69", true, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			l := newListener(testkit.Listen(t, "tcp", "127.0.0.1:0"), &cgiproxy.Logger{W: io.Discard})
+			l := newListener(testkit.Listen(t, "tcp", "127.0.0.1:0"), nil)
 			asked, cut := make(chan bool), make(chan bool)
 			l.answer = func(w *responseWriter, r *request) {
 				if tt.sent {

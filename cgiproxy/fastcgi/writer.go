@@ -75,8 +75,7 @@ func (w *responseWriter) send(p, last []byte) error {
 	if last != nil {
 		all = append(all, last)
 	}
-	_, err := all.WriteTo(w.request.conn.Conn)
-	return err
+	return w.request.conn.write(all...)
 }
 
 // end writes the end of the response.
