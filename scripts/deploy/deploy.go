@@ -88,6 +88,10 @@ func (d *deploy) settle() error {
 		if err != nil {
 			return err
 		}
+	} else if d.app != nil {
+		if err := d.app.addSettings(); err != nil {
+			return err
+		}
 	}
 	d.showDone()
 	return nil
