@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"strings"
 
 	"proxy.cgi/cgiproxy/command/install"
@@ -139,6 +140,9 @@ func (d *deploy) planApp() (leftOut []string, err error) {
 	}
 	if err := d.openApp(folder); err != nil {
 		return nil, err
+	}
+	if was := path.Join(folder, d.app.now.Site); d.app.now.Site != "" && d.app.now.Site != d.app.site && was != d.target.Folder {
+		d.note(fmt.Sprintf("the app in %s, which was that of the site in %s, is this one's from now on", folder, was))
 	}
 	if err := d.app.isForRestart(d.places.restart, files); err != nil {
 		return nil, err

@@ -67,6 +67,7 @@ func TestAnotherSite(t *testing.T) {
 			if _, err := d.app.settle(); err != nil {
 				t.Fatal(err)
 			}
+			writeFiles(t, home, map[string]string{c.folder + "/proxy.cgi": "x"})
 		})
 	}
 }
