@@ -208,15 +208,16 @@ func (d *deploy) restart() error {
 	return d.app.restart(d.places.restart)
 }
 
-// place puts everything in its place: first the app, which the site needs.
+// place puts everything in its place: first the app, which the site needs. It is restarted
+// when the command that does it is there, too.
 func (d *deploy) place(todo []step) error {
 	if d.appWork != nil {
 		if err := d.app.swap(d.appWork); err != nil {
 			return err
 		}
-		if err := d.restart(); err != nil {
-			return err
-		}
 	}
-	return d.served.place(todo)
+	if err := d.served.place(todo); err != nil || d.appWork == nil {
+		return err
+	}
+	return d.restart()
 }
