@@ -100,11 +100,11 @@ func (d *deploy) isOwnApp() error {
 	if was == "" || was == d.app.site {
 		return nil
 	}
-	served, err := d.real(d.target.Folder)
+	served, err := realPath(d.host, d.target.Folder)
 	if err != nil {
 		return err
 	}
-	app, err := d.real(d.app.folder)
+	app, err := realPath(d.host, d.app.folder)
 	if err != nil {
 		return err
 	}
@@ -136,11 +136,11 @@ func (d *deploy) isSite(folder string) (bool, error) {
 // other, which is the same wherever a login begins. The names of folders do not tell it:
 // one may be absolute, or there is a link on the way.
 func (d *deploy) locate() error {
-	app, err := d.real(d.app.folder)
+	app, err := realPath(d.host, d.app.folder)
 	if err != nil {
 		return err
 	}
-	served, err := d.real(d.target.Folder)
+	served, err := realPath(d.host, d.target.Folder)
 	if err != nil {
 		return err
 	}
@@ -151,11 +151,11 @@ func (d *deploy) locate() error {
 	return err
 }
 
-// real returns the whole path of a folder, of which the last parts may yet have to be
+// realPath returns the whole path of a folder, of which the last parts may yet have to be
 // made.
-func (d *deploy) real(folder string) (string, error) {
+func realPath(host remote.Host, folder string) (string, error) {
 	for above, rest := folder, ""; ; above, rest = path.Dir(above), path.Join(path.Base(above), rest) {
-		real, err := d.host.Real(above)
+		real, err := host.Real(above)
 		if err == nil {
 			return path.Join(real, rest), nil
 		}

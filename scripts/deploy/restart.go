@@ -54,13 +54,20 @@ func (a *app) isForRestart(restart string, files map[string]file) error {
 	if path.Base(restart) == "restart.txt" { // which leftOut has, too
 		return nil
 	}
-	isIt := func(name string) bool { return a.path(name) == restart }
-	for name := range files {
-		if isIt(name) {
-			return errRestartFile(restart)
-		}
+	folder, err := realPath(a.host, a.folder)
+	if err != nil {
+		return err
 	}
-	if slices.ContainsFunc(a.now.Last, func(c replaced) bool { return isIt(c.Path) }) {
+	at, err := realPath(a.host, path.Dir(restart)) // it may be absolute, and the folder not
+	if err != nil {
+		return err
+	}
+	name, err := relative(folder, path.Join(at, path.Base(restart)))
+	if err != nil {
+		return err
+	}
+	_, isFile := files[name]
+	if isFile || slices.ContainsFunc(a.now.Last, func(c replaced) bool { return c.Path == name }) {
 		return errRestartFile(restart)
 	}
 	text, err := a.host.Read(restart, 0, maxText)
