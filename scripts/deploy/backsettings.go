@@ -4,6 +4,8 @@ package main
 
 import (
 	"bytes"
+	"fmt"
+	"slices"
 
 	"proxy.cgi/cgiproxy/command/install"
 	"proxy.cgi/cgiproxy/settings"
@@ -27,6 +29,26 @@ func (d *deploy) changedSettings() (changed []changedSetting) {
 	return changed
 }
 
+// addSettings adds what a deploy has changed that brought no file: the app goes back to
+// files from before both.
+func (a *app) addSettings() error {
+	if a.settings == nil || a.now.Last == nil {
+		return nil
+	}
+	m := *a.now
+	m.Settings = slices.Clone(m.Settings)
+	for _, s := range a.settings {
+		i := slices.IndexFunc(m.Settings, func(before changedSetting) bool { return before.Name == s.Name })
+		switch {
+		case i < 0:
+			m.Settings = append(m.Settings, s)
+		case m.Settings[i].New == s.Old: // else somebody has changed it in between
+			m.Settings[i].New = s.New
+		}
+	}
+	return a.write(&m)
+}
+
 // planFormerSettings takes back what the last deploy has changed, but for what somebody
 // has changed since.
 func (d *deploy) planFormerSettings() error {
@@ -39,7 +61,10 @@ func (d *deploy) planFormerSettings() error {
 	}
 	file.New, file.Mode = file.Old, file.OldMode
 	for _, s := range d.app.now.Settings {
-		if settings.ValueIn(file.New, s.Name) != s.New {
+		if is := settings.ValueIn(file.New, s.Name); is != s.New {
+			if is != s.Old { // which it is where that deploy broke off
+				d.note(fmt.Sprintf("%s%s stays as it is, for it has been changed since deploy %d, before which it was: %s", settings.Prefix, s.Name, d.app.now.Number, s.Old))
+			}
 			continue
 		}
 		if file.New, err = settings.WithSetting(file.New, s.Name, s.Old); err != nil {

@@ -63,6 +63,9 @@ func leaveUsed(files map[string]file) (out []string) {
 // what belongs to one, and a link, which alone leads to where the owner has moved it. That
 // is said unless what is here is the same as in an earlier deploy, and something is there.
 func (p *plan) leave(name string, isSame bool) (bool, error) {
+	if is, err := p.leaveBehind(name, isSame); is || err != nil {
+		return is, err
+	}
 	list, err := p.lists.in(path.Dir(name))
 	if err != nil {
 		return false, err
@@ -86,6 +89,19 @@ func (p *plan) leave(name string, isSame bool) (bool, error) {
 	}
 	if !isSame || !isThere {
 		p.note(name, why)
+	}
+	return true, nil
+}
+
+// leaveBehind is leave for what is behind a link that this login cannot follow: the owner
+// has moved the whole folder.
+func (p *plan) leaveBehind(name string, isSame bool) (bool, error) {
+	dir, e, err := p.lists.inWay(name)
+	if err != nil || !isLink(e) {
+		return false, err
+	}
+	if !isSame {
+		p.note(dir, "is a link on the host that this login cannot follow, and stays: to have what is here in it, delete it there")
 	}
 	return true, nil
 }

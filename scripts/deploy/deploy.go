@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"strings"
 
 	"proxy.cgi/cgiproxy/command/install"
@@ -88,6 +89,10 @@ func (d *deploy) settle() error {
 		if err != nil {
 			return err
 		}
+	} else if d.app != nil {
+		if err := d.app.addSettings(); err != nil {
+			return err
+		}
 	}
 	d.showDone()
 	return nil
@@ -135,6 +140,9 @@ func (d *deploy) planApp() (leftOut []string, err error) {
 	}
 	if err := d.openApp(folder); err != nil {
 		return nil, err
+	}
+	if was := path.Join(folder, d.app.now.Site); d.app.now.Site != "" && d.app.now.Site != d.app.site && was != d.target.Folder {
+		d.note(fmt.Sprintf("the app in %s, which was that of the site in %s, is this one's from now on", folder, was))
 	}
 	if err := d.app.isForRestart(d.places.restart, files); err != nil {
 		return nil, err
@@ -186,6 +194,9 @@ func (d *deploy) stage(ctx context.Context) ([]step, error) {
 		if err := d.app.stage(ctx, d.options.app, d.appWork, m); err != nil {
 			return nil, err
 		}
+		if err := d.app.mayRestart(d.places.restart); err != nil {
+			return nil, err
+		}
 	}
 	return todo, d.served.stage(ctx, todo, m)
 }
@@ -197,15 +208,16 @@ func (d *deploy) restart() error {
 	return d.app.restart(d.places.restart)
 }
 
-// place puts everything in its place: first the app, which the site needs.
+// place puts everything in its place: first the app, which the site needs. It is restarted
+// when the command that does it is there, too.
 func (d *deploy) place(todo []step) error {
 	if d.appWork != nil {
 		if err := d.app.swap(d.appWork); err != nil {
 			return err
 		}
-		if err := d.restart(); err != nil {
-			return err
-		}
 	}
-	return d.served.place(todo)
+	if err := d.served.place(todo); err != nil || d.appWork == nil {
+		return err
+	}
+	return d.restart()
 }

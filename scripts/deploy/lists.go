@@ -62,6 +62,41 @@ func (l lists) in(dir string) (map[string]remote.Entry, error) {
 	return list, nil
 }
 
+// inWay returns what is where a folder on the way to a file has to be: a file, or a link
+// that this login cannot follow, as one out of all that it sees. The name is "" for none.
+func (l lists) inWay(name string) (dir string, e remote.Entry, err error) {
+	for dir = path.Dir(name); dir != "."; dir = path.Dir(dir) {
+		list, err := l.in(dir)
+		if list != nil || remote.IsBroken(err) {
+			return "", e, err
+		}
+		above, aboveErr := l.in(path.Dir(dir))
+		if e, ok := above[path.Base(dir)]; ok && !e.Mode.IsDir() {
+			return dir, e, nil
+		}
+		if err = errors.Join(err, aboveErr); err != nil {
+			return "", e, err
+		}
+	}
+	return "", e, nil
+}
+
+// other returns what is in the place of a file, or of a folder on its way, where that is
+// something else: a link, whose target need not be one of the app's files. The name is ""
+// for none, also where that cannot be told.
+func (l lists) other(name string) (at string, e remote.Entry, err error) {
+	if at, e, err = l.inWay(name); at == "" && err == nil {
+		var list map[string]remote.Entry
+		if list, err = l.in(path.Dir(name)); isLink(list[path.Base(name)]) {
+			return name, list[path.Base(name)], nil
+		}
+	}
+	if !remote.IsBroken(err) {
+		err = nil
+	}
+	return at, e, err
+}
+
 // size returns the size of a file by the list of its folder, which is one request
 // for many; the server is asked for links, and for what some leave out. A folder has
 // the size of no file.
@@ -69,6 +104,9 @@ func (l lists) size(name string) (int64, error) {
 	list, err := l.in(path.Dir(name))
 	if err != nil {
 		return 0, err
+	}
+	if at, _, _ := l.inWay(name); at != "" { // SFTP does not tell that from other failures
+		return 0, fs.ErrNotExist
 	}
 	switch e, ok := list[path.Base(name)]; {
 	case ok && e.Mode.IsRegular():

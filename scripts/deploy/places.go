@@ -12,7 +12,9 @@ import (
 
 	"proxy.cgi/cgiproxy/command/docroot"
 	"proxy.cgi/cgiproxy/command/install"
+	"proxy.cgi/cgiproxy/htaccess"
 	"proxy.cgi/cgiproxy/settings"
+	"proxy.cgi/scripts/deploy/remote"
 )
 
 // places are where the settings say that the app's files are, as FTP calls them.
@@ -88,22 +90,57 @@ func (d *deploy) openApp(folder string) (err error) {
 	if err := d.locate(); err != nil {
 		return err
 	}
-	if other := d.app.now.Site; other != "" && other != d.app.site {
-		return fmt.Errorf("the app in %s is that of the site in %s, and not of %s: name another folder for this one, as in --app-to %s-2. If that site is no more, delete %s",
-			folder, path.Join(folder, other), d.target.Folder, folder, d.app.state("manifest.json"))
+	return d.isOwnApp()
+}
+
+// isOwnApp demands of the app that it is this site's, or that of one that is no more: its
+// owner has moved or renamed one of the two folders, perhaps with a link left behind.
+func (d *deploy) isOwnApp() error {
+	was := d.app.now.Site
+	if was == "" || was == d.app.site {
+		return nil
+	}
+	served, err := realPath(d.host, d.target.Folder)
+	if err != nil {
+		return err
+	}
+	app, err := realPath(d.host, d.app.folder)
+	if err != nil {
+		return err
+	}
+	for _, folder := range [...]string{path.Join(d.app.folder, was), path.Join(app, was)} {
+		if real, err := d.host.Real(folder); err == nil && real == served {
+			return nil
+		}
+		switch is, err := d.isSite(folder); {
+		case err != nil:
+			return err
+		case is:
+			return fmt.Errorf("the app in %s is that of the site in %s, and not of %s: name another folder for this one, as in --app-to %s-2, or take that site out first, with --uninstall",
+				d.app.folder, folder, d.target.Folder, d.app.folder)
+		}
 	}
 	return nil
+}
+
+// isSite reports whether a program of ours is in a folder.
+func (d *deploy) isSite(folder string) (bool, error) {
+	list, err := d.host.List(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return slices.ContainsFunc(list, func(e remote.Entry) bool { return slices.Contains(htaccess.Both.Names(), e.Name) }), err
 }
 
 // locate finds out where the app's folder and the served one are, each as seen from the
 // other, which is the same wherever a login begins. The names of folders do not tell it:
 // one may be absolute, or there is a link on the way.
 func (d *deploy) locate() error {
-	app, err := d.real(d.app.folder)
+	app, err := realPath(d.host, d.app.folder)
 	if err != nil {
 		return err
 	}
-	served, err := d.real(d.target.Folder)
+	served, err := realPath(d.host, d.target.Folder)
 	if err != nil {
 		return err
 	}
@@ -114,11 +151,11 @@ func (d *deploy) locate() error {
 	return err
 }
 
-// real returns the whole path of a folder, of which the last parts may yet have to be
+// realPath returns the whole path of a folder, of which the last parts may yet have to be
 // made.
-func (d *deploy) real(folder string) (string, error) {
+func realPath(host remote.Host, folder string) (string, error) {
 	for above, rest := folder, ""; ; above, rest = path.Dir(above), path.Join(path.Base(above), rest) {
-		real, err := d.host.Real(above)
+		real, err := host.Real(above)
 		if err == nil {
 			return path.Join(real, rest), nil
 		}

@@ -67,6 +67,7 @@ func TestAnotherSite(t *testing.T) {
 			if _, err := d.app.settle(); err != nil {
 				t.Fatal(err)
 			}
+			writeFiles(t, home, map[string]string{c.folder + "/proxy.cgi": "x"})
 		})
 	}
 }
@@ -269,6 +270,8 @@ func TestRestartFileOfApp(t *testing.T) {
 		{"the app's settings", "config.json", map[string]string{"config.json": "{}"}, true},
 		{"a folder", "again", map[string]string{"again/x": "x"}, true},
 		{"one of this deploy", "wsgi.py", nil, true},
+		{"one that has been overwritten, by another way", "HOME/way/app/again.py", map[string]string{"again.py": "\n", last: `{"number": 1, "files": {"again.py": {}}}`}, true},
+		{"none of it, by another way", "HOME/way/app/again", map[string]string{"app.py": "x"}, false},
 		{"one that has been overwritten", "again.py", map[string]string{"again.py": "\n", last: `{"number": 1, "files": {"again.py": {}}}`}, true},
 		{"one that a deploy has removed", "again.py", map[string]string{last: `{"number": 1, "files": {}, "last": [{"path": "again.py", "old": {}}]}`}, true},
 	} {
@@ -276,8 +279,11 @@ func TestRestartFileOfApp(t *testing.T) {
 			host, home := thisHost(t)
 			writeFiles(t, path.Join(home, "app"), c.there)
 			lines := "CGIPROXY_START_DIR=../app\n"
+			if err := os.Symlink(".", path.Join(home, "way")); err != nil {
+				t.Fatal(err)
+			}
 			if c.file != "" {
-				lines += "CGIPROXY_RESTART_FILE=" + c.file + "\n"
+				lines += "CGIPROXY_RESTART_FILE=" + strings.Replace(c.file, "HOME", home, 1) + "\n"
 			}
 			o := &options{target: &remote.Target{Folder: path.Join(home, "public_html")}, app: dir, dryRun: true}
 			d := &deploy{options: o, host: host, lines: []byte(lines), out: io.Discard}

@@ -37,20 +37,14 @@ func (a *app) plan(files map[string]file, leftOut, include []string) (changes []
 			return nil, nil, err
 		}
 	}
-	staying := map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(a.now.Files)) {
 		if _, ok := files[name]; ok {
 			continue
 		}
-		left, why := p.stays(name, leftOut, include)
-		switch {
-		case left == "":
-			if err := p.addGone(name, a.now.Files[name]); err != nil {
-				return nil, nil, err
-			}
-		case !staying[left]:
-			staying[left] = true
+		if left, why := p.stays(name, leftOut, include); left != "" {
 			p.note(left, why)
+		} else if err := p.addGone(name, a.now.Files[name]); err != nil {
+			return nil, nil, err
 		}
 	}
 	return p.changes, p.notes, nil
@@ -133,16 +127,11 @@ func (p *plan) usuallyLeftOut(name string, include []string) string {
 
 // hasRoom demands that no file is where a folder on the way to a file of ours has to be.
 func (p *plan) hasRoom(name string) error {
-	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
-		list, err := p.lists.in(path.Dir(dir))
-		if err != nil {
-			return err
-		}
-		if e, ok := list[path.Base(dir)]; ok && e.Mode.IsRegular() {
-			return fmt.Errorf("%s is a file on the host, and a folder here: delete or rename that file first", p.path(dir))
-		}
+	dir, e, err := p.lists.inWay(name)
+	if err == nil && dir != "" && !isLink(e) {
+		err = fmt.Errorf("%s is a file on the host, and a folder here: delete or rename that file first", p.path(dir))
 	}
-	return nil
+	return err
 }
 
 // addNew adds a file that no deploy has put there.
@@ -245,6 +234,9 @@ func (p *plan) addGone(name string, old file) error {
 	return nil
 }
 
+// note says something of a file or folder, once for all that is in it.
 func (p *plan) note(name, text string) {
-	p.notes = append(p.notes, fmt.Sprintf("%s %s", p.path(name), text))
+	if note := fmt.Sprintf("%s %s", p.path(name), text); !slices.Contains(p.notes, note) {
+		p.notes = append(p.notes, note)
+	}
 }

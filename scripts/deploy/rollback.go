@@ -110,6 +110,9 @@ func (a *app) hasFormer() error {
 func (d *deploy) putFormer(ctx context.Context) error {
 	todo, err := steps(d.siteWork)
 	if err == nil {
+		err = d.app.mayRestart(d.places.restart)
+	}
+	if err == nil {
 		err = d.served.stage(ctx, todo, meter{})
 	}
 	if err != nil {

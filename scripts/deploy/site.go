@@ -97,6 +97,7 @@ type served struct {
 	folder string
 	list   []remote.Entry // what is in it
 	temp   string         // the folder to which this run uploads, "" for none yet
+	staged int            // files that it has uploaded
 	seen   []seen
 	turn   func() error // as an app's
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"path"
+	"slices"
 
 	"proxy.cgi/scripts/deploy/remote"
 )
@@ -36,7 +37,7 @@ func (a *app) back() error {
 				continue
 			}
 		}
-		if isLeft, err := a.leaveLink(i, c, old, lists); err != nil {
+		if isLeft, err := a.leaveOther(i, c, old, lists); err != nil {
 			return err
 		} else if isLeft {
 			continue
@@ -90,18 +91,19 @@ func (a *app) isLinked(name, second string) bool {
 	return err1 == nil && err2 == nil && bytes.Equal(one, other)
 }
 
-// leaveLink reports whether somebody has put a link in the place of a file since the
-// deploy. It stays, for it alone leads to where that has been moved, a database with all
-// orders most likely; what was there before the deploy, "" for nothing, is kept for good.
-func (a *app) leaveLink(i int, c replaced, old string, l lists) (is bool, err error) {
-	list, err := l.in(path.Dir(c.Path))
-	if remote.IsBroken(err) {
+// leaveOther reports whether somebody has put something else in the place of a file, or of
+// a folder on its way, since the deploy. It stays, for a link alone leads to where that has
+// been moved, a database with all orders most likely; what was there before the deploy, ""
+// for nothing, is kept for good.
+func (a *app) leaveOther(i int, c replaced, old string, l lists) (is bool, err error) {
+	name, other, err := l.other(c.Path)
+	if name == "" {
 		return false, err
 	}
-	if !isLink(list[path.Base(c.Path)]) {
-		return false, nil
+	note := a.path(name) + " is a file on the host by now, and stays"
+	if isLink(other) {
+		note = a.path(name) + " is a link on the host by now, and stays"
 	}
-	note := a.path(c.Path) + " is a link on the host by now, and stays"
 	if old != "" {
 		kept := keptName(a.now.Run, i, c)
 		if old != kept { // else an earlier way back has broken off
@@ -113,7 +115,9 @@ func (a *app) leaveLink(i int, c replaced, old string, l lists) (is bool, err er
 		}
 		note += ": what was there before the deploy is kept as " + a.state(kept)
 	}
-	a.said = append(a.said, note)
+	if !slices.Contains(a.said, note) {
+		a.said = append(a.said, note)
+	}
 	return true, nil
 }
 

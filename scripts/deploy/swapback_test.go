@@ -274,27 +274,3 @@ func TestUnreadable(t *testing.T) {
 		}
 	}
 }
-
-// A writeOnce host overwrites no file.
-type writeOnce struct{ remote.Host }
-
-func (h writeOnce) Write(name string, content []byte, mode fs.FileMode, tell func(int)) error {
-	if _, err := h.Host.Size(name); err == nil {
-		name += ".1" // AutoRename of Pure-FTPd
-	}
-	return h.Host.Write(name, content, mode, tell)
-}
-
-// TestRestartFile restarts an app again and again where that is so.
-func TestRestartFile(t *testing.T) {
-	host, folder := thisHost(t)
-	dir := t.TempDir()
-	writeFiles(t, dir, map[string]string{"app.py": "x"})
-	a, _ := stageApp(t, writeOnce{host}, folder, dir)
-	for range 2 {
-		if err := a.restart(filepath.Join(folder, "tmp/restart.txt")); err != nil {
-			t.Fatal(err)
-		}
-		wantFiles(t, folder, map[string]string{"tmp/restart.txt": string(a.restarted)})
-	}
-}

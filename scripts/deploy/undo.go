@@ -32,18 +32,20 @@ func (d *deploy) undo(ctx context.Context, why string) error {
 	failed := d.appState()
 	back, notes := d.ours(inverse(d.siteWork))
 	todo, err := steps(back)
-	if err == nil && todo != nil {
-		if err = d.served.stage(ctx, todo, meter{}); err == nil {
-			err = d.served.place(todo)
-		}
+	if err == nil {
+		err = d.served.stage(ctx, todo, meter{})
+	}
+	isStaged := err == nil
+	if d.appWork != nil && d.app.now.Former != nil {
+		err = errors.Join(err, d.app.back())
+	}
+	if isStaged && !errors.Is(err, errLost) {
+		err = errors.Join(err, d.served.place(todo))
+	}
+	if errors.Is(err, errLost) {
+		return fmt.Errorf("%s\n%w", why, errLost)
 	}
 	if d.appWork != nil {
-		if d.app.now.Former != nil {
-			err = errors.Join(err, d.app.back())
-		}
-		if errors.Is(err, errLost) {
-			return fmt.Errorf("%s\n%w", why, errLost)
-		}
 		err = errors.Join(err, d.app.restart(d.places.restart))
 	}
 	var how string

@@ -54,7 +54,9 @@ func (s *served) stage(ctx context.Context, steps []step, m meter) error {
 		if err := s.makeTemp(); err != nil {
 			return err
 		}
-		steps[i].temp = path.Join(s.temp, fmt.Sprint(tempFile, i))
+		// What goes back has names of its own: nothing overwrites what may be read alone.
+		steps[i].temp = path.Join(s.temp, fmt.Sprint(tempFile, s.staged))
+		s.staged++
 		if ctx.Err() != nil {
 			return cutShort(ctx)
 		}

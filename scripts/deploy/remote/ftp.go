@@ -27,6 +27,7 @@ type ftpHost struct {
 	tls  *tls.Config       // nil for plain FTP
 	home string            // where the login begins
 	pasv bool              // the server knows no EPSV
+	time string            // of the server when it was first asked, as MDTM says it
 }
 
 // exchange sends a command and returns the reply to it.
@@ -123,15 +124,37 @@ func (h *ftpHost) Chmod(name string, mode fs.FileMode) error {
 }
 
 // Touch asks for MFMT (draft-somers-ftp-mfxx), which Pure-FTPd and ProFTPD know, and then
-// for what vsftpd takes in its place.
-func (h *ftpHost) Touch(name string) (err error) {
-	now := time.Now().UTC().Format("20060102150405")
-	for _, command := range [...]string{"MFMT", "MDTM"} {
-		if _, err = h.ask("time of "+name, 213, command+" "+now+" "+h.path(name)); err == nil || errors.Is(err, errBroken) {
-			break
+// for MDTM, which vsftpd takes in its place, and means the time of its own zone with
+// use_localtime, as Debian has it: it is told the time that it says itself.
+func (h *ftpHost) Touch(name string) error {
+	_, err := h.ask("time of "+name, 213, "MFMT "+time.Now().UTC().Format("20060102150405")+" "+h.path(name))
+	if err == nil || errors.Is(err, errBroken) {
+		return err
+	}
+	if h.time == "" {
+		if _, err := h.modTime(name); err != nil { // it knows no MDTM, most likely
+			return err
+		}
+		if h.time, err = h.newTime(name + ".now"); err != nil {
+			return err
 		}
 	}
+	_, err = h.ask("time of "+name, 213, "MDTM "+h.time+" "+h.path(name))
 	return err
+}
+
+// newTime returns what the server says of the time of a file that is made for that.
+func (h *ftpHost) newTime(name string) (time string, err error) {
+	if err := h.Write(name, nil, 0o600, func(int) {}); err != nil {
+		return "", err
+	}
+	time, err = h.modTime(name)
+	return time, errors.Join(err, h.Remove(name))
+}
+
+func (h *ftpHost) modTime(name string) (time string, err error) {
+	time, err = h.ask("time of "+name, 213, "MDTM "+h.path(name))
+	return strings.TrimSpace(time), err
 }
 
 func (h *ftpHost) Rename(from, to string) error {

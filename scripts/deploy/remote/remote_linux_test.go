@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -43,6 +44,7 @@ func TestHosts(t *testing.T) {
 			testHost(t, h, "public_html/"+string(k))
 			testRefused(t, h, a)
 			testReal(t, h, a)
+			testDangling(t, h, a)
 			testLink(t, h, "public_html/", k == hosting.SSH)
 			testTouch(t, h, "public_html/old", a.Home)
 		})
@@ -97,6 +99,22 @@ func testReal(t *testing.T, h Host, a *hosting.Account) {
 	}
 	if _, err := h.Real("none/none"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("what is not there: %v", err)
+	}
+}
+
+// testDangling has a link out of what the login sees, or to what is there no more.
+func testDangling(t *testing.T, h Host, a *hosting.Account) {
+	t.Helper()
+	if err := os.Symlink("/of/another/root", filepath.Join(a.Home, "public_html/dangling")); err != nil {
+		t.Fatal(err)
+	}
+	defer os.Remove(filepath.Join(a.Home, "public_html/dangling"))
+	if list, err := h.List("public_html/dangling"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("in a link that leads nowhere there is %v, %v", list, err)
+	}
+	list, err := h.List("public_html")
+	if !slices.ContainsFunc(list, func(e Entry) bool { return e.Name == "dangling" && e.Mode&fs.ModeSymlink != 0 }) {
+		t.Errorf("it is not listed as a link: %v, %v", list, err)
 	}
 }
 

@@ -115,6 +115,7 @@ userlist_deny=NO
 userlist_file=` + users + "\nsecure_chroot_dir=" + empty + "\nvsftpd_log_file=" + dir + `/log
 seccomp_sandbox=NO
 pam_service_name=other
+use_localtime=YES
 `
 	if ca == "" {
 		return config
@@ -214,6 +215,7 @@ func (s *Server) run(t testing.TB, path, pkg string, args ...string) {
 	var log strings.Builder
 	cmd := exec.Command(path, args...)
 	cmd.Stdout, cmd.Stderr = &log, &log
+	cmd.Env = append(os.Environ(), "TZ=JST-9") // east of UTC, what is said in its own time is hours late
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	started, done := make(chan error), make(chan error, 1)
 	go func() {
