@@ -28,7 +28,7 @@ func TestCorrectedStart(t *testing.T) {
 		},
 	} {
 		for kind, set := range map[string]func(*site){
-			"a port": func(*site) {}, "a socket": socket, "auto": auto,
+			"a port": func(*site) {}, "a socket": socket, "auto": auto, "watched": watched,
 			"auto, an old app": func(s *site) { auto(s); s.restart(); s.answered("/"); s.restart() },
 		} {
 			t.Run(name+", "+kind, func(t *testing.T) {
