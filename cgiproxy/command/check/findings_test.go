@@ -254,6 +254,7 @@ func appTests() []findingTest {
 		{"start", "no program", Fault, "503", func(s *testSite) {
 			s.settings("START='PORT=1 exec venv/bin/gunicorn app:app'\nSTART_DIR=" + s.t.TempDir() + "\n")
 		}, "venv/bin/gunicorn"},
+		{"start", "a script of Windows", Fault, "503", func(s *testSite) { s.settings("START=./run.sh\n"); s.write("run.sh", "#!/bin/sh\r\n", 0o755) }, "run.sh begins with #!"},
 		{"start", "its log", Warning, "503", func(s *testSite) {
 			dir := s.t.TempDir()
 			s.do(os.WriteFile(filepath.Join(dir, "app.log"), []byte("a\nb\nImportError: flask\n"), 0o600))

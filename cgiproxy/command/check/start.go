@@ -50,6 +50,8 @@ func checkStart(s *site) (all []Finding) {
 			return s.startFault("START", "%v", err)
 		} else if !may(info, s.uid, s.gid, 1) || info.Mode().Perm()&0o111 == 0 {
 			return s.startFault("START", "user %d may not run %s (permissions %03o)", s.uid, path, info.Mode().Perm())
+		} else if hasWindowsScript(path) {
+			return cause{"503", "save it with the line ends of Unix (dos2unix; ASCII mode of FTP)"}.fault("%s begins with #! and a line that ends as on Windows, so that it does not run", path)
 		}
 	}
 	all = fine("START runs in %s: %s", cfg.StartDir, cfg.Start)
@@ -141,6 +143,21 @@ func firstProgram(command string) string {
 		}
 	}
 	return ""
+}
+
+// hasWindowsScript reports whether a program is a script of which the kernel takes the
+// carriage return for the end of its interpreter's name (execve(2)), or of an argument.
+func hasWindowsScript(path string) bool {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	const longest = 256 // bytes, of which no kernel reads more
+	begin := make([]byte, longest)
+	n, _ := io.ReadFull(f, begin)
+	line, _, _ := strings.Cut(string(begin[:n]), "\n")
+	return strings.HasPrefix(line, "#!") && strings.HasSuffix(line, "\r")
 }
 
 // lastLines returns the last three lines of a log, "" where there is none.

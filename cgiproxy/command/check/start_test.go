@@ -32,6 +32,22 @@ func TestFirstProgram(t *testing.T) {
 	}
 }
 
+// A script that was uploaded from Windows as it was there.
+func TestWindowsScript(t *testing.T) {
+	for text, want := range map[string]bool{
+		"#!/bin/sh\r\nexec app\r\n": true, "#!/bin/sh\r": true, "#!/bin/sh -e\r\n": true,
+		"#!/bin/sh\nexec app\r\n": false, "\x7fELF\r\n": false, "": false,
+	} {
+		path := filepath.Join(t.TempDir(), "run.sh")
+		if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if got := hasWindowsScript(path); got != want {
+			t.Errorf("%q: %t, want %t", text, got, want)
+		}
+	}
+}
+
 // A program that only the shell finds, or finds elsewhere, is not what the web server
 // starts.
 func TestOnlyHere(t *testing.T) {
