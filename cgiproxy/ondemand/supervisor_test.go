@@ -44,6 +44,10 @@ func TestSupervisor(t *testing.T) {
 					_ = unix.Kill(p.pid, unix.SIGKILL)
 				}
 			})
+			eventually(t, "the supervisor is there for a tick of the kernel's clock", func() bool {
+				there := members(session)
+				return slices.ContainsFunc(there, func(p process) bool { return p.start > there[0].start })
+			})
 			pid, err := s.get(context.Background(), "/")
 			if err != nil {
 				t.Fatal(err)
