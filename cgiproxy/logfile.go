@@ -2,6 +2,7 @@ package cgiproxy
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 
@@ -27,7 +28,11 @@ type logFile struct {
 func (l *logFile) Write(line []byte) (int, error) {
 	if err := appendLine(l.cfg, dated(line)); err != nil && !l.failed {
 		l.failed = true
-		l.errorLog.Errorf("%sLOG_FILE: %v: %s", settings.Prefix, err, settings.FileRemedy(err, "may it be written there, and is the disk full?"))
+		remedy := settings.FileRemedy(err, "may it be written there, and is the disk full?")
+		if errors.Is(err, fs.ErrPermission) {
+			remedy = fmt.Sprintf("scripts run as user %d, who may not write there: upload an empty file of that name, and set its permissions to 666", os.Geteuid())
+		}
+		l.errorLog.Errorf("%sLOG_FILE: %v: %s", settings.Prefix, err, remedy)
 	}
 	return WriteLogLine(l.errorLog.W, line)
 }

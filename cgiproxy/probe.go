@@ -137,7 +137,9 @@ func (c *call) describe() url.Values {
 		seen.Set("refused", strconv.Itoa(status))
 	}
 	if c.site.err != nil {
-		seen.Set("settings", c.site.err.Error())
+		f := asFailure(c.site.err)
+		seen.Set("settings", f.cause.Error())
+		seen.Set("remedy", f.remedy)
 	}
 	req, _, err := newRequest(env, c.cfg, c.site.mark)
 	if err != nil {

@@ -113,6 +113,20 @@ func TestLogFile(t *testing.T) {
 	}
 }
 
+// A host that runs scripts as its own user lets them write nowhere: the log says what
+// helps there.
+func TestLogOfAnotherUser(t *testing.T) {
+	t.Parallel()
+	folder := publicFolder(t)
+	s := newSite(t, webserver.ApacheEvent, "CGIPROXY_UPSTREAM=auto\nCGIPROXY_START='exec true'\nCGIPROXY_START_DIR="+folder+"\nCGIPROXY_LOG_FILE="+folder+"/proxy.log\n")
+	got := visit(t, s.Addr, "GET "+s.folder+"/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+	if got.StatusCode != 503 {
+		t.Errorf("got %s, want 503", got.Status)
+	}
+	awaitLog(t, s, fmt.Sprintf("mkdir %s/.cgiproxy: permission denied: scripts run as user %d, who has to be able to write to START_DIR", folder, s.UID))
+	awaitLog(t, s, fmt.Sprintf("LOG_FILE: open %s/proxy.log: permission denied: scripts run as user %d, who may not write there: upload an empty file", folder, s.UID))
+}
+
 // ourLines returns the lines of a LOG_FILE, and wants no other there but what
 // has filled it.
 func ourLines(t *testing.T, file string) (lines []string) {

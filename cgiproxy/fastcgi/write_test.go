@@ -81,12 +81,12 @@ func writeLine(w *responseWriter, r *request, p []byte) error {
 	return r.conn.write(newRecord(typeStderr, r.id, p))
 }
 
-// writeEnd writes records as a request does whose last ones follow.
+// writeEnd writes records as a request that is forgotten does, with its end.
 func writeEnd(w *responseWriter, r *request, p []byte) error {
 	r.conn.listener.mu.Lock()
 	r.forget()
 	r.conn.listener.mu.Unlock()
-	return writeLine(w, r, p)
+	return r.conn.write(newRecord(typeStderr, r.id, p), endRequest(r.id, requestComplete))
 }
 
 // lastRecord reads until the end of the connection, and returns the type of the record

@@ -76,8 +76,26 @@ func NotOurs(address string, err error) *Error {
 // noState is a failure of the folder .cgiproxy or a file in it.
 func noState(err error) *Error {
 	otherwise := fmt.Sprintf("rename .cgiproxy, let user %d write there (scripts run as this user), or set START_DIR to a folder of this user", os.Geteuid())
+	if theirs, ok := errors.AsType[*othersError](err); ok {
+		otherwise = fmt.Sprintf("do scripts run as user %d on this host? Then restart the app by tmp/restart.txt, and stop it on the status page; else rename .cgiproxy", theirs.owner)
+	}
+	if path, ok := errors.AsType[*fs.PathError](err); ok && path.Op == "mkdir" {
+		otherwise = fmt.Sprintf("scripts run as user %d, who has to be able to write to START_DIR: see MANUAL.md, Start the app", os.Geteuid())
+	}
 	return noFile(err, "does START_DIR exist?", otherwise)
 }
+
+// An othersError is a folder .cgiproxy that another user has made.
+type othersError struct {
+	path  string
+	owner int
+}
+
+func (e *othersError) Error() string {
+	return fmt.Sprintf("%s belongs to user %d and this process to user %d: permission denied", e.path, e.owner, os.Geteuid())
+}
+
+func (e *othersError) Unwrap() error { return fs.ErrPermission }
 
 // noLog is an app's log that cannot be opened.
 func noLog(err error) *Error {

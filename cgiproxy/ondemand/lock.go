@@ -125,7 +125,7 @@ func (f folder) make() error {
 	case !info.IsDir():
 		return fmt.Errorf("%s is no folder", path)
 	case owner != os.Geteuid():
-		return fmt.Errorf("%s belongs to user %d and this process to user %d: %w", path, owner, os.Geteuid(), fs.ErrPermission)
+		return &othersError{path, owner}
 	case info.Mode().Perm() != 0o700:
 		return os.Chmod(path, 0o700)
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -75,6 +76,11 @@ func (v *visit) findings(ctx context.Context, m *masker) []check.Finding {
 	all, err := check.Folder(ctx, v.Site.Folder())
 	if err != nil {
 		all = []check.Finding{{Check: "folder", Level: check.Fault, Text: err.Error(), Remedy: "see the error log"}}
+	}
+	if info, err := os.Stat(v.Site.Folder()); err == nil && int(info.Sys().(*syscall.Stat_t).Uid) != os.Geteuid() {
+		all = slices.DeleteFunc(all, func(f check.Finding) bool { // for this program runs
+			return f.Trouble == "suexec" && f.Level == check.Fault
+		})
 	}
 	for i := range all {
 		all[i].Text, all[i].Remedy = m.text(all[i].Text), m.text(all[i].Remedy)

@@ -124,7 +124,11 @@ func settingsTests() []findingTest {
 			s.write("../.htaccess", "SetEnv CGIPROXY_UPSTREAM 7000\n", 0o644)
 			noFile(s)
 		}, "is inherited from"},
-		{"second-site", "no file", Fault, "other-app", func(s *testSite) { s.write("../proxy.cgi", "", 0o755); noFile(s) }, "has a proxy.cgi, too"},
+		{"second-site", "no file", Fault, "other-app", func(s *testSite) {
+			s.write("../proxy.cgi", "", 0o755)
+			s.write("../.htaccess", "", 0o644)
+			noFile(s)
+		}, "has a proxy.cgi, too"},
 		{"log-file", "can be made", OK, "", setting("LOG_FILE=.htproxy.log\n"), "LOG_FILE is "},
 		{"log-file", "is a folder", Warning, "", func(s *testSite) {
 			s.settings("LOG_FILE=.htproxy.log\n")

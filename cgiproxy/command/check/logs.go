@@ -9,6 +9,11 @@ import (
 
 // checkStartLog looks at the app's log, without which it is not started.
 func (s *site) checkStartLog() []Finding {
+	if state, err := os.Lstat(filepath.Join(s.cfg.StartDir, ".cgiproxy")); err == nil {
+		if owner, _ := ownerOf(state); owner != s.uid {
+			return nil // it is that of the web server, which runs the scripts as itself
+		}
+	}
 	if why := s.unwritable(s.cfg.StartLog); why != "" {
 		return cause{"503", "delete or rename it, or correct START_LOG: the next start makes another"}.fault("user %d cannot use the app's log %s (%s): the app is not started", s.uid, s.cfg.StartLog, why)
 	}

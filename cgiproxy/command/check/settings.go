@@ -90,6 +90,9 @@ func checkSecondSite(s *site) []Finding {
 	}
 	folders := s.folders()
 	for _, above := range folders[:len(folders)-1] {
+		if _, err := os.Stat(filepath.Join(above, ".htaccess")); err != nil {
+			continue // it is no site: a home folder, say, to which the archive was unpacked
+		}
 		for _, name := range [...]string{"proxy.cgi", "proxy.fcgi"} {
 			if _, err := os.Stat(filepath.Join(above, name)); err == nil {
 				return cause{"other-app", "write " + settings.Prefix + "UPSTREAM=... with the port of this folder's app into " + s.path(settings.File)}.

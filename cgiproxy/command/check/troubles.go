@@ -114,7 +114,7 @@ func Troubles() []Trouble {
 		{
 			ID:     "502",
 			See:    "502",
-			Do:     "The app is not running, listens on another port than ~.htcgiproxy~ says (the log has the address that was tried), or broke off (what it said is in its own log). A unix socket must be writable for the user that scripts run as.",
+			Do:     "The app is not running, listens on another port than ~.htcgiproxy~ says (the log has the address that was tried), or broke off (what it said is in its own log). A unix socket must be writable for the user that scripts run as. An app that has stopped can be [started by the next request](#start-the-app).",
 			Checks: []string{"app", "app-owner", "app-http"},
 			Live:   "an app that breaks off",
 		},
@@ -160,7 +160,7 @@ func Troubles() []Trouble {
 		{
 			ID:     "other-app",
 			See:    "pages of another app",
-			Do:     "~.htcgiproxy~ in this folder has the other app's port, or there is none beside this ~proxy.cgi~. Or a link in the app's page leads out of its folder.",
+			Do:     "~.htcgiproxy~ in this folder has the other app's port, or there is none beside this ~proxy.cgi~, or no ~.htaccess~ in this folder. Or a link in the app's page leads out of its folder.",
 			Checks: []string{"second-site", "setenv"},
 		},
 		{

@@ -84,9 +84,9 @@ func (in *Site) staying(text []byte) (notes []string) {
 	start, upstream := settings.ValueIn(text, "START"), settings.ValueIn(text, "UPSTREAM")
 	switch {
 	case start == "" || gives("START") == gives("UPSTREAM"):
-	case gives("UPSTREAM"):
+	case gives("UPSTREAM") && upstream != "auto":
 		notes = append(notes, settings.Prefix+"START is there from before: an app that you start yourself wants its line deleted from "+settings.File)
-	case upstream != "auto":
+	case gives("START") && upstream != "auto":
 		notes = append(notes, "the app is started at "+settings.Prefix+"UPSTREAM="+upstream+", which is there from before: --upstream auto has a free port chosen")
 	}
 	return notes

@@ -10,7 +10,7 @@ import (
 // settingsUsed and the two after it tell what the first response said.
 func settingsUsed(s *site) Finding {
 	if text := s.seen.Get("settings"); text != "" {
-		return fault("correct .htcgiproxy there", "%s", text)
+		return fault(orElse(s.seen.Get("remedy"), "correct .htcgiproxy there"), "%s", text)
 	}
 	if text := s.seen.Get("error"); text != "" {
 		return fault("see MANUAL.md", "a GET would not get to the app: %s", text)
