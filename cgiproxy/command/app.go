@@ -98,7 +98,7 @@ func runApp(t *terminal, args []string) int {
 // from here, and the web server's from the next request that starts it.
 func warnOfPath(t *terminal, cfg *settings.Config) {
 	if path := check.OnlyHere(cfg); path != "" {
-		fmt.Fprintf(t.err, "proxy.cgi: %s is in the PATH of this shell, and may not be in that of the web server: give its full path in %sSTART\n", path, settings.Prefix)
+		fmt.Fprintf(t.err, "proxy.cgi: "+check.OnlyHereText+": %s\n", path, check.OnlyHereRemedy)
 	}
 }
 

@@ -8,14 +8,22 @@ import (
 	"proxy.cgi/scripts/deploy/remote"
 )
 
-// TestLinkedAlone takes a deploy back that broke off between the second name of a file and
-// its new version: all is as before, and nothing is told.
-func TestLinkedAlone(t *testing.T) {
-	host, folder := thisHost(t)
-	dir := t.TempDir()
+// secondVersion returns the second version of an app of two files, whose first one is in
+// folder.
+func secondVersion(t *testing.T) (host remote.Host, folder, dir string) {
+	t.Helper()
+	host, folder = thisHost(t)
+	dir = t.TempDir()
 	writeFiles(t, dir, map[string]string{"a.txt": "one", "b.txt": "one"})
 	deployApp(t, host, folder, dir)
 	writeFiles(t, dir, map[string]string{"a.txt": "two", "b.txt": "two"})
+	return host, folder, dir
+}
+
+// TestLinkedAlone takes a deploy back that broke off between the second name of a file and
+// its new version: all is as before, and nothing is told.
+func TestLinkedAlone(t *testing.T) {
+	host, folder, dir := secondVersion(t)
 	a, changes := stageApp(t, brokenAt{host, "b.txt", false}, folder, dir)
 	if err := a.swap(changes); err == nil {
 		t.Fatal("it does not break off")
@@ -60,11 +68,7 @@ func (h brokenAt) Link(name, second string) error {
 // TestNotMoved takes a deploy back that could not move a file: it has no old version in
 // another place, and stays.
 func TestNotMoved(t *testing.T) {
-	host, folder := thisHost(t)
-	dir := t.TempDir()
-	writeFiles(t, dir, map[string]string{"a.txt": "one", "b.txt": "one"})
-	deployApp(t, host, folder, dir)
-	writeFiles(t, dir, map[string]string{"a.txt": "two", "b.txt": "two"})
+	host, folder, dir := secondVersion(t)
 	a, changes := stageApp(t, brokenAt{host, "b.txt", true}, folder, dir)
 	if err := a.swap(changes); !errors.Is(err, errBrokenAt) {
 		t.Fatal(err)

@@ -108,16 +108,22 @@ func newHeldApp(t *testing.T) *heldApp {
 	return a
 }
 
+// heldDeploy returns a host whose site has an app that answers, another that is silent,
+// and what is served.
+func heldDeploy(t *testing.T) (h *host, old, next *heldApp, before map[string]string) {
+	t.Helper()
+	h = newHost(t, hosting.VsftpdPlain)
+	old, next = newHeldApp(t), newHeldApp(t)
+	old.free.Store(true)
+	h.mustDeploy(t, "--upstream", old.port)
+	return h, old, next, h.files(t, "public_html")
+}
+
 // TestHungUp has the terminal closed while the new app is silent: nobody reads any more,
 // and all is as before then.
 func TestHungUp(t *testing.T) {
 	t.Parallel()
-	h := newHost(t, hosting.VsftpdPlain)
-	old, next := newHeldApp(t), newHeldApp(t)
-	old.free.Store(true)
-	h.mustDeploy(t, "--upstream", old.port)
-	before := h.files(t, "public_html")
-
+	h, _, next, before := heldDeploy(t)
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -150,12 +156,7 @@ func TestHungUp(t *testing.T) {
 // second while the old one is: that one waits for nothing.
 func TestInterruptedTwice(t *testing.T) {
 	t.Parallel()
-	h := newHost(t, hosting.VsftpdPlain)
-	old, next := newHeldApp(t), newHeldApp(t)
-	old.free.Store(true)
-	h.mustDeploy(t, "--upstream", old.port)
-	before := h.files(t, "public_html")
-
+	h, old, next, before := heldDeploy(t)
 	out := &console{want: "interrupted: this ends when", seen: make(chan struct{})}
 	cmd := h.command(h.target(), "--upstream", next.port)
 	cmd.Stdout, cmd.Stderr = out, out

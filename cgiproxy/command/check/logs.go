@@ -22,14 +22,14 @@ func (s *site) checkStartLog() []Finding {
 
 // checkLogFile looks at the log that many an owner has no other than.
 func checkLogFile(s *site) []Finding {
-	switch path := s.cfg.LogFile; {
-	case path == "" || s.cfgErr != nil:
+	path := s.cfg.LogFile
+	if path == "" || s.cfgErr != nil {
 		return nil
-	case s.unwritable(path) != "":
-		return cause{"", "delete or rename it, or name a file in a folder that this user may write to: it is made"}.warning("user %d cannot use LOG_FILE %s (%s): its lines are in the web server's error log alone", s.uid, path, s.unwritable(path))
-	default:
-		return fine("LOG_FILE is %s", path)
 	}
+	if why := s.unwritable(path); why != "" {
+		return cause{"", "delete or rename it, or name a file in a folder that this user may write to: it is made"}.warning("user %d cannot use LOG_FILE %s (%s): its lines are in the web server's error log alone", s.uid, path, why)
+	}
+	return fine("LOG_FILE is %s", path)
 }
 
 // unwritable says why the user that scripts run as cannot add to a log, "" where he can:

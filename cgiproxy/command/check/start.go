@@ -56,7 +56,7 @@ func checkStart(s *site) (all []Finding) {
 	}
 	all = fine("START runs in %s: %s", cfg.StartDir, cfg.Start)
 	if path := OnlyHere(cfg); path != "" {
-		all = append(all, cause{"503", "give its full path in " + settings.Prefix + "START"}.warning("%s is in the PATH of this shell, and may not be in that of the web server", path)...)
+		all = append(all, cause{"503", OnlyHereRemedy}.warning(OnlyHereText, path)...)
 	}
 	if dir, err := filepath.EvalSymlinks(cfg.StartDir); err == nil && (dir == s.real || strings.HasPrefix(dir, s.real+"/")) {
 		all = append(all, cause{"", "move the app's files out of what is served, and set " + settings.Prefix + "START_DIR to where they are"}.warning("START_DIR is in the folder that is served")...)

@@ -13,6 +13,12 @@ import (
 // is started without one. Other web servers have these folders in theirs, too.
 const scriptsPath = "/usr/local/bin:/usr/bin:/bin"
 
+// OnlyHereText is what there is to say of OnlyHere, and OnlyHereRemedy what to do.
+const (
+	OnlyHereText   = "%s is in the PATH of this shell, and may not be in that of the web server"
+	OnlyHereRemedy = "give its full path in " + settings.Prefix + "START"
+)
+
 // OnlyHere returns the path of the program that START runs first, where the PATH of
 // this shell leads to it and that of a script to another or to none, as with nvm and
 // ~/.local/bin. "" is none.
