@@ -10,8 +10,8 @@ import (
 )
 
 // ready waits until the app listens, and leaves with errStillStarting at a time
-// that is not zero, and with errBusy where another start is wanted. The child is nil where another process started it, and then
-// nobody knows how the command ends.
+// that is not zero, and with errBusy where another start is wanted. The child is nil
+// where another process started it, and then nobody knows how the command ends.
 func (a *App) ready(ctx context.Context, s *state, c *child, leave time.Time) (net.Conn, error) {
 	if begin(&s.run.began) {
 		a.note(s)
