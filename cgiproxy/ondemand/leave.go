@@ -96,16 +96,12 @@ func (a *App) unseen(s *state) error {
 		s.failures = 1
 		return nil
 	}
-	return a.failed(s, a.endedUnseen())
-}
-
-func (a *App) endedUnseen() *Error {
-	return &Error{
+	return a.failed(s, &Error{
 		Kind:   Failed,
 		Cause:  errors.New("the app's command ended before the app listened; nobody was there to see its status"),
 		Remedy: "see the app's log",
 		Output: lastLines(a.log(), 0),
-	}
+	})
 }
 
 // helpStarter writes down that the app listens where who started it was ended

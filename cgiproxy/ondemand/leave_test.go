@@ -138,6 +138,29 @@ func TestClientLeaves(t *testing.T) {
 	}
 }
 
+// Who waits for a start in the place of one that has left cannot see how it ends:
+// it may have been killed, and is tried once more.
+func TestEndsAfterLeft(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, first, cause string }{
+		{"it was killed", "if test ! -e again; then touch again; sleep 1; kill -9 $$; fi", ""},
+		{"it fails each time", "touch again$(ls | grep -c again); sleep 1; exit 3", "status 3"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, "")
+			s.Command = tt.first + "; " + s.Command
+			s.browse()
+			if _, err := s.get(context.Background(), "/"); tt.cause == "" && err != nil || tt.cause != "" && (err == nil || !strings.Contains(err.Error(), tt.cause)) {
+				t.Errorf("got %v, want %q", err, tt.cause)
+			}
+			if s.exists("again2") {
+				t.Error("more than two starts")
+			}
+		})
+	}
+}
+
 // An app whose slow start nobody has seen the end of is replaced like any other.
 func TestReplaceAfterLeft(t *testing.T) {
 	t.Parallel()

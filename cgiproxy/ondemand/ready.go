@@ -50,7 +50,7 @@ func (a *App) ready(ctx context.Context, s *state, c *child, leave time.Time) (n
 		// and while anything of its session is left, so may any.
 		switch {
 		case c == nil && !s.run.background && !s.run.alive():
-			return nil, a.failed(s, a.endedUnseen())
+			return nil, errBusy // it may have been killed, as who started it
 		case ended && status != 0 && !s.run.alive():
 			return nil, a.failed(s, a.ended(s, status, logBefore))
 		case ctx.Err() != nil:
