@@ -143,14 +143,18 @@ func TestClientLeaves(t *testing.T) {
 func TestEndsAfterLeft(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, first, cause string }{
-		{"it was killed", "if test ! -e again; then touch again; sleep 1; kill -9 $$; fi", ""},
-		{"it fails each time", "touch again$(ls | grep -c again); sleep 1; exit 3", "status 3"},
+		{"it was killed", "if test ! -e again0; then touch again0; ended; kill -9 $$; fi", ""},
+		{"it fails each time", "touch again$(ls | grep -c again); ended; exit 3", "status 3"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t, "")
-			s.Command = tt.first + "; " + s.Command
-			s.browse()
+			s.Command = "ended() { until test -e left; do sleep 0.1; done; sleep 0.5; }; " + tt.first + "; " + s.Command
+			ctx, leave := context.WithCancel(context.Background())
+			go s.get(ctx, "/")
+			eventually(t, "the command runs", func() bool { return s.exists("again0") })
+			leave()
+			s.write("left", "")
 			if _, err := s.get(context.Background(), "/"); tt.cause == "" && err != nil || tt.cause != "" && (err == nil || !strings.Contains(err.Error(), tt.cause)) {
 				t.Errorf("got %v, want %q", err, tt.cause)
 			}
