@@ -15,6 +15,9 @@ import (
 // errStillStarting is a new app that does not listen yet, while the old one does.
 var errStillStarting = errors.New("the new app is still being started")
 
+// errUnseen is a start whose command has ended while who waited was not who began it.
+var errUnseen = errors.New("the app's command ended before the app listened; nobody was there to see its status")
+
 // patienceOf returns how long a request that has just come waits for a new app
 // while the old one goes on, 0 is for as long as it takes: that is one without a
 // deadline.
@@ -98,7 +101,7 @@ func (a *App) unseen(s *state) error {
 	}
 	return a.failed(s, &Error{
 		Kind:   Failed,
-		Cause:  errors.New("the app's command ended before the app listened; nobody was there to see its status"),
+		Cause:  errUnseen,
 		Remedy: "see the app's log",
 		Output: lastLines(a.log(), 0),
 	})

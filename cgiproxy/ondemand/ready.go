@@ -11,7 +11,8 @@ import (
 
 // ready waits until the app listens, and leaves with errStillStarting at a time
 // that is not zero, and with errBusy where another start is wanted. The child is nil
-// where another process started it, and then nobody knows how the command ends.
+// where another process started it, and then nobody knows how the command ends:
+// errUnseen.
 func (a *App) ready(ctx context.Context, s *state, c *child, leave time.Time) (net.Conn, error) {
 	if begin(&s.run.began) {
 		a.note(s)
@@ -50,7 +51,7 @@ func (a *App) ready(ctx context.Context, s *state, c *child, leave time.Time) (n
 		// and while anything of its session is left, so may any.
 		switch {
 		case c == nil && !s.run.background && !s.run.alive():
-			return nil, errBusy // it may have been killed, as who started it
+			return nil, errUnseen
 		case ended && status != 0 && !s.run.alive():
 			return nil, a.failed(s, a.ended(s, status, logBefore))
 		case ctx.Err() != nil:

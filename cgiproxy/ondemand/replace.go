@@ -55,7 +55,11 @@ func (a *App) startOrGoOn(ctx context.Context, lock *os.File, s *state, patience
 		same := s.settings == now.settings && !changed(s.stamps, now.stamps)
 		switch {
 		case same && (alive || s.run.background):
-			return a.ready(ctx, s, nil, leave(since(s.run.began)))
+			conn, err := a.ready(ctx, s, nil, leave(since(s.run.began)))
+			if err == errUnseen {
+				return a.startOrGoOn(ctx, lock, s, patience)
+			}
+			return conn, err
 		case same:
 			if err := a.unseen(s); err != nil {
 				return nil, err

@@ -36,7 +36,11 @@ func (a *App) bring(ctx context.Context, lock *os.File, hurry bool) (net.Conn, e
 	over := corrected || asked && time.Since(s.run.began) > a.timeout()
 	switch alive := s.run.alive(); {
 	case s.phase == starting && (alive || s.run.background) && !over:
-		return a.ready(ctx, s, nil, time.Time{}) // who started it has left
+		conn, err := a.ready(ctx, s, nil, time.Time{}) // who started it has left
+		if err == errUnseen {
+			return a.bring(ctx, lock, hurry)
+		}
+		return conn, err
 	case s.phase == starting && s.run.pid != 0 && !asked:
 		if err := a.unseen(s); err != nil {
 			return nil, err
