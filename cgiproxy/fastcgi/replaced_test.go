@@ -21,7 +21,7 @@ func replaceable(t *testing.T) (*program, *bytes.Buffer) {
 		t.Fatal(err)
 	}
 	logged := new(bytes.Buffer)
-	return &program{path: path, file: info, report: reportTo(logged)}, logged
+	return &program{path: path, place: withoutLinks(path), file: info, report: reportTo(logged)}, logged
 }
 
 // writeProgram puts a shell script in the place of path, as an upload does.
