@@ -22,6 +22,17 @@ func servedTests() []findingTest {
 		}, ".env, .git/config"},
 		{"served", "public only", OK, "", func(s *testSite) { has("app.py", "data.db", "public/a.css")(s); publicOnly(s) }, "no file"},
 		{"served", "public only, and data there", Fault, "", func(s *testSite) { has("public/data.db")(s); publicOnly(s) }, "public/data.db"},
+		{"served", "public only, and folders beside it", OK, "", func(s *testSite) {
+			publicOnly(s)
+			s.write("closed/.htaccess", "Require all denied\n", 0o644)
+			s.write("public/blog/.htaccess", "RewriteEngine On\n", 0o644)
+			s.write("shop/.htaccess", "RewriteEngine On\n", 0o644)
+			s.write("shop/proxy.cgi", "x", 0o755)
+		}, "no file"},
+		{"served", "public only, and a folder with rules of its own", Warning, "", func(s *testSite) {
+			publicOnly(s)
+			s.write("vendor/old/.htaccess", "<IfModule mod_rewrite.c>\nRewriteEngine Off\n</IfModule>\n", 0o644)
+		}, "each file of vendor/old:"},
 		{"served", "a site below", OK, "", has("below/.htaccess", "below/app.py"), "no file"},
 	}
 }
