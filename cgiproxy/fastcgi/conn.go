@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"proxy.cgi/cgiproxy"
 	"proxy.cgi/cgiproxy/descriptor"
@@ -251,8 +252,25 @@ func (c *conn) finished() {
 	defer c.listener.mu.Unlock()
 	c.running--
 	if c.listener.stopping && c.running == 0 {
-		c.Conn.Close()
+		c.end()
 	}
+}
+
+// end closes a connection with nothing under way, with the listener's mu held. With the
+// end of a request nginx may have sent the next one already: that is taken, and ends
+// the connection in its turn.
+func (c *conn) end() {
+	if !c.hasInput() {
+		c.Conn.Close()
+		return
+	}
+	time.AfterFunc(c.listener.lastCall, func() {
+		c.listener.mu.Lock()
+		defer c.listener.mu.Unlock()
+		if c.running == 0 { // it was something else
+			c.Conn.Close()
+		}
+	})
 }
 
 // Close ends all requests, for there is nobody left to answer.
