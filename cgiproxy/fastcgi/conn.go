@@ -98,7 +98,9 @@ func (c *conn) readRecord() error {
 	case typeAbortRequest:
 		return c.abort(h.id)
 	case typeGetValues:
-		err = c.write(newRecord(typeGetValuesResult, 0, []byte("\x0f\x01FCGI_MPXS_CONNS1")))
+		// A connection for each request at a time, though several would do: on one, what
+		// an app does not read of an upload holds the others up, and a cut ends them.
+		err = c.write(newRecord(typeGetValuesResult, 0, []byte("\x0f\x01FCGI_MPXS_CONNS0")))
 	}
 	return err
 }
