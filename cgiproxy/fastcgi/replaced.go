@@ -58,7 +58,8 @@ func withoutLinks(path string) string {
 // of many requests a second.
 func (p *program) checkDue() bool {
 	now, before := time.Now().UnixMilli(), p.checked.Load()
-	return now-before >= settleTime.Milliseconds()/2 && p.checked.CompareAndSwap(before, now)
+	due := now-before >= settleTime.Milliseconds()/2 || now < before // the clock was set back
+	return due && p.checked.CompareAndSwap(before, now)
 }
 
 // whenReplaced calls act if there is another file now, one that runs: an upload

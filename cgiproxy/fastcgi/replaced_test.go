@@ -195,8 +195,10 @@ func TestLookIsDue(t *testing.T) {
 	if p.checkDue() {
 		t.Error("the next one looks again at once")
 	}
-	p.checked.Store(time.Now().Add(-settleTime).UnixMilli())
-	if !p.checkDue() {
-		t.Error("nobody looks a second later")
+	for name, before := range map[string]time.Duration{"a second later": -settleTime, "after the clock was set back": time.Hour} {
+		p.checked.Store(time.Now().Add(before).UnixMilli())
+		if !p.checkDue() {
+			t.Errorf("nobody looks %s", name)
+		}
 	}
 }
