@@ -40,6 +40,9 @@ func checkServed(s *site) (all []Finding) {
 		all = append(all, away.warning("visitors can read the app's own files: %s", firstFew(sources))...)
 	}
 	if s.isPublicOnly() {
+		if requires(readHtaccess(s.path("public/.htaccess"))) {
+			all = append(all, cause{"", "write what asks for it into the .htaccess beside proxy.cgi"}.warning("the password, or what else public/.htaccess requires, is not asked for /proxy.cgi, which is the app's first page")...)
+		}
 		for _, name := range foldersWithRules(s.real) {
 			all = append(all, cause{"", "move the folder out of the served one, or take its rewrite lines out"}.warning("visitors can get each file of %s: the rewrite lines in its .htaccess count there in place of those that show public/ alone", name)...)
 		}
@@ -83,6 +86,13 @@ func (s *site) servedFiles(dotsClosed bool) (names []string) {
 // isPublicOnly reports whether only public/ is for visitors.
 func (s *site) isPublicOnly() bool {
 	return slices.ContainsFunc(s.own().rewriteRules(), func(r rule) bool { return strings.HasPrefix(r.to, "public/") })
+}
+
+// requires reports whether something is asked for each file of a folder.
+func requires(h *rulesFile) bool {
+	return slices.ContainsFunc(h.lines("require"), func(d directive) bool {
+		return !d.in("files") && !strings.EqualFold(d.args, "all granted")
+	})
 }
 
 // foldersWithRules returns the first of the folders below, but for public/, whose

@@ -25,10 +25,15 @@ func servedTests() []findingTest {
 		{"served", "public only, and folders beside it", OK, "", func(s *testSite) {
 			publicOnly(s)
 			s.write("closed/.htaccess", "Require all denied\n", 0o644)
+			s.write("public/.htaccess", "Require all granted\n<Files x.php>\nRequire all denied\n</Files>\n", 0o644)
 			s.write("public/blog/.htaccess", "RewriteEngine On\n", 0o644)
 			s.write("shop/.htaccess", "RewriteEngine On\n", 0o644)
 			s.write("shop/proxy.cgi", "x", 0o755)
 		}, "no file"},
+		{"served", "public only, and a password there for all", Warning, "", func(s *testSite) {
+			publicOnly(s)
+			s.write("public/.htaccess", "AuthType Basic\nRequire valid-user\n", 0o644)
+		}, "public/.htaccess requires"},
 		{"served", "public only, and a folder with rules of its own", Warning, "", func(s *testSite) {
 			publicOnly(s)
 			s.write("vendor/old/.htaccess", "<IfModule mod_rewrite.c>\nRewriteEngine Off\n</IfModule>\n", 0o644)
