@@ -2,6 +2,7 @@ package cgiproxy
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -25,7 +26,7 @@ func bodyLength(env Environ, limit int64) (int64, error) {
 	if declared := env["CONTENT_LENGTH"]; declared != "" {
 		n, err := strconv.ParseUint(declared, 10, 63)
 		if err != nil {
-			return 0, badRequest("CONTENT_LENGTH %q is no length", declared)
+			return 0, badRequest("CONTENT_LENGTH %.200q is no length", declared)
 		}
 		if limit > 0 && n > uint64(limit) {
 			return 0, tooLarge(limit)
@@ -39,7 +40,7 @@ func bodyLength(env Environ, limit int64) (int64, error) {
 		return unknownLength, nil
 	case coding != "" && !strings.EqualFold(coding, "identity"):
 		// RFC 9112, section 6.1
-		return 0, notImplemented("Transfer-Encoding "+strconv.Quote(coding), "")
+		return 0, notImplemented(fmt.Sprintf("Transfer-Encoding %.200q", coding), "")
 	}
 	return noBody, nil
 }

@@ -52,7 +52,7 @@ func (c *CacheCopy) IsMade() bool { return c.grown.Load() != 0 }
 
 // IsGrowing reports whether the response has to go on for a cache.
 func (c *CacheCopy) IsGrowing() bool {
-	return c.IsMade() && time.Since(time.Unix(0, c.grown.Load())) < standstill
+	return c.IsMade() && time.Since(time.Unix(0, c.grown.Load())).Abs() < standstill
 }
 
 func isEventStream(h http.Header) bool {

@@ -64,5 +64,7 @@ func TestCacheCopy(t *testing.T) {
 		want("after a piece", true, true)
 		time.Sleep(standstill)
 		want("in silence again", true, false)
+		copied.grown.Store(time.Now().Add(time.Hour).UnixNano())
+		want("after the clock was set back", true, false)
 	})
 }

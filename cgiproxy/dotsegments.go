@@ -21,19 +21,19 @@ func removeDotSegments(path string) (string, error) {
 		dots := dotSegment(segment)
 		switch {
 		case dots == "" && hidesDotSegment(segment):
-			return "", badRequest("path %q has a dot segment next to an encoded slash or a semicolon", path)
+			return "", badRequest("path %.200q has a dot segment next to an encoded slash or a semicolon", path)
 		case strings.HasPrefix(segment, ";") && i < len(segments)-1:
-			return "", badRequest("path %q has a parameter of an empty segment", path)
+			return "", badRequest("path %.200q has a parameter of an empty segment", path)
 		case dots == "":
 			kept = append(kept, segment)
 			continue
 		case dots == "..":
 			if len(kept) > 0 && kept[len(kept)-1] == "" {
-				return "", badRequest("path %q has a dot segment next to an empty one", path)
+				return "", badRequest("path %.200q has a dot segment next to an empty one", path)
 			}
 			if len(kept) > 0 {
 				if containsFold(kept[len(kept)-1], "%2f") {
-					return "", badRequest("path %q has a dot segment next to an encoded slash", path)
+					return "", badRequest("path %.200q has a dot segment next to an encoded slash", path)
 				}
 				kept = kept[:len(kept)-1]
 			}

@@ -25,14 +25,14 @@ func readIncoming(env Environ) (incoming, error) {
 	method := env["REQUEST_METHOD"]
 	switch {
 	case !syntax.IsToken(method):
-		return incoming{}, badRequest("method %q is no token", method)
+		return incoming{}, badRequest("method %.200q is no token", method)
 	case method == http.MethodConnect:
 		// A 2xx to CONNECT has no body but a tunnel, which CGI cannot be.
 		return incoming{}, notImplemented("method CONNECT", "")
 	}
 	host := env["HTTP_HOST"]
 	if host != "" && !syntax.IsHost(host) {
-		return incoming{}, badRequest("Host %q is no host", host)
+		return incoming{}, badRequest("Host %.200q is no host", host)
 	}
 	vars := map[string]string{
 		"REQUEST_METHOD":  http.MethodGet,

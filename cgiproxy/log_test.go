@@ -107,3 +107,28 @@ func TestLogLine(t *testing.T) {
 		})
 	}
 }
+
+// What a client sends fills no log: a line of a request that is refused is short.
+func TestLogRefused(t *testing.T) {
+	long := strings.Repeat("\xff", 8000)
+	for _, request := range []string{
+		"REQUEST_URI=" + long,
+		"REQUEST_URI=/" + long + "/;/x",
+		"REQUEST_URI=/" + long + "/..%2Fx",
+		"REQUEST_URI=/" + long + "/..;/x",
+		"REQUEST_URI=/" + long + "//..%2f/",
+		"REQUEST_URI=/" + long + "#x",
+		"REQUEST_METHOD=" + long,
+		"HTTP_HOST=" + long,
+		"CONTENT_LENGTH=" + long,
+		"HTTP_TRANSFER_ENCODING=" + long,
+	} {
+		name := request[:strings.Index(request, "\xff")] + request[strings.LastIndex(request, "\xff"):]
+		_, _, err := newRequest(visit(request), configure(t), "mark")
+		if err == nil {
+			t.Errorf("%q is not refused", name)
+		} else if text := asFailure(err).Error(); len(text) > 1200 {
+			t.Errorf("%q: a line of %d bytes, %.300s", name, len(text), text)
+		}
+	}
+}

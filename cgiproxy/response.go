@@ -35,7 +35,7 @@ func filterResponse(h http.Header, code int, log *Logger) {
 	delete(h, "Status") // RFC 3875, section 6.3.3: it would set the status
 	if location := h["Location"]; location != nil && code == http.StatusOK {
 		// Apache answers with what is at that place, or makes it a 302.
-		log.Warnf("dropped Location %q of a 200 answer: the web server would follow it", location)
+		log.Warnf("dropped Location %.200q of a 200 answer: the web server would follow it", location)
 		delete(h, "Location")
 	}
 	if code == http.StatusNoContent {

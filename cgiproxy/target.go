@@ -116,7 +116,7 @@ func splitTarget(raw string) (path, query string, err error) {
 	if !strings.HasPrefix(raw, "/") {
 		rest, _, ok := cutAbsoluteForm(raw)
 		if !ok {
-			return "", "", badRequest("request-target %q is neither a path nor an absolute URL", raw)
+			return "", "", badRequest("request-target %.200q is neither a path nor an absolute URL", raw)
 		}
 		path = rest
 	}
@@ -129,7 +129,7 @@ func splitTarget(raw string) (path, query string, err error) {
 	if strings.Contains(path, "#") {
 		// nginx and lighttpd, and Apache told to be lenient, decide by what is
 		// before it: "/open#/../admin" is "/open" for them.
-		return "", "", badRequest("path %q has a number sign", path)
+		return "", "", badRequest("path %.200q has a number sign", path)
 	}
 	return path, query, nil
 }
@@ -171,7 +171,7 @@ func removeScriptName(path string, env Environ) (string, error) {
 			continue
 		}
 		if decoded, err := url.PathUnescape(rest); !env.readsHtaccess() && (err != nil || !utf8.ValidString(decoded)) {
-			return "", badRequest("path %q names the script, and is no UTF-8 behind it", path)
+			return "", badRequest("path %.200q names the script, and is no UTF-8 behind it", path)
 		}
 		if rest == "" {
 			rest = "/"

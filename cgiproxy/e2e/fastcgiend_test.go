@@ -99,12 +99,9 @@ func alive(pid int) bool {
 // under load: one that runs takes over, one that does not is only a log line,
 // and no request fails.
 func TestFastCGIReplaced(t *testing.T) {
-	good := publicFolder(t) + "/good"
-	program, err := os.ReadFile(binary)
-	if err == nil {
-		err = os.WriteFile(good, append(program, "another one"...), 0o755)
-	}
+	good := anotherProgram(t)
 	broken := publicFolder(t) + "/broken"
+	program, err := os.ReadFile(binary)
 	if err == nil {
 		err = os.WriteFile(broken, append(program[:2000:2000], "\r\n"...), 0o755)
 	}

@@ -31,6 +31,7 @@ var siteFiles = map[string]string{
 	".git/config":                      "static remote",
 	"node_modules/.cache/x":            "static cache",
 	".well-known/acme-challenge/token": "static token",
+	".well-known/rest":                 "static rest",
 	"blog/.htaccess":                   "RewriteEngine On\nRewriteRule . index.html\n",
 	"blog/index.html":                  "static blog",
 	"public/logo.png":                  "static logo",
@@ -91,6 +92,7 @@ var folderRoutes = []route{
 	{"GET /assets/app.js", "static script"},
 	{"GET /app.py", "static source"},
 	{"GET /.well-known/acme-challenge/token", "static token"},
+	{"GET /.well-known/rest", "static rest"},
 	{"GET /public/logo.png", "static logo"},
 	{"GET /public/.env", "GET {site}/public/.env"},
 	{"GET /docs/", "GET {site}/docs/"},
@@ -112,7 +114,10 @@ var publicRoutes = []route{
 	{"GET /app%2Epy", "GET {site}/app%2Epy"},
 	{"GET /api.json", "GET {site}/api.json"},
 	{"GET /assets/app.js", "GET {site}/assets/app.js"},
-	{"GET /.well-known/acme-challenge/token", "GET {site}/.well-known/acme-challenge/token"},
+	{"GET /.well-known/acme-challenge/token", "static token"},
+	{"GET /.well-known/acme-challenge/token/x", "GET {site}/.well-known/acme-challenge/token/x"},
+	{"GET /.well-known/acme-challenge/other", "GET {site}/.well-known/acme-challenge/other"},
+	{"GET /.well-known/rest", "GET {site}/.well-known/rest"},
 }
 
 // TestRoutes has htaccess.example and its variants on a host where the folder

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"proxy.cgi/cgiproxy"
 	"proxy.cgi/cgiproxy/descriptor"
@@ -97,7 +98,9 @@ func (c *conn) readRecord() error {
 	case typeAbortRequest:
 		return c.abort(h.id)
 	case typeGetValues:
-		err = c.write(newRecord(typeGetValuesResult, 0, []byte("\x0f\x01FCGI_MPXS_CONNS1")))
+		// A connection for each request at a time, though several would do: on one, what
+		// an app does not read of an upload holds the others up, and a cut ends them.
+		err = c.write(newRecord(typeGetValuesResult, 0, []byte("\x0f\x01FCGI_MPXS_CONNS0")))
 	}
 	return err
 }
@@ -251,8 +254,25 @@ func (c *conn) finished() {
 	defer c.listener.mu.Unlock()
 	c.running--
 	if c.listener.stopping && c.running == 0 {
-		c.Conn.Close()
+		c.end()
 	}
+}
+
+// end closes a connection with nothing under way, with the listener's mu held. With the
+// end of a request nginx may have sent the next one already: that is taken, and ends
+// the connection in its turn.
+func (c *conn) end() {
+	if !c.hasInput() {
+		c.Conn.Close()
+		return
+	}
+	time.AfterFunc(c.listener.lastCall, func() {
+		c.listener.mu.Lock()
+		defer c.listener.mu.Unlock()
+		if c.running == 0 { // it was something else
+			c.Conn.Close()
+		}
+	})
 }
 
 // Close ends all requests, for there is nobody left to answer.

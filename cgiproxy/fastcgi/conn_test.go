@@ -281,3 +281,17 @@ func TestFastCGIReasonLongHeader(t *testing.T) {
 		t.Errorf("got %d long fields, want 9", n)
 	}
 }
+
+// A web server that asks is told to have one request at a time on a connection.
+func TestFCGIConnValues(t *testing.T) {
+	l := newListener(testkit.Listen(t, "tcp", "127.0.0.1:0"), nil)
+	go l.serve()
+	defer l.stop()
+	c := dial(t, l)
+	c.send(newRecord(typeGetValues, 0, []byte("\x0f\x00FCGI_MPXS_CONNS")))
+	want := newRecord(typeGetValuesResult, 0, []byte("\x0f\x01FCGI_MPXS_CONNS0"))
+	got := make([]byte, len(want))
+	if _, err := io.ReadFull(c, got); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("got %q, %v; want %q", got, err, want)
+	}
+}

@@ -137,8 +137,8 @@ func (l *listener) stop() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for c := range l.conns {
-		if c.idle() && !c.hasInput() {
-			c.Conn.Close()
+		if c.idle() {
+			c.end()
 		}
 	}
 }

@@ -16,7 +16,8 @@ import (
 
 // A program is the file that this process was started from.
 type program struct {
-	path    string
+	path    string   // maybe through a link to the newest of several releases
+	place   string   // path without links, as it was: .htcgiproxy is beside it
 	environ []string // as it was: the settings are decoded through it later
 	report  reporter
 	checked atomic.Int64 // Unix milliseconds
@@ -39,14 +40,26 @@ func startedFrom(report reporter) *program {
 	if p.file, err = os.Stat("/proc/self/exe"); err != nil {
 		p.file, _ = os.Stat(path)
 	}
+	// Of the links on the way only the server's own name for it tells.
+	if named, err := os.Stat(os.Args[0]); err == nil && filepath.IsAbs(os.Args[0]) && sameFile(named, p.file) {
+		p.path = os.Args[0]
+	}
+	p.place = withoutLinks(p.path)
 	return p
+}
+
+// withoutLinks returns where path leads, "" if nowhere.
+func withoutLinks(path string) string {
+	place, _ := filepath.EvalSymlinks(path)
+	return place
 }
 
 // checkDue reports whether it is time to look for another file: not with each
 // of many requests a second.
 func (p *program) checkDue() bool {
 	now, before := time.Now().UnixMilli(), p.checked.Load()
-	return now-before >= settleTime.Milliseconds()/2 && p.checked.CompareAndSwap(before, now)
+	due := now-before >= settleTime.Milliseconds()/2 || now < before // the clock was set back
+	return due && p.checked.CompareAndSwap(before, now)
 }
 
 // whenReplaced calls act if there is another file now, one that runs: an upload
@@ -80,7 +93,7 @@ func (p *program) replaced() bool {
 		return false
 	}
 	now, err := os.Stat(p.path)
-	if err != nil || sameFile(now, p.file) {
+	if err != nil || sameFile(now, p.file) && withoutLinks(p.path) == p.place {
 		return false
 	}
 	known := sameFile(now, p.refused)

@@ -21,7 +21,7 @@ func replaceable(t *testing.T) (*program, *bytes.Buffer) {
 		t.Fatal(err)
 	}
 	logged := new(bytes.Buffer)
-	return &program{path: path, file: info, report: reportTo(logged)}, logged
+	return &program{path: path, place: withoutLinks(path), file: info, report: reportTo(logged)}, logged
 }
 
 // writeProgram puts a shell script in the place of path, as an upload does.
@@ -195,8 +195,10 @@ func TestLookIsDue(t *testing.T) {
 	if p.checkDue() {
 		t.Error("the next one looks again at once")
 	}
-	p.checked.Store(time.Now().Add(-settleTime).UnixMilli())
-	if !p.checkDue() {
-		t.Error("nobody looks a second later")
+	for name, before := range map[string]time.Duration{"a second later": -settleTime, "after the clock was set back": time.Hour} {
+		p.checked.Store(time.Now().Add(before).UnixMilli())
+		if !p.checkDue() {
+			t.Errorf("nobody looks %s", name)
+		}
 	}
 }

@@ -77,7 +77,11 @@ func parseValue(s string) (value string, err error) {
 			value, err = unescape(value)
 		}
 	default:
-		return strings.Trim(s[:commentStart(s)], blanks), nil
+		value = strings.Trim(s[:commentStart(s)], blanks)
+		if value == "" && quoted != "" { // it may be a secret
+			err = errors.New("has only a comment behind the =: put a value that begins with # into single quotes")
+		}
+		return value, err
 	}
 	rest = strings.TrimLeft(rest, blanks)
 	switch {

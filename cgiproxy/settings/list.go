@@ -47,7 +47,7 @@ var list = [...]Setting{
 	{"LOG_LEVEL", "warn", "info",
 		"what goes to the web server's error log: ~error~, ~warn~, ~info~ (a line for each request) or ~debug~"},
 	{"LOG_FILE", "", ".htproxy.log",
-		"file that gets these lines, too, each with its date; at 1 MiB it is renamed to the same name with ~.1~, in place of the one before. A relative path starts at the folder of proxy.cgi; in that folder the name must begin with ~.ht~ and end in ~.log~, or visitors could read it"},
+		"file that gets these lines, too, each with its date; at 1 MiB it is renamed to the same name with ~.1~, in place of the one before, or emptied where the folder may not be written to. A relative path starts at the folder of proxy.cgi; in that folder the name must begin with ~.ht~ and end in ~.log~, or visitors could read it"},
 	{"START", "", "'venv/bin/gunicorn --preload -b 127.0.0.1:$PORT app:app'",
 		"command that starts the app when a request finds nobody listening; ~/bin/sh -c~ runs it in START_DIR, with PORT or SOCKET from UPSTREAM"},
 	{"START_DIR", "", "/home/me/app",

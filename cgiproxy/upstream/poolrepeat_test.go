@@ -41,6 +41,18 @@ func TestPoolStale(t *testing.T) {
 			t.Errorf("the app saw %d connections and %d requests, want 5 and 9", app.conns.Load(), app.requests.Load())
 		}
 	})
+	t.Run("a stray line end behind the last response", func(t *testing.T) {
+		app := newCountingApp(t, true, ok, "\r\n"+ok)
+		c := pooled(t, app.App)
+		for range 2 {
+			if body, err := ask(t, c); err != nil || body != "ok" {
+				t.Fatalf("got %q, %v", body, err)
+			}
+		}
+		if app.conns.Load() != 2 {
+			t.Errorf("the app saw %d connections, want 2", app.conns.Load())
+		}
+	})
 	t.Run("closed by all of many when asked again", func(t *testing.T) {
 		app := newCountingApp(t, false, ok)
 		c := pooled(t, app.App)

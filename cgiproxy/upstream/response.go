@@ -76,6 +76,8 @@ func (s *source) Read(p []byte) (int, error) {
 	return n, err
 }
 
+var errNotHTTP = errors.New("is not HTTP/1")
+
 // readHead reads a status line (RFC 9112, section 4) and a header section.
 func readHead(r *textproto.Reader) (*http.Response, error) {
 	line, err := r.ReadLine()
@@ -85,7 +87,7 @@ func readHead(r *textproto.Reader) (*http.Response, error) {
 	version, status, _ := strings.Cut(line, " ")
 	major, minor, ok := http.ParseHTTPVersion(version)
 	if !ok || major != 1 || strings.ContainsFunc(line, syntax.IsControl) {
-		return nil, fmt.Errorf("status line %.80q is not HTTP/1", line)
+		return nil, fmt.Errorf("status line %.80q %w", line, errNotHTTP)
 	}
 	digits, _, _ := strings.Cut(status, " ")
 	code, err := strconv.ParseUint(digits, 10, 16)

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -70,12 +71,13 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			sent := time.Now()
 			x := t.send(conn, req, keep)
 			resp, err := x.readResponse()
-			if err == nil || !x.closedWithoutResponse() || time.Since(sent) > staleTime {
+			if err == nil || !x.closedWithoutResponse() && !errors.Is(err, errNotHTTP) || time.Since(sent) > staleTime {
 				return resp, err
 			}
-			// The app had closed the connection, or has been restarted. The
-			// request is sent again, but only once and on a new connection: it
-			// may be the request itself that ends the app's workers.
+			// The app had closed the connection, or has been restarted, or there
+			// was more behind its last response than it announced, a stray line
+			// end say. The request is sent again, but only once and on a new
+			// connection: it may be the request itself that ends the app's workers.
 		}
 	}
 	begun := time.Now()

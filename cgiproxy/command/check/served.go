@@ -2,9 +2,12 @@ package check
 
 import (
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"proxy.cgi/cgiproxy/htaccess"
 )
 
 // maxEntries bounds how many names are looked at: an app's node_modules may have
@@ -36,6 +39,14 @@ func checkServed(s *site) (all []Finding) {
 	if sources != nil {
 		all = append(all, away.warning("visitors can read the app's own files: %s", firstFew(sources))...)
 	}
+	if s.isPublicOnly() {
+		if requires(readHtaccess(s.path("public/.htaccess"))) {
+			all = append(all, cause{"", "write what asks for it into the .htaccess beside proxy.cgi"}.warning("the password, or what else public/.htaccess requires, is not asked for /proxy.cgi, which is the app's first page")...)
+		}
+		for _, name := range foldersWithRules(s.real) {
+			all = append(all, cause{"", "move the folder out of the served one, or take its rewrite lines out"}.warning("visitors can get each file of %s: the rewrite lines in its .htaccess count there in place of those that show public/ alone", name)...)
+		}
+	}
 	if all == nil {
 		return fine("no file in the folder looks as if visitors should not get it")
 	}
@@ -45,18 +56,9 @@ func checkServed(s *site) (all []Finding) {
 // servedFiles returns the files below the folder that are served, in their order.
 // Those in or below a name with a dot are, unless the rules keep them closed.
 func (s *site) servedFiles(dotsClosed bool) (names []string) {
-	// WalkDir follows no link, and cPanel has www, a link to public_html.
-	folder, err := filepath.EvalSymlinks(s.folder)
-	if err != nil {
-		return nil
-	}
-	root := folder
-	publicOnly := false
-	for _, r := range s.own().rewriteRules() {
-		publicOnly = publicOnly || strings.HasPrefix(r.to, "public/")
-	}
-	if publicOnly {
-		root = filepath.Join(folder, "public")
+	root := s.real
+	if s.isPublicOnly() {
+		root = filepath.Join(root, "public")
 	}
 	count := 0
 	filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -72,13 +74,57 @@ func (s *site) servedFiles(dotsClosed bool) (names []string) {
 		case d.IsDir() && path != root && !readHtaccess(filepath.Join(path, ".htaccess")).isMissing():
 			return fs.SkipDir // a site of its own
 		case !closed && !d.IsDir():
-			if relative, err := filepath.Rel(folder, path); err == nil {
+			if relative, err := filepath.Rel(s.real, path); err == nil {
 				names = append(names, relative)
 			}
 		}
 		return nil
 	})
 	return names
+}
+
+// isPublicOnly reports whether only public/ is for visitors.
+func (s *site) isPublicOnly() bool {
+	return slices.ContainsFunc(s.own().rewriteRules(), func(r rule) bool { return strings.HasPrefix(r.to, "public/") })
+}
+
+// requires reports whether something is asked for each file of a folder.
+func requires(h *rulesFile) bool {
+	return slices.ContainsFunc(h.lines("require"), func(d directive) bool {
+		return !d.in("files") && !strings.EqualFold(d.args, "all granted")
+	})
+}
+
+// foldersWithRules returns the first of the folders below, but for public/, whose
+// rewrite lines Apache takes in place of all those above. One with a proxy.cgi is a
+// site of its own.
+func foldersWithRules(folder string) (names []string) {
+	count := 0
+	filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
+		if count++; err != nil || count > maxEntries || len(names) == mostLines {
+			return fs.SkipAll
+		}
+		name, err := filepath.Rel(folder, path)
+		if !d.IsDir() || name == "." {
+			return err
+		}
+		switch {
+		case name == "public" || hasScript(path):
+			return fs.SkipDir
+		case slices.ContainsFunc(readHtaccess(filepath.Join(path, ".htaccess")).directives, func(d directive) bool { return strings.HasPrefix(d.name, "rewrite") }):
+			names = append(names, name)
+			return fs.SkipDir
+		}
+		return nil
+	})
+	return names
+}
+
+func hasScript(folder string) bool {
+	return slices.ContainsFunc(htaccess.Both.Names(), func(name string) bool {
+		_, err := os.Stat(filepath.Join(folder, name))
+		return err == nil
+	})
 }
 
 // isPrivate reports whether a file by its name holds what nobody else should

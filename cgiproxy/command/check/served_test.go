@@ -9,7 +9,7 @@ func servedTests() []findingTest {
 		}
 	}
 	publicOnly := func(s *testSite) {
-		s.rules("RewriteRule ^ proxy.cgi [L]", "RewriteRule ^(?!public/)([^?%#\\\\]+)$ public/$1 [L]\nRewriteRule ^.*$ proxy.cgi [L]")
+		s.rules("RewriteRule ^ proxy.cgi [L]", "RewriteRule ^(?!public/)([^?%#\\\\]*(?:$|/)|) public/$1 [L]\nRewriteRule ^.*$ proxy.cgi [L]")
 	}
 	return []findingTest{
 		{"served", "data", Fault, "", has("data.sqlite3", "dump.sql.gz", "debug.log", "tls.key"), "data.sqlite3, debug.log, dump.sql.gz, tls.key"},
@@ -22,6 +22,22 @@ func servedTests() []findingTest {
 		}, ".env, .git/config"},
 		{"served", "public only", OK, "", func(s *testSite) { has("app.py", "data.db", "public/a.css")(s); publicOnly(s) }, "no file"},
 		{"served", "public only, and data there", Fault, "", func(s *testSite) { has("public/data.db")(s); publicOnly(s) }, "public/data.db"},
+		{"served", "public only, and folders beside it", OK, "", func(s *testSite) {
+			publicOnly(s)
+			s.write("closed/.htaccess", "Require all denied\n", 0o644)
+			s.write("public/.htaccess", "Require all granted\n<Files x.php>\nRequire all denied\n</Files>\n", 0o644)
+			s.write("public/blog/.htaccess", "RewriteEngine On\n", 0o644)
+			s.write("shop/.htaccess", "RewriteEngine On\n", 0o644)
+			s.write("shop/proxy.cgi", "x", 0o755)
+		}, "no file"},
+		{"served", "public only, and a password there for all", Warning, "", func(s *testSite) {
+			publicOnly(s)
+			s.write("public/.htaccess", "AuthType Basic\nRequire valid-user\n", 0o644)
+		}, "public/.htaccess requires"},
+		{"served", "public only, and a folder with rules of its own", Warning, "", func(s *testSite) {
+			publicOnly(s)
+			s.write("vendor/old/.htaccess", "<IfModule mod_rewrite.c>\nRewriteEngine Off\n</IfModule>\n", 0o644)
+		}, "each file of vendor/old:"},
 		{"served", "a site below", OK, "", has("below/.htaccess", "below/app.py"), "no file"},
 	}
 }
