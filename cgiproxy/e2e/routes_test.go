@@ -33,6 +33,10 @@ var siteFiles = map[string]string{
 	".well-known/acme-challenge/token": "static token",
 	"blog/.htaccess":                   "RewriteEngine On\nRewriteRule . index.html\n",
 	"blog/index.html":                  "static blog",
+	"news/.htaccess":                   "RewriteEngine On\nRewriteCond %{REQUEST_FILENAME} !-f\nRewriteCond %{REQUEST_FILENAME} !-d\nRewriteRule . index.html [L]\n", // WordPress
+	"news/index.html":                  "static news",
+	"news/wp-admin/index.html":         "static admin",
+	"news/wp-content/uploads/a.png":    "static upload",
 	"public/logo.png":                  "static logo",
 	"public/a b/ü+&.txt":               "static odd name",
 	"public/.env":                      "static SECRET=2",
@@ -70,6 +74,11 @@ var anyRoutes = []route{
 	{"GET /.well-knownx", "GET {site}/.well-knownx"},
 	{"GET /blog", "301 /blog/"},
 	{"GET /blog/x", "static blog"},
+	{"GET /news", "301 /news/"},
+	{"GET /news/post", "static news"},
+	{"GET /news/wp-admin", "301 /news/wp-admin/"},
+	{"GET /news/wp-admin/", "static admin"},
+	{"GET /news/wp-content/uploads", "301 /news/wp-content/uploads/"},
 	{"GET /.htaccess", ""},
 	{"GET /.htcgiproxy", ""},
 	{"GET /assets/.htpasswd", ""},
@@ -152,6 +161,56 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
+// TestDomainBelow has a domain whose document root is a folder in that of the app, as
+// cPanel gives it to addon domains: its pages are as without the app.
+func TestDomainBelow(t *testing.T) {
+	const addon = "addon.example"
+	app := tellTarget(t)
+	for _, c := range []struct {
+		name  string
+		kind  webserver.Kind
+		rules string
+		root  string
+	}{
+		{"example", webserver.ApacheEvent, example(t), "addon"},
+		{"example", webserver.ApacheEvent, example(t), "domains/addon"}, // whose folders have no redirect to their slash
+		{"only public", webserver.ApacheEvent, publicExample(t), "addon"},
+		{"both", webserver.ApacheFcgid, hybridExample(t), "addon"},
+	} {
+		t.Run(c.name+"/"+c.root, func(t *testing.T) {
+			t.Parallel()
+			s := webserver.Run(t, c.kind, webserver.Options{Config: overriding("All", "FollowSymLinks") + "<VirtualHost *:*>\nDocumentRoot {root}\n</VirtualHost>\n<VirtualHost *:*>\nServerName " + addon + "\nDocumentRoot {root}/" + c.root + "\nDirectoryIndex index.html\n</VirtualHost>\n"})
+			fillSite(t, s, "", c.rules, app, "proxy.cgi", "proxy.fcgi")
+			for name, text := range map[string]string{"index.html": "static index", "docs/index.html": "static docs", "a b.txt": "static blank"} {
+				s.WriteFile(t, c.root+"/"+name, text, 0o644)
+			}
+			for _, r := range []struct{ host, target, status, page string }{
+				{addon, "/", "200", "static index"},
+				{addon, "/index.html", "200", "static index"},
+				{addon, "/docs", "301", ""},
+				{addon, "/docs/", "200", "static docs"},
+				{addon, "/a%20b.txt", "200", "static blank"},
+				{addon, "/missing", "404", ""},
+				{addon, "/missing/too?x", "404", ""},
+				{addon, "/proxy.cgi", "404", ""},
+				{"main.example", "/", "200", "GET / "},
+				{"main.example", "/page", "200", "GET /page "},
+				{"main.example", "/" + c.root, "200", "GET /" + c.root + " "},
+				{"main.example", "/" + c.root + "/missing", "200", "GET /" + c.root + "/missing "},
+				{"main.example", "/" + c.root + "/" + c.root + "/x", "200", "GET /" + c.root + "/" + c.root + "/x "},
+			} {
+				if r.target == "/docs" && strings.Contains(c.root, "/") {
+					continue
+				}
+				got := visit(t, s.Addr, "GET "+r.target+" HTTP/1.1\r\nHost: "+r.host+"\r\nConnection: close\r\n\r\n")
+				if got.Status[:3] != r.status || r.page != "" && got.body != r.page {
+					t.Errorf("%s%s: %s %.100q, want %s %q", r.host, r.target, got.Status, got.body, r.status, r.page)
+				}
+			}
+		})
+	}
+}
+
 // overriding is what a host allows a .htaccess, and what it has set itself.
 func overriding(allow, options string) string {
 	return fmt.Sprintf("<Directory {root}>\nAllowOverride None\nAllowOverride %s\nOptions None\nOptions %s\n</Directory>\n", allow, options)
@@ -212,7 +271,7 @@ func tellTarget(t *testing.T) (addr string) {
 func TestAllowOverride(t *testing.T) {
 	const options = "Options +ExecCGI +SymLinksIfOwnerMatch -MultiViews\n"
 	whole := example(t)
-	slash := between(t, whole, "\n<If \"! -f", "\n</If>\n")
+	slash := between(t, whole, "\n<If \"( -f", "\n</If>\n")
 	onlyExecCGI := strings.Replace(whole, options, "Options +ExecCGI\n", 1)
 	noSlash := strings.Replace(whole, slash, "", 1)
 	app := tellTarget(t)
