@@ -211,6 +211,37 @@ func TestDomainBelow(t *testing.T) {
 	}
 }
 
+// TestNoList has folders of others below, on a host that shows lists: what an index file
+// hides is not shown under the folder's name without its slash, at any depth.
+func TestNoList(t *testing.T) {
+	const addon = "addon.example"
+	s := webserver.Run(t, webserver.ApacheEvent, webserver.Options{Config: overriding("All", "FollowSymLinks Indexes") + "<VirtualHost *:*>\nDocumentRoot {root}\n</VirtualHost>\n<VirtualHost *:*>\nServerName " + addon + "\nDocumentRoot {root}/domains/addon\n</VirtualHost>\nDirectoryIndex index.html\n"})
+	fillSite(t, s, "", example(t), tellTarget(t), "proxy.cgi")
+	for _, folder := range []string{"news", "news/1", "news/1/2", "news/1/2/3", "news/1/2/3/4", "domains/addon/docs"} {
+		s.WriteFile(t, folder+"/index.html", "static silence", 0o644)
+		s.WriteFile(t, folder+"/secret.csv", "static secret", 0o644)
+	}
+	s.WriteFile(t, "news/lists/a.txt", "static a", 0o644)
+	for _, r := range []struct {
+		host, target string
+		isList       bool
+	}{
+		{"main.example", "/news", false},
+		{"main.example", "/news/1", false},
+		{"main.example", "/news/1/2", false},
+		{"main.example", "/news/1/2/3", false},
+		{"main.example", "/news/1/2/3/4", false},
+		{"main.example", "/news/1/2/3/4/", false},
+		{"main.example", "/news/lists/", true},
+		{addon, "/docs", false},
+	} {
+		got := visit(t, s.Addr, "GET "+r.target+" HTTP/1.1\r\nHost: "+r.host+"\r\nConnection: close\r\n\r\n")
+		if is := strings.Contains(got.body, "secret.csv") || strings.Contains(got.body, "a.txt"); is != r.isList {
+			t.Errorf("%s%s: %s, a list: %v, want %v; %.300q", r.host, r.target, got.Status, is, r.isList, got.body)
+		}
+	}
+}
+
 // overriding is what a host allows a .htaccess, and what it has set itself.
 func overriding(allow, options string) string {
 	return fmt.Sprintf("<Directory {root}>\nAllowOverride None\nAllowOverride %s\nOptions None\nOptions %s\n</Directory>\n", allow, options)
@@ -271,7 +302,7 @@ func tellTarget(t *testing.T) (addr string) {
 func TestAllowOverride(t *testing.T) {
 	const options = "Options +ExecCGI +SymLinksIfOwnerMatch -MultiViews\n"
 	whole := example(t)
-	slash := between(t, whole, "\n<If \"( -f", "\n</If>\n")
+	slash := between(t, whole, "\n<If \"%{REQUEST_URI}", "\n</If>\n")
 	onlyExecCGI := strings.Replace(whole, options, "Options +ExecCGI\n", 1)
 	noSlash := strings.Replace(whole, slash, "", 1)
 	app := tellTarget(t)
