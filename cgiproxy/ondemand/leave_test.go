@@ -146,18 +146,23 @@ func TestEndsAfterLeft(t *testing.T) {
 		{"it was killed", "if test ! -e again; then touch again; sleep 1; kill -9 $$; fi", ""},
 		{"it fails each time", "touch again$(ls | grep -c again); sleep 1; exit 3", "status 3"},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			s := newSite(t, "")
-			s.Command = tt.first + "; " + s.Command
-			s.browse()
-			if _, err := s.get(context.Background(), "/"); tt.cause == "" && err != nil || tt.cause != "" && (err == nil || !strings.Contains(err.Error(), tt.cause)) {
-				t.Errorf("got %v, want %q", err, tt.cause)
-			}
-			if s.exists("again2") {
-				t.Error("more than two starts")
-			}
-		})
+		for who, wait := range map[string]func(s *site) error{
+			"a request": func(s *site) error { _, err := s.get(context.Background(), "/"); return err },
+			"app start": func(s *site) error { return s.Start(context.Background()) },
+		} {
+			t.Run(who+", "+tt.name, func(t *testing.T) {
+				t.Parallel()
+				s := newSite(t, "")
+				s.Command = tt.first + "; " + s.Command
+				s.browse()
+				if err := wait(s); tt.cause == "" && err != nil || tt.cause != "" && (err == nil || !strings.Contains(err.Error(), tt.cause)) {
+					t.Errorf("got %v, want %q", err, tt.cause)
+				}
+				if s.exists("again2") {
+					t.Error("more than two starts")
+				}
+			})
+		}
 	}
 }
 

@@ -49,6 +49,7 @@ func (a *App) Stop(ctx context.Context) error {
 		err = a.nobodyAt(ctx, &was)
 	}
 	if err == nil {
+		s.failures, s.next = 0, time.Time{} // who has stopped it may have corrected it
 		err = a.stop(ctx, s)
 	}
 	if err == nil {
@@ -90,9 +91,15 @@ func (a *App) Restart(ctx context.Context) error {
 	return a.bringUp(ctx, lock)
 }
 
-// bringUp has bring start the app, for nobody who wants the connection.
+// bringUp has bring start the app, for nobody who wants the connection. Where it has
+// waited for a start in the place of one who has left, and that has ended, it starts
+// the app itself, and sees how it goes.
 func (a *App) bringUp(ctx context.Context, lock *os.File) error {
+	before := state{stamps: a.look().stamps}
 	conn, err := a.bring(ctx, lock, true)
+	if err == errBusy && a.folder().has("lock", int(lock.Fd())) && !a.isObsolete(&before) {
+		conn, err = a.bring(ctx, lock, true)
+	}
 	if err == nil {
 		conn.Close()
 	}
