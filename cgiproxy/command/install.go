@@ -48,7 +48,8 @@ all of it as the user that DIR belongs to.
 
 Settings that are in .htcgiproxy already stay, unless a flag gives them, and so does
 how it is run; at first that is --cgi. What .htaccess and .htcgiproxy were before is
-kept in files that end in .proxycgi-old.
+kept in files that end in .proxycgi-old; a copy that an --uninstall has left gets a
+number behind that.
 
 Exit status: 0 done, or nothing to do; 1 it could not be done, and nothing has
 changed; 2 the command line, or a setting on it, is wrong.

@@ -34,6 +34,10 @@ var siteFiles = map[string]string{
 	".well-known/rest":                 "static rest",
 	"blog/.htaccess":                   "RewriteEngine On\nRewriteRule . index.html\n",
 	"blog/index.html":                  "static blog",
+	"news/.htaccess":                   "RewriteEngine On\nRewriteCond %{REQUEST_FILENAME} !-f\nRewriteCond %{REQUEST_FILENAME} !-d\nRewriteRule . index.html [L]\n", // WordPress
+	"news/index.html":                  "static news",
+	"news/wp-admin/index.html":         "static admin",
+	"news/wp-content/uploads/a.png":    "static upload",
 	"public/logo.png":                  "static logo",
 	"public/a b/ü+&.txt":               "static odd name",
 	"public/.env":                      "static SECRET=2",
@@ -71,6 +75,11 @@ var anyRoutes = []route{
 	{"GET /.well-knownx", "GET {site}/.well-knownx"},
 	{"GET /blog", "301 /blog/"},
 	{"GET /blog/x", "static blog"},
+	{"GET /news", "301 /news/"},
+	{"GET /news/post", "static news"},
+	{"GET /news/wp-admin", "301 /news/wp-admin/"},
+	{"GET /news/wp-admin/", "static admin"},
+	{"GET /news/wp-content/uploads", "301 /news/wp-content/uploads/"},
 	{"GET /.htaccess", ""},
 	{"GET /.htcgiproxy", ""},
 	{"GET /assets/.htpasswd", ""},
@@ -157,6 +166,87 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
+// TestDomainBelow has a domain whose document root is a folder in that of the app, as
+// cPanel gives it to addon domains: its pages are as without the app.
+func TestDomainBelow(t *testing.T) {
+	const addon = "addon.example"
+	app := tellTarget(t)
+	for _, c := range []struct {
+		name  string
+		kind  webserver.Kind
+		rules string
+		root  string
+	}{
+		{"example", webserver.ApacheEvent, example(t), "addon"},
+		{"example", webserver.ApacheEvent, example(t), "domains/addon"}, // whose folders have no redirect to their slash
+		{"only public", webserver.ApacheEvent, publicExample(t), "addon"},
+		{"both", webserver.ApacheFcgid, hybridExample(t), "addon"},
+	} {
+		t.Run(c.name+"/"+c.root, func(t *testing.T) {
+			t.Parallel()
+			s := webserver.Run(t, c.kind, webserver.Options{Config: overriding("All", "FollowSymLinks") + "<VirtualHost *:*>\nDocumentRoot {root}\n</VirtualHost>\n<VirtualHost *:*>\nServerName " + addon + "\nDocumentRoot {root}/" + c.root + "\nDirectoryIndex index.html\n</VirtualHost>\n"})
+			fillSite(t, s, "", c.rules, app, "proxy.cgi", "proxy.fcgi")
+			for name, text := range map[string]string{"index.html": "static index", "docs/index.html": "static docs", "a b.txt": "static blank"} {
+				s.WriteFile(t, c.root+"/"+name, text, 0o644)
+			}
+			for _, r := range []struct{ host, target, status, page string }{
+				{addon, "/", "200", "static index"},
+				{addon, "/index.html", "200", "static index"},
+				{addon, "/docs", "301", ""},
+				{addon, "/docs/", "200", "static docs"},
+				{addon, "/a%20b.txt", "200", "static blank"},
+				{addon, "/missing", "404", ""},
+				{addon, "/missing/too?x", "404", ""},
+				{addon, "/proxy.cgi", "404", ""},
+				{"main.example", "/", "200", "GET / "},
+				{"main.example", "/page", "200", "GET /page "},
+				{"main.example", "/" + c.root, "200", "GET /" + c.root + " "},
+				{"main.example", "/" + c.root + "/missing", "200", "GET /" + c.root + "/missing "},
+				{"main.example", "/" + c.root + "/" + c.root + "/x", "200", "GET /" + c.root + "/" + c.root + "/x "},
+			} {
+				if r.target == "/docs" && strings.Contains(c.root, "/") {
+					continue
+				}
+				got := visit(t, s.Addr, "GET "+r.target+" HTTP/1.1\r\nHost: "+r.host+"\r\nConnection: close\r\n\r\n")
+				if got.Status[:3] != r.status || r.page != "" && got.body != r.page {
+					t.Errorf("%s%s: %s %.100q, want %s %q", r.host, r.target, got.Status, got.body, r.status, r.page)
+				}
+			}
+		})
+	}
+}
+
+// TestNoList has folders of others below, on a host that shows lists: what an index file
+// hides is not shown under the folder's name without its slash, at any depth.
+func TestNoList(t *testing.T) {
+	const addon = "addon.example"
+	s := webserver.Run(t, webserver.ApacheEvent, webserver.Options{Config: overriding("All", "FollowSymLinks Indexes") + "<VirtualHost *:*>\nDocumentRoot {root}\n</VirtualHost>\n<VirtualHost *:*>\nServerName " + addon + "\nDocumentRoot {root}/domains/addon\n</VirtualHost>\nDirectoryIndex index.html\n"})
+	fillSite(t, s, "", example(t), tellTarget(t), "proxy.cgi")
+	for _, folder := range []string{"news", "news/1", "news/1/2", "news/1/2/3", "news/1/2/3/4", "domains/addon/docs"} {
+		s.WriteFile(t, folder+"/index.html", "static silence", 0o644)
+		s.WriteFile(t, folder+"/secret.csv", "static secret", 0o644)
+	}
+	s.WriteFile(t, "news/lists/a.txt", "static a", 0o644)
+	for _, r := range []struct {
+		host, target string
+		isList       bool
+	}{
+		{"main.example", "/news", false},
+		{"main.example", "/news/1", false},
+		{"main.example", "/news/1/2", false},
+		{"main.example", "/news/1/2/3", false},
+		{"main.example", "/news/1/2/3/4", false},
+		{"main.example", "/news/1/2/3/4/", false},
+		{"main.example", "/news/lists/", true},
+		{addon, "/docs", false},
+	} {
+		got := visit(t, s.Addr, "GET "+r.target+" HTTP/1.1\r\nHost: "+r.host+"\r\nConnection: close\r\n\r\n")
+		if is := strings.Contains(got.body, "secret.csv") || strings.Contains(got.body, "a.txt"); is != r.isList {
+			t.Errorf("%s%s: %s, a list: %v, want %v; %.300q", r.host, r.target, got.Status, is, r.isList, got.body)
+		}
+	}
+}
+
 // overriding is what a host allows a .htaccess, and what it has set itself.
 func overriding(allow, options string) string {
 	return fmt.Sprintf("<Directory {root}>\nAllowOverride None\nAllowOverride %s\nOptions None\nOptions %s\n</Directory>\n", allow, options)
@@ -217,7 +307,7 @@ func tellTarget(t *testing.T) (addr string) {
 func TestAllowOverride(t *testing.T) {
 	const options = "Options +ExecCGI +SymLinksIfOwnerMatch -MultiViews\n"
 	whole := example(t)
-	slash := between(t, whole, "\n<If \"! -f", "\n</If>\n")
+	slash := between(t, whole, "\n<If \"%{REQUEST_URI}", "\n</If>\n")
 	onlyExecCGI := strings.Replace(whole, options, "Options +ExecCGI\n", 1)
 	noSlash := strings.Replace(whole, slash, "", 1)
 	app := tellTarget(t)

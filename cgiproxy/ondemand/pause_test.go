@@ -47,6 +47,13 @@ func TestPauseAfterFailure(t *testing.T) {
 	if n := len(s.starts()); n != 4 {
 		t.Fatalf("%d starts, want 4: at a shell there is no pause", n)
 	}
+	if err := s.Stop(ctx); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = s.get(ctx, "/")
+	if n := len(s.starts()); n != 5 {
+		t.Fatalf("%d starts, want 5: a stop ends the pause", n)
+	}
 	if st, err := s.Status(); err != nil || !strings.Contains(st.LastExit, "status 3") {
 		t.Errorf("after starts that failed: %+v, %v", st, err)
 	}

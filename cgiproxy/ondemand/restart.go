@@ -49,6 +49,7 @@ func (a *App) Stop(ctx context.Context) error {
 		err = a.nobodyAt(ctx, &was)
 	}
 	if err == nil {
+		s.failures, s.next = 0, time.Time{} // who has stopped it may have corrected it
 		err = a.stop(ctx, s)
 	}
 	if err == nil {

@@ -40,6 +40,8 @@ func (d *deploy) verify(ctx context.Context) (problems []string) {
 		return []string{"the app does not start with these files, and the one from before still answers: " + printable(now.failure())}
 	case d.appWork != nil:
 		d.warnings = append(d.warnings, "warning  app: whether it starts with these files is not known, for the first page does not come from it, or "+d.places.restart+" does not restart it")
+	case now.unreplaced != "": // before this run
+		d.warnings = append(d.warnings, now.warning())
 	}
 	findings := d.live(ctx)
 	if ctx.Err() != nil {

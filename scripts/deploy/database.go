@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"path"
 	"slices"
@@ -18,14 +20,23 @@ var journals = [...]string{"-wal", "-shm", "-journal"}
 // databaseMagic begins each database of SQLite (sqlite.org/fileformat2.html, 1.3).
 const databaseMagic = "SQLite format 3\x00"
 
-// journalsOf returns the ends of those that a file has in the list of its folder.
-func journalsOf(name string, list map[string]remote.Entry) (ends []string) {
+// journalsOf returns the ends of those that a file has. Where it is to be replaced, a list
+// that may have been cut short does not tell that it has none.
+func (l lists) journalsOf(name string, isReplaced bool) (ends []string, err error) {
+	list, err := l.in(path.Dir(name))
 	for _, end := range journals {
-		if e, ok := list[path.Base(name)+end]; ok && e.Mode.IsRegular() {
+		e, ok := list[path.Base(name)+end]
+		if !ok && isReplaced && len(list) >= longList {
+			_, err := l.app.host.Size(l.app.path(name) + end)
+			if ok = err == nil; !ok && !errors.Is(err, fs.ErrNotExist) {
+				return nil, err
+			}
+		}
+		if ok && e.Mode.IsRegular() {
 			ends = append(ends, end)
 		}
 	}
-	return ends
+	return ends, err
 }
 
 // databaseOf returns the database of which a file is one of those, by its name.
@@ -75,7 +86,10 @@ func (p *plan) leave(name string, isSame bool) (bool, error) {
 	if isJournal {
 		_, isJournal = list[database]
 	}
-	ends := journalsOf(name, list)
+	ends, err := p.lists.journalsOf(name, !isSame)
+	if err != nil {
+		return false, err
+	}
 	var why string
 	switch {
 	case isLink(e):
@@ -122,8 +136,8 @@ func (a *app) areFree(changes []replaced) error {
 }
 
 func (a *app) isFree(name string, l lists) error {
-	list, err := l.in(path.Dir(name))
-	if ends := journalsOf(name, list); err == nil && ends != nil {
+	ends, err := l.journalsOf(name, true)
+	if ends != nil {
 		err = fmt.Errorf("%s is a database that is in use by now, for %s is beside it: run this again, and it stays", a.path(name), path.Base(name)+ends[0])
 	}
 	return err
@@ -132,11 +146,11 @@ func (a *app) isFree(name string, l lists) error {
 // keepJournals keeps those of a file that back is to move aside, and reports whether there
 // are some: with the file, which is kept then, too.
 func (a *app) keepJournals(name, aside string, l lists) (are bool, err error) {
-	list, err := l.in(path.Dir(name))
+	ends, err := l.journalsOf(name, true)
 	if remote.IsBroken(err) {
 		return false, err
 	}
-	for _, end := range journalsOf(name, list) {
+	for _, end := range ends {
 		to := sinceName(aside, name) + end
 		for a.have[to] { // kept already, and made anew since
 			to += "+"

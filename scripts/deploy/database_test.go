@@ -3,10 +3,12 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -43,6 +45,47 @@ func TestDatabaseInUse(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// A cuttingHost is one whose lists have the first names alone.
+type cuttingHost struct{ remote.Host }
+
+func (h cuttingHost) List(folder string) ([]remote.Entry, error) {
+	list, err := h.Host.List(folder)
+	slices.SortFunc(list, func(a, b remote.Entry) int { return strings.Compare(a.Name, b.Name) })
+	return list[:min(len(list), longList)], err
+}
+
+// TestDatabaseInLongList has a database in use where the list of the folder ends before
+// it, or before its journal.
+func TestDatabaseInLongList(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		files int // before it
+	}{
+		{"without the database", longList},
+		{"without its journal", longList - 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			host, folder := thisHost(t)
+			host = cuttingHost{host}
+			dir := t.TempDir()
+			writeFiles(t, dir, map[string]string{"app.py": "one", "data/shop.db": "one", "data/style.css": "one"})
+			deployApp(t, host, folder, dir)
+			images := map[string]string{}
+			for i := range c.files {
+				images[fmt.Sprintf("data/image-%d.jpg", i)] = "x"
+			}
+			writeFiles(t, folder, images)
+			writeFiles(t, folder, map[string]string{"data/shop.db-wal": "orders"})
+			writeFiles(t, dir, map[string]string{"app.py": "two", "data/shop.db": "two", "data/style.css": "two"})
+			said := strings.Join(deployApp(t, host, folder, dir), "\n")
+			if want := "data/shop.db is a database in use, for shop.db-wal is beside it, and stays"; !strings.Contains(said, want) {
+				t.Errorf("said is %q, want %q", said, want)
+			}
+			wantFiles(t, folder, map[string]string{"app.py": "two", "data/shop.db": "one", "data/shop.db-wal": "orders", "data/style.css": "two"})
+		})
 	}
 }
 

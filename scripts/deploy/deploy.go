@@ -80,22 +80,25 @@ func (d *deploy) settle() error {
 	if d.isLost() {
 		return errLost
 	}
-	if d.appWork != nil {
-		kept, err := d.app.settle()
+	var kept []string
+	var err error
+	switch {
+	case d.appWork != nil:
+		kept, err = d.app.settle()
 		d.note(kept...)
-		if err != nil && !errors.Is(err, errLost) {
-			err = fmt.Errorf("%w: the site works with what is new, but the next run takes that back unless it brings it again: run this again", err)
-		}
-		if err != nil {
-			return err
-		}
-	} else if d.app != nil {
-		if err := d.app.addSettings(); err != nil {
-			return err
-		}
+	case d.app != nil:
+		err = d.app.addSettings()
 	}
-	d.showDone()
-	return nil
+	if err == nil {
+		err = d.forgetFormer()
+	}
+	if err != nil && !errors.Is(err, errLost) {
+		err = fmt.Errorf("%w: the site works with what is new, but the next run takes that back unless it brings it again: run this again", err)
+	}
+	if err == nil {
+		d.showDone()
+	}
+	return err
 }
 
 // plan finds out what to change.
@@ -198,7 +201,10 @@ func (d *deploy) stage(ctx context.Context) ([]step, error) {
 			return nil, err
 		}
 	}
-	return todo, d.served.stage(ctx, todo, m)
+	if err := d.served.stage(ctx, todo, m); err != nil {
+		return nil, err
+	}
+	return todo, d.keepFormer()
 }
 
 // restart restarts the app. The one that runs until then may be another than that before

@@ -62,6 +62,11 @@ func (l lists) in(dir string) (map[string]remote.Entry, error) {
 	return list, nil
 }
 
+// longList is how many names a list has at least that a server may have cut short:
+// Pure-FTPd's have 10,000 at most, and 2,000 on some hosts (LimitRecursion), "." and ".."
+// among them.
+const longList = 1998
+
 // inWay returns what is where a folder on the way to a file has to be: a file, or a link
 // that this login cannot follow, as one out of all that it sees. The name is "" for none.
 func (l lists) inWay(name string) (dir string, e remote.Entry, err error) {

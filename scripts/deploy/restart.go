@@ -26,12 +26,16 @@ func (a *app) restart(file string) error {
 }
 
 // putRestart puts the new one beside the file, which may be on another disk than the app.
+// A run that broke off may have left its own there.
 func (a *app) putRestart(file string) (temp string, err error) {
 	a.restarted = []byte(time.Now().UTC().Format(time.RFC3339Nano) + "\n")
 	if err := a.host.Mkdir(path.Dir(file), 0o755); err != nil {
 		return "", err
 	}
-	temp = file + "." + a.run
+	temp = file + ".new"
+	if err := a.host.Remove(temp); remote.IsBroken(err) {
+		return "", err
+	}
 	return temp, put(a.host, temp, a.restarted, 0o644, meter{})
 }
 

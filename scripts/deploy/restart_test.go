@@ -24,7 +24,8 @@ func (h writeOnce) Write(name string, content []byte, mode fs.FileMode, tell fun
 	return h.Host.Write(name, content, mode, tell)
 }
 
-// TestRestartFile restarts an app again and again where that is so.
+// TestRestartFile restarts an app again and again where that is so, the second time after
+// a run that broke off.
 func TestRestartFile(t *testing.T) {
 	host, folder := thisHost(t)
 	dir := t.TempDir()
@@ -34,7 +35,8 @@ func TestRestartFile(t *testing.T) {
 		if err := a.restart(filepath.Join(folder, "tmp/restart.txt")); err != nil {
 			t.Fatal(err)
 		}
-		wantFiles(t, folder, map[string]string{"tmp/restart.txt": string(a.restarted)})
+		wantFiles(t, folder, map[string]string{"tmp/restart.txt": string(a.restarted), "tmp/restart.txt.new": ""})
+		writeFiles(t, folder, map[string]string{"tmp/restart.txt.new": "of another run"})
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"fmt"
 	"path"
 	"strconv"
 	"strings"
@@ -23,6 +24,11 @@ type appState struct {
 // failure is why the app does not start; an older proxy.cgi notes it as exit in
 // any case.
 func (s appState) failure() string { return cmp.Or(s.unreplaced, s.exit) }
+
+// warning is what to say of a restart that has failed.
+func (s appState) warning() string {
+	return fmt.Sprintf("warning  restart: the last one failed (%s), and the app from before went on: the next start, after a reboot of the host for one, may fail, too; --logs may say why", printable(s.unreplaced))
+}
 
 // since tells what has become of an app: whether the one that serves has started
 // since then, and whether proxy.cgi has tried that. It has begun nothing where

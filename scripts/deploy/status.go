@@ -53,7 +53,7 @@ func (d *deploy) status(ctx context.Context) error {
 	case s.closed:
 		d.say("warning  app: how it is cannot be read, for the host runs it as another user: the status page tells\n")
 	case s.unreplaced != "":
-		d.say("warning  restart: the last one failed (%s), and the app from before went on: the next start, after a reboot of the host for one, may fail, too; --logs may say why\n", printable(s.unreplaced))
+		d.say("%s\n", s.warning())
 	}
 	return nil
 }

@@ -56,7 +56,7 @@ func (d *deploy) takeTurn(ctx context.Context) (_ context.Context, end func(), e
 	if err := d.served.makeTemp(); err != nil {
 		return nil, nil, err
 	}
-	if err := put(d.host, path.Join(d.served.temp, beats[0]), nil, 0o600, meter{}); err != nil {
+	if err := d.served.putBeat(); err != nil {
 		d.served.clean()
 		return nil, nil, err
 	}
@@ -78,6 +78,23 @@ func (d *deploy) takeTurn(ctx context.Context) (_ context.Context, end func(), e
 	ctx, lose := context.WithCancelCause(ctx)
 	stop := d.beat(ctx, lose)
 	return ctx, func() { stop(); lose(nil); d.served.clean() }, nil
+}
+
+// putBeat puts that file there, twice, for the second has to replace the first: a server
+// that cannot do it (ProFTPD without AllowOverwrite) would find that out halfway.
+func (s *served) putBeat() error {
+	beat := path.Join(s.temp, beats[0])
+	if err := put(s.host, beat, nil, 0o600, meter{}); err != nil {
+		return err
+	}
+	if err := put(s.host, beat+"-new", nil, 0o600, meter{}); err != nil {
+		return err
+	}
+	err := s.host.Rename(beat+"-new", beat)
+	if err != nil && !remote.IsBroken(err) {
+		err = fmt.Errorf("this server lets no file take the place of another (of ProFTPD, AllowOverwrite does), so that nothing on the site can be changed: ask the host, or try sftp://: %w", err)
+	}
+	return err
 }
 
 // others are the folders of other runs.

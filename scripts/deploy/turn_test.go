@@ -96,6 +96,29 @@ func TestTurns(t *testing.T) {
 	}
 }
 
+// A keepingHost is one that replaces no file.
+type keepingHost struct{ remote.Host }
+
+func (h keepingHost) Rename(from, to string) error {
+	if _, err := h.Host.Size(to); err == nil {
+		return errors.New("550 Rename permission denied")
+	}
+	return h.Host.Rename(from, to)
+}
+
+// TestKeepsFiles has a server that replaces no file: that is said before anything of the
+// site is changed.
+func TestKeepsFiles(t *testing.T) {
+	host, folder := thisHost(t)
+	_, _, err := newRun(t, keepingHost{host}, folder).takeTurn(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "lets no file take the place of another") {
+		t.Errorf("%v", err)
+	}
+	if left, _ := os.ReadDir(folder); len(left) > 0 {
+		t.Errorf("left are %v", left)
+	}
+}
+
 // TestLostOnTheWay has a run taken for dead while it uploads: it stops.
 func TestLostOnTheWay(t *testing.T) {
 	host, folder := thisHost(t)

@@ -42,6 +42,9 @@ func (d *deploy) undo(ctx context.Context, why string) error {
 	if isStaged && !errors.Is(err, errLost) {
 		err = errors.Join(err, d.served.place(todo))
 	}
+	if err == nil {
+		err = d.forgetFormer()
+	}
 	if errors.Is(err, errLost) {
 		return fmt.Errorf("%s\n%w", why, errLost)
 	}

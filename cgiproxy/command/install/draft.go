@@ -1,6 +1,8 @@
 package install
 
 import (
+	"bytes"
+	"fmt"
 	"io/fs"
 	"strings"
 
@@ -63,6 +65,20 @@ func (d *draft) record() map[string]string {
 // may hold secrets.
 const copyMode = 0o600
 
+// keep copies what a change replaces to where uninstall looks for it. The copy of an
+// install that was taken out, and left it, moves on: its text is nowhere else.
+func (d *draft) keep(c Change) {
+	name := c.Name + oldSuffix
+	if older := d.open(name); older.Old != nil && !bytes.Equal(older.Old, c.Old) {
+		moved := d.open(name + ".1")
+		for n := 2; moved.Old != nil && !bytes.Equal(moved.Old, older.Old); n++ {
+			moved = d.open(fmt.Sprintf("%s.%d", name, n))
+		}
+		d.write(moved.Name, older.Old, copyMode)
+	}
+	d.write(name, c.Old, copyMode)
+}
+
 // withRecord returns the changes, before them those that remember what was there
 // before: of a text the old one, kept once.
 func (d *draft) withRecord(record map[string]string) []Change {
@@ -79,9 +95,7 @@ func (d *draft) withRecord(record map[string]string) []Change {
 			record[c.Name] = made
 		case c.Name == HtaccessFile || c.Name == settings.File:
 			record[c.Name] = changed
-			if d.open(c.Name+oldSuffix).Old == nil { // else of an install that was taken out, and left it
-				first.write(c.Name+oldSuffix, c.Old, copyMode)
-			}
+			first.keep(c)
 		}
 	}
 	text := recordNote

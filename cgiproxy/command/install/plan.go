@@ -153,7 +153,8 @@ func (in *Site) PlanUninstall() (changes []Change, notes []string, err error) {
 		}
 	}
 	d.remove(recordFile)
-	d.remove(".htproxycgi-wrong") // of the status page
+	d.remove(".htproxycgi-wrong")  // of the status page
+	d.remove(".htproxycgi-former") // of a proxycgi-deploy that broke off
 	return d.changes, notes, d.err
 }
 

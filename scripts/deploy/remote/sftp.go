@@ -98,12 +98,35 @@ func knownAlgorithms(known ssh.HostKeyCallback, host string) (algorithms []strin
 	return algorithms
 }
 
-// sshAuth is what ssh tries, too: the agent's keys, the files, the password.
+// sshAuth is what ssh tries, too: the agent's keys, the files, the password. All keys
+// are one method, for package ssh tries none of a name twice.
 func sshAuth(folder, password string) (auth []ssh.AuthMethod) {
-	if conn, err := net.Dial("unix", os.Getenv("SSH_AUTH_SOCK")); err == nil {
-		auth = append(auth, ssh.PublicKeysCallback(agent.NewClient(conn).Signers))
+	auth = append(auth, ssh.PublicKeysCallback(func() ([]ssh.Signer, error) {
+		return append(agentKeys(), fileKeys(folder, password)...), nil
+	}))
+	if password != "" {
+		auth = append(auth, ssh.Password(password), ssh.KeyboardInteractive(func(_, _ string, questions []string, _ []bool) ([]string, error) {
+			answers := make([]string, len(questions))
+			for i := range answers {
+				answers[i] = password
+			}
+			return answers, nil
+		}))
 	}
-	var signers []ssh.Signer
+	return auth
+}
+
+// agentKeys are none where no agent runs, or it does not say.
+func agentKeys() []ssh.Signer {
+	conn, err := net.Dial("unix", os.Getenv("SSH_AUTH_SOCK"))
+	if err != nil {
+		return nil
+	}
+	signers, _ := agent.NewClient(conn).Signers() // which need the connection on
+	return signers
+}
+
+func fileKeys(folder, password string) (signers []ssh.Signer) {
 	for _, name := range [...]string{"id_ed25519", "id_ecdsa", "id_rsa"} {
 		text, err := os.ReadFile(filepath.Join(folder, name))
 		if err != nil {
@@ -117,17 +140,7 @@ func sshAuth(folder, password string) (auth []ssh.AuthMethod) {
 			signers = append(signers, signer)
 		}
 	}
-	auth = append(auth, ssh.PublicKeys(signers...))
-	if password != "" {
-		auth = append(auth, ssh.Password(password), ssh.KeyboardInteractive(func(_, _ string, questions []string, _ []bool) ([]string, error) {
-			answers := make([]string, len(questions))
-			for i := range answers {
-				answers[i] = password
-			}
-			return answers, nil
-		}))
-	}
-	return auth
+	return signers
 }
 
 // sftpError tells a refusal, which has a status, from a connection that broke

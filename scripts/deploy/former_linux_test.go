@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"proxy.cgi/cgiproxy/command/finding"
+	"proxy.cgi/cgiproxy/command/live"
+)
+
+// TestSettingsAfterBreak has a run break off that changes the settings alone: whatever
+// comes next begins with those from before.
+func TestSettingsAfterBreak(t *testing.T) {
+	s := newPythonSite(t)
+	s.write(t, "", 200, "second")
+	if out, status := s.deploy(t); status != 0 {
+		t.Fatal(out)
+	}
+	binary := []string{"--binary", filepath.Join(archive, "proxy.cgi")}
+	app := append([]string{"--app", s.app}, binary...)
+	const start = "exec python3 ./app.py"
+	lines := s.files(t, "public_html")[".htcgiproxy"]
+	asked := askLive
+	breakOff := func(t *testing.T, args []string) {
+		t.Helper()
+		askLive = func(ctx context.Context, o live.Options) []finding.Finding {
+			s.cut.Set(1, true, true)
+			return asked(ctx, o)
+		}
+		out, status := s.run(t, append([]string{"--start", start}, args...)...)
+		askLive = asked
+		s.cut.Set(0, false, false)
+		if status != 1 || !strings.Contains(out, "the next run takes that back unless it brings it again") {
+			t.Fatalf("exit status %d:\n%s", status, out)
+		}
+	}
+	for _, c := range []struct {
+		name       string
+		args, next []string
+		says       string
+		want       string // of the settings
+		page       string
+	}{
+		{"the proxy alone, and again", binary, binary, "an earlier run broke off: what it has changed in .htcgiproxy is taken back first", lines, "second"},
+		{"no file of the app, and again", app, app, "is taken back first", lines, "second"},
+		{"with the same flag", app, append([]string{"--start", start}, app...), "is taken back first", strings.Replace(lines, "exec python3 app.py", start, 1), "second"},
+		{"--rollback", app, []string{"--rollback"}, "is taken back first", lines, "old"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s.WriteFile(t, "public_html/.htcgiproxy", lines, 0o600)
+			breakOff(t, c.args)
+			if out, status := s.run(t, c.next...); status != 0 || !strings.Contains(out, c.says) {
+				t.Errorf("exit status %d, want %q:\n%s", status, c.says, out)
+			}
+			files := s.files(t, "public_html")
+			if now := files[".htcgiproxy"]; now != c.want || files[formerFile] != "" {
+				t.Errorf("settings are %q, want %q; before them are left %q", now, c.want, files[formerFile])
+			}
+			s.wantPage(t, c.page)
+		})
+	}
+	t.Run("changed by hand since", func(t *testing.T) {
+		breakOff(t, binary)
+		mine := s.files(t, "public_html")[".htcgiproxy"] + "CGIPROXY_MAX_BODY=5\n"
+		s.WriteFile(t, "public_html/.htcgiproxy", mine, 0o600)
+		out, status := s.run(t, binary...)
+		if want := "note: .htcgiproxy stays as it is, for it has been changed since an earlier run, which broke off"; status != 0 || !strings.Contains(out, want) {
+			t.Errorf("exit status %d, want %q:\n%s", status, want, out)
+		}
+		if files := s.files(t, "public_html"); files[".htcgiproxy"] != mine || files[formerFile] != "" {
+			t.Errorf("settings are %q, want %q; before them are left %q", files[".htcgiproxy"], mine, files[formerFile])
+		}
+	})
+}
+
+// TestFailedRestartSaid has a restart fail before a deploy that restarts nothing: the
+// site works until the app ends, which is said.
+func TestFailedRestartSaid(t *testing.T) {
+	s := newPythonSite(t)
+	lines := s.files(t, "public_html")[".htcgiproxy"]
+	s.WriteFile(t, "public_html/.htcgiproxy", strings.Replace(lines, "python3 app.py", "python3 none.py", 1), 0o600)
+	s.wantPage(t, "old")
+	out, status := s.run(t, "--app", s.app, "--binary", filepath.Join(archive, "proxy.cgi"))
+	if want := "works\nwarning  restart: the last one failed (the app's command ended with status 2"; status != 0 || !strings.Contains(out, want) {
+		t.Errorf("exit status %d, want %q:\n%s", status, want, out)
+	}
+}
