@@ -44,7 +44,7 @@ run-ondemand: build ## the same, where nothing listens until the page is asked f
 .PHONY: test
 test: ## install what the tests need, run all tests
 	@scripts/webservers
-	go test -count=1 -timeout 25m ./... # what the tests build is not in go test's cache
+	go test -count=1 -timeout 25m -parallel 4 ./... # what the tests build is not in go test's cache
 	@for module in $(MODULES); do \
 		echo "go test ./... in $$module"; (cd $$module && go test -count=1 -timeout 15m -parallel 4 ./...) || exit; \
 	done
