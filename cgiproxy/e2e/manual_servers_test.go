@@ -90,6 +90,7 @@ func TestManualServers(t *testing.T) {
 			s.WriteFile(t, ".cgiproxy/state", "static state", 0o644)
 			s.WriteFile(t, ".htpasswd", passwords("me", "pw"), 0o644)
 			checkNamed(t, s, app, login, manualCases)
+			checkRefused(t, s, app, "POST /large HTTP/1.1\r\nHost: "+s.Addr+"\r\nConnection: close\r\nContent-Length: 2097152\r\n\r\n"+strings.Repeat("x", 2<<20), "200", "POST /large ")
 			if c.kind == webserver.LighttpdCGI { // its regular expressions do not see these
 				s.WriteFile(t, "caf\xe9/.htcgiproxy", "static secret", 0o644)
 				checkNamed(t, s, app, login, []namedCase{{"GET /caf%e9/.htcgiproxy", "403", ""}})

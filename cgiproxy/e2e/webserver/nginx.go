@@ -116,7 +116,6 @@ http {
 	proxy_temp_path %[1]s/proxy;
 	scgi_temp_path %[1]s/scgi;
 	uwsgi_temp_path %[1]s/uwsgi;
-	client_max_body_size 0;
 	types {
 		text/html html; text/css css; text/javascript js;
 		text/plain txt; image/png png; image/svg+xml svg;
@@ -137,7 +136,7 @@ http {
 // 200, so that nobody could tell the page of an error (error_page).
 func nginxLocations(folders []string, script, pass string) string {
 	var b strings.Builder
-	b.WriteString("\t\tlocation ~ /\\.ht { deny all; }\n")
+	b.WriteString("\t\tclient_max_body_size 0;\n\t\tlocation ~ /\\.ht { deny all; }\n")
 	var all []string
 	for _, folder := range scriptsDeepestFirst(folders) {
 		all = append(all, regexp.QuoteMeta(folder))
