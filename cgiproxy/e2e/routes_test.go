@@ -247,6 +247,22 @@ func TestNoList(t *testing.T) {
 	}
 }
 
+// TestOthersDoNotRun has a host with a handler for scripts everywhere, and ExecCGI in one
+// folder alone: proxy.cgi runs, and what else has such a name does not.
+func TestOthersDoNotRun(t *testing.T) {
+	for _, rules := range []string{example(t), fastCGIExample(t), hybridExample(t)} {
+		s := webserver.Run(t, webserver.ApacheFcgid, webserver.Options{Config: "AddHandler cgi-script .py\n" + overriding("All", "FollowSymLinks")})
+		fillSite(t, s, "", rules, tellTarget(t), "proxy.cgi", "proxy.fcgi")
+		s.WriteFile(t, "sub/tool.py", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nit runs'\n", 0o755)
+		for target, want := range map[string]string{"/page": "200", "/sub/tool.py": "403"} {
+			got := visit(t, s.Addr, "GET "+target+" HTTP/1.1\r\nHost: "+s.Addr+"\r\nAccept: */*\r\nConnection: close\r\n\r\n")
+			if got.Status[:3] != want {
+				t.Errorf("%s: %s %.100q, want %s", target, got.Status, got.body, want)
+			}
+		}
+	}
+}
+
 // overriding is what a host allows a .htaccess, and what it has set itself.
 func overriding(allow, options string) string {
 	return fmt.Sprintf("<Directory {root}>\nAllowOverride None\nAllowOverride %s\nOptions None\nOptions %s\n</Directory>\n", allow, options)
@@ -305,10 +321,11 @@ func tellTarget(t *testing.T) (addr string) {
 // TestAllowOverride has the lines of htaccess.example that a host may forbid,
 // as its comment tells to leave them out, and what does not work then.
 func TestAllowOverride(t *testing.T) {
-	const options = "Options +ExecCGI +SymLinksIfOwnerMatch -MultiViews\n"
+	const options, exec = "Options +SymLinksIfOwnerMatch -MultiViews\n", "  Options +ExecCGI\n"
 	whole := example(t)
 	slash := between(t, whole, "\n<If \"%{REQUEST_URI}", "\n</If>\n")
-	onlyExecCGI := strings.Replace(whole, options, "Options +ExecCGI\n", 1)
+	onlyExecCGI := strings.Replace(whole, options, "", 1)
+	noOptions := strings.Replace(onlyExecCGI, exec, "", 1)
 	noSlash := strings.Replace(whole, slash, "", 1)
 	app := tellTarget(t)
 	for _, c := range []struct {
@@ -322,14 +339,14 @@ func TestAllowOverride(t *testing.T) {
 		{"no Indexes", "FileInfo Options=ExecCGI,MultiViews,SymLinksIfOwnerMatch", "None", whole, "500", "500", "500", "DirectorySlash not allowed"},
 		{"no Indexes, line left out", "FileInfo Options=ExecCGI,MultiViews,SymLinksIfOwnerMatch", "None", noSlash, "200", "301", "200", ""},
 		{"Options, which are not all", "FileInfo Indexes Options", "FollowSymLinks", whole, "500", "500", "500", "Option SymLinksIfOwnerMatch not allowed here"},
-		{"Options, which are not all, line changed", "FileInfo Indexes Options", "FollowSymLinks", onlyExecCGI, "200", "200", "200", ""},
+		{"Options, which are not all, line left out", "FileInfo Indexes Options", "FollowSymLinks", onlyExecCGI, "200", "200", "200", ""},
 		{"no Options", "FileInfo Indexes", "ExecCGI FollowSymLinks", whole, "500", "500", "500", "Options not allowed here"},
-		{"no Options, line left out", "FileInfo Indexes", "ExecCGI FollowSymLinks", strings.Replace(whole, options, "", 1), "200", "200", "200", ""},
-		{"no Options, and MultiViews", "FileInfo Indexes", "ExecCGI FollowSymLinks MultiViews", strings.Replace(whole, options, "", 1), "200", "200", "static", ""},
-		{"no Options, no links", "FileInfo Indexes", "ExecCGI", strings.Replace(whole, options, "", 1), "403", "403", "403", "AH00670"},
+		{"no Options, lines left out", "FileInfo Indexes", "ExecCGI FollowSymLinks", noOptions, "200", "200", "200", ""},
+		{"no Options, and MultiViews", "FileInfo Indexes", "ExecCGI FollowSymLinks MultiViews", noOptions, "200", "200", "static", ""},
+		{"no Options, no links", "FileInfo Indexes", "ExecCGI", noOptions, "403", "403", "403", "AH00670"},
 		{"only ExecCGI", "FileInfo Indexes Options=ExecCGI", "FollowSymLinks", whole, "500", "500", "500", "Option SymLinksIfOwnerMatch not allowed here"},
-		{"only ExecCGI, line changed", "FileInfo Indexes Options=ExecCGI", "FollowSymLinks", onlyExecCGI, "200", "200", "200", ""},
-		{"only FileInfo", "FileInfo", "ExecCGI FollowSymLinks", strings.Replace(noSlash, options, "", 1), "200", "301", "200", ""},
+		{"only ExecCGI, line left out", "FileInfo Indexes Options=ExecCGI", "FollowSymLinks", onlyExecCGI, "200", "200", "200", ""},
+		{"only FileInfo", "FileInfo", "ExecCGI FollowSymLinks", strings.Replace(noOptions, slash, "", 1), "200", "301", "200", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

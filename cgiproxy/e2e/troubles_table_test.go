@@ -30,8 +30,8 @@ const (
 const forbidPage = "RewriteEngine On\nRewriteRule ^page - [F]"
 
 // noOptions is what the comment of htaccess.example tells where the host forbids
-// the line.
-var noOptions = []string{"Options +ExecCGI +SymLinksIfOwnerMatch -MultiViews\n", ""}
+// the lines.
+var noOptions = []string{"Options +SymLinksIfOwnerMatch -MultiViews\n", "", "  Options +ExecCGI\n", ""}
 
 var troubles = []trouble{
 	{name: "htaccess is not read", row: "a list of files", kinds: allCGI, folder: "unread", request: "GET ", status: "200", page: "Index of"},

@@ -207,7 +207,6 @@ func TestNotes(t *testing.T) {
 		{"RewriteBase", "RewriteBase /shop/\n", "RewriteBase /shop/ counts"},
 		{"engine off above", "RewriteEngine Off\n", ""},
 		{"engine off below", "RewriteRule ^ index.php [L]\nRewriteEngine off\n", "RewriteEngine Off below"},
-		{"options below", "RewriteRule ^ index.php [L]\nOptions FollowSymLinks\n", "takes ExecCGI away"},
 		{"rules in a section", "<If \"true\">\nRewriteRule ^x$ y [R]\n</If>\n", "the rewrite lines in <If \"true\"> count there in place"},
 		{"the engine in a section", "<FilesMatch \"\\.php$\">\nRewriteEngine On\n</FilesMatch>\n", "count there in place"},
 		{"rules in a section for a module", "<IfModule mod_rewrite.c>\nRewriteEngine On\n</IfModule>\n", ""},

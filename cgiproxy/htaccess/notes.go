@@ -29,12 +29,8 @@ func Notes(text string) (notes []string) {
 		}
 	}
 	for line := range Lines(below) {
-		words := words(line)
-		switch {
-		case isDirective(words, "RewriteEngine") && len(words) > 1 && strings.EqualFold(words[1], "off"):
+		if words := words(line); isDirective(words, "RewriteEngine") && len(words) > 1 && strings.EqualFold(words[1], "off") {
 			add("RewriteEngine Off below the lines of proxy.cgi turns them off: take it out")
-		case isDirective(words, "Options") && isAbsolute(words[1:]):
-			add(strings.TrimSpace(line) + " below the lines of proxy.cgi takes ExecCGI away: write +ExecCGI into it, with + or - before the others")
 		}
 	}
 	return append(notes, sectionNotes(rest)...)
@@ -71,10 +67,4 @@ func sectionNotes(rest string) (notes []string) {
 func refuses(words []string) bool {
 	args := strings.ToLower(strings.Join(words[1:], " "))
 	return isDirective(words, "Require") && args == "all denied" || isDirective(words, "Deny") && args == "from all"
-}
-
-// isAbsolute reports whether Options replaces those that are set: it does where
-// they have no sign.
-func isAbsolute(options []string) bool {
-	return len(options) > 0 && !strings.ContainsAny(options[0][:min(1, len(options[0]))], "+-")
 }

@@ -75,6 +75,50 @@ func TestSettingsAfterBreak(t *testing.T) {
 	})
 }
 
+// TestFirstAfterBreak has the first deploy break off, which has no app with it: whatever
+// comes next begins with the site as it was.
+func TestFirstAfterBreak(t *testing.T) {
+	h := newCutHost(t)
+	h.WriteFile(t, "public_html/.htaccess", "Options -Indexes\n", 0o644)
+	before := h.files(t, "public_html")
+	first := []string{"--upstream", runningApp(t, "the app"), "--binary", filepath.Join(archive, "proxy.cgi")}
+	asked := askLive
+	for _, c := range []struct {
+		name   string
+		next   []string
+		status int
+		page   string
+	}{
+		{"to an app that does not answer", []string{"--upstream", "1", "--binary", filepath.Join(archive, "proxy.cgi")}, 1, "the old site"},
+		{"--rollback", []string{"--rollback"}, 1, "the old site"},
+		{"--uninstall", []string{"--uninstall"}, 0, "the old site"},
+		{"again", first, 0, "the app"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			askLive = func(ctx context.Context, o live.Options) []finding.Finding {
+				h.cut.Set(1, true, true)
+				return asked(ctx, o)
+			}
+			if out, status := h.run(t, first...); status != 1 {
+				t.Fatalf("exit status %d:\n%s", status, out)
+			}
+			askLive = asked
+			h.cut.Set(0, false, false)
+			h.wantPage(t, "the app")
+			out, status := h.run(t, c.next...)
+			if want := "an earlier run broke off, the first of this site: what it has put there is taken out first"; status != c.status || !strings.Contains(out, want) {
+				t.Errorf("exit status %d, want %d, and %q:\n%s", status, c.status, want, out)
+			}
+			h.wantPage(t, c.page)
+			if files := h.files(t, "public_html"); c.page == "the old site" {
+				sameFiles(t, files, before)
+			} else if files[formerFile] != "" {
+				t.Errorf("%s is left", formerFile)
+			}
+		})
+	}
+}
+
 // TestFailedRestartSaid has a restart fail before a deploy that restarts nothing: the
 // site works until the app ends, which is said.
 func TestFailedRestartSaid(t *testing.T) {

@@ -192,23 +192,37 @@ func errLink(link, remedy string) error {
 // machine, or its own home as all there is. It is "" where that is not there, or
 // cannot be told: proxy.cgi goes up from what a link leads to.
 func (d *deploy) onHost(folder string) string {
+	if at, isThere := d.findOnHost(folder); isThere {
+		return at
+	}
+	return ""
+}
+
+// findOnHost is onHost for a folder that may have to be made: the one that it is in has
+// to be there then, in which another of that name elsewhere is not the one.
+func (d *deploy) findOnHost(folder string) (at string, isThere bool) {
 	if !path.IsAbs(folder) {
 		at := path.Join(d.target.Folder, folder)
 		if d.linkAbove(at) != "" || d.isAboveAll(folder) {
-			return ""
+			return "", false
 		}
-		return at
+		return at, true
 	}
 	for name := folder; name != ""; {
 		if _, err := d.host.List(name); err == nil {
-			return name
+			return name, true
+		}
+		if above := path.Dir(name); above != "/" && above != "." {
+			if _, err := d.host.List(above); err == nil {
+				return name, false
+			}
 		}
 		_, name, _ = strings.Cut(strings.TrimPrefix(name, "/"), "/")
 	}
 	if path.Base(folder) == d.target.User { // /home/me
-		return "."
+		return ".", true
 	}
-	return ""
+	return "", false
 }
 
 // isAboveAll reports whether a folder, as seen from the served one, is above all that the
@@ -243,7 +257,7 @@ func (d *deploy) findPlaces() (p places) {
 // is relative, "" where that cannot be told.
 func (d *deploy) fileOnHost(dir, name string) string {
 	if path.IsAbs(name) {
-		if dir = d.onHost(path.Dir(name)); dir == "" {
+		if dir, _ = d.findOnHost(path.Dir(name)); dir == "" {
 			return ""
 		}
 		name = path.Base(name)

@@ -230,11 +230,12 @@ func TestRestartFileUnseen(t *testing.T) {
 		{"again.txt", "app/again.txt", ""},
 		{"/home/me/ours/restart.txt", "ours/restart.txt", ""},
 		{"/home/me/restart.txt", "restart.txt", ""},
+		{"/home/me/app/tmp/restart.txt", "app/tmp/restart.txt", ""}, // which is yet to be made
 		{"/var/run/restart.txt", "", refusal},
 	} {
 		t.Run(c.file, func(t *testing.T) {
 			here, home := thisHost(t)
-			writeFiles(t, home, map[string]string{"ours/x": "x"})
+			writeFiles(t, home, map[string]string{"ours/x": "x", "app/x": "x", "tmp/x": "x"})
 			lines := ""
 			if c.file != "" {
 				lines = "CGIPROXY_RESTART_FILE=" + c.file + "\n"

@@ -129,7 +129,7 @@ func (p *plan) usuallyLeftOut(name string, include []string) string {
 func (p *plan) hasRoom(name string) error {
 	dir, e, err := p.lists.inWay(name)
 	if err == nil && dir != "" && !isLink(e) {
-		err = fmt.Errorf("%s is a file on the host, and a folder here: delete or rename that file first", p.path(dir))
+		err = fmt.Errorf("%s is a file on the host, and a folder here: give the folder another name, or delete that file first, which no --rollback brings back then", p.path(dir))
 	}
 	return err
 }

@@ -137,7 +137,7 @@ func TestPermissionsHere(t *testing.T) {
 func TestFileAndFolder(t *testing.T) {
 	for _, c := range []struct{ name, first, second, want string }{
 		{"a folder that is a file now", "m/init.py", "m", "m is a folder on the host, and a file here: delete or rename that folder first"},
-		{"a file that is a folder now", "m", "m/init.py", "m is a file on the host, and a folder here: delete or rename that file first"},
+		{"a file that is a folder now", "m", "m/init.py", "m is a file on the host, and a folder here: give the folder another name, or delete that file first, which no --rollback brings back then"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			host, folder := thisHost(t)

@@ -87,6 +87,8 @@ func (d *deploy) howItIsBack(now page, failed appState) string {
 	switch isNew := app.began != d.before.began; { // started by this deploy, or by putting back
 	case isNew && tried && !started:
 		return "the files from before are back, but the app does not start with them (" + app.failure() + "), and the one of this deploy still answers: the first page: " + now.text
+	case tried && !started && app.unreplaced != "":
+		return "the files from before are back, and the app from before goes on, but it does not start with them any more (" + app.failure() + "): its first page is " + now.text
 	case now.fails() && now.status == d.asked.status:
 		return back + ", and fails as it did before this deploy: the first page: " + now.text
 	case now.fails():

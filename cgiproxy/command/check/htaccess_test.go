@@ -7,7 +7,10 @@ import (
 	"testing"
 )
 
-const optionsLine = "Options +ExecCGI +SymLinksIfOwnerMatch -MultiViews"
+const (
+	optionsLine = "Options +SymLinksIfOwnerMatch -MultiViews"
+	execLine    = "  Options +ExecCGI\n"
+)
 
 func htaccessTests() []findingTest {
 	rules := func(pairs ...string) func(*testSite) { return func(s *testSite) { s.rules(pairs...) } }
@@ -26,10 +29,15 @@ func htaccessTests() []findingTest {
 		{"lines", "unknown where its module is", OK, "", rules("RewriteEngine On", "<IfModule x>\nNoSuchLine On\n</IfModule>\nRewriteEngine On"), "Apache knows"},
 		{"handler", "none", Fault, "download", rules("  SetHandler cgi-script\n", ""), "tells Apache to run proxy.cgi"},
 		{"handler", "AddHandler", OK, "", rules("  SetHandler cgi-script\n", "", "RewriteEngine On", "AddHandler cgi-script .cgi\nRewriteEngine On"), "AddHandler"},
-		{"exec-cgi", "turned off", Fault, "forbidden", rules(optionsLine, "Options FollowSymLinks"), "ExecCGI is off in this directory"},
-		{"exec-cgi", "no line", Warning, "forbidden", rules(optionsLine, ""), "only where the host does"},
+		{"exec-cgi", "turned off", Fault, "forbidden", rules(execLine, "", optionsLine, "Options FollowSymLinks"), "ExecCGI is off in this directory"},
+		{"exec-cgi", "turned off for all else", OK, "", rules(optionsLine, "Options FollowSymLinks -ExecCGI"), "ExecCGI is on"},
+		{"exec-cgi", "on for all", OK, "", rules(execLine, "", optionsLine, "Options +ExecCGI"), "ExecCGI is on"},
+		{"exec-cgi", "no line", Warning, "forbidden", rules(execLine, ""), "only where the host does"},
 		{"links", "turned off", Fault, "links", rules(optionsLine, "Options ExecCGI"), "AH00670"},
 		{"links", "no line", Warning, "links", rules(optionsLine, ""), "AH00670"},
+		{"links", "those of other files replaced below", OK, "", rules(optionsLine, optionsLine+"\nOptions None"), "links are on"},
+		{"links", "the other kind turned off below", OK, "", rules(optionsLine, optionsLine+"\nOptions -FollowSymLinks"), "links are on"},
+		{"links", "turned off below", Fault, "links", rules(optionsLine, optionsLine+"\nOptions -SymLinksIfOwnerMatch"), "AH00670"},
 		{"links", "off above, on here", OK, "", above("Options -FollowSymLinks -SymLinksIfOwnerMatch"), "links are on"},
 		{"slash", "none", Warning, "slash", rules("  DirectorySlash Off\n", ""), "arrives as GET"},
 		{"authorization", "none", Warning, "", rules(`SetEnvIf Authorization "(.+)" HTTP_AUTHORIZATION=$1`, ""), "SetEnvIf Authorization"},
@@ -63,6 +71,7 @@ func ruleTests() []findingTest {
 			s.write("../.htaccess", "ErrorDocument 403 /no.shtml\n", 0o644)
 		}, "REDIRECT_STATUS"},
 		{"block", "one that lets Apache read the path twice", Warning, "", rules(`RewriteRule ^proxy\.f?cgi/(.*[?%#[:cntrl:]]|[^/]*:) - [F]`, ""), "which refuses what Apache would read twice"},
+		{"block", "without the first condition", Warning, "", rules("RewriteCond %{REQUEST_FILENAME} !-f [OR]\n", ""), "which sends to the app what is no file"},
 		{"block", "an older one", Warning, "", rules(`RewriteRule ^proxy\.f?cgi/(.*)$ $1 [L]`, ""), "of another version"},
 		{"block", "between a condition and its rule", Fault, "", before("RewriteCond a b\n\n# BEGIN proxy.cgi\n# END proxy.cgi"), "a RewriteCond is for the next RewriteRule, which is one of proxy.cgi's block"},
 		{"block", "below a rule with its condition", OK, "", before("RewriteCond %{HTTPS} off\nRewriteRule ^ https://x/ [R]\n# BEGIN proxy.cgi\n# END proxy.cgi"), "are those of this version"},

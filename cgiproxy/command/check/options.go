@@ -3,6 +3,7 @@ package check
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -77,39 +78,62 @@ const (
 	on
 )
 
-// option returns the state of an option in the site's folder, and the line that
-// decided.
-func (s *site) option(names ...string) (state, string) {
-	now, by := unknown, ""
+// option returns the state of the first of these options that is on in the site's folder,
+// or else of one that is off, and the line that decided.
+func (s *site) option(names ...string) (now state, by string) {
+	for _, name := range names {
+		is, line := s.oneOption(name)
+		if is == on {
+			return on, line
+		}
+		if is == off {
+			now, by = off, line
+		}
+	}
+	return now, by
+}
+
+// oneOption is option for one. Options without a sign replace those of other files, and
+// leave what a + has added in their own.
+func (s *site) oneOption(name string) (now state, by string) {
+	addedIn := ""
 	for _, d := range s.lines("options") {
 		if len(d.sections) > 0 && !d.in("ifmodule") {
 			continue
 		}
 		words := strings.Fields(strings.ToLower(d.args))
-		if len(words) > 0 && !strings.ContainsAny(words[0][:1], "+-") {
-			now, by = off, d.place() // those without a sign replace all
+		if len(words) > 0 && !strings.ContainsAny(words[0][:1], "+-") && addedIn != d.file {
+			now, by = off, d.place()
 		}
 		for _, word := range words {
-			bare := strings.TrimLeft(word, "+-")
-			for _, name := range names {
-				if bare == name || bare == "all" && word[0] != '-' {
-					if word[0] == '-' {
-						now = off
-					} else {
-						now = on
-					}
-					by = d.place()
-				}
+			if bare := strings.TrimLeft(word, "+-"); bare != name && (bare != "all" || word[0] == '-') {
+				continue
+			}
+			now, by, addedIn = on, d.place(), ""
+			switch word[0] {
+			case '-':
+				now = off
+			case '+':
+				addedIn = d.file
 			}
 		}
 	}
 	return now, by
 }
 
+// runsAlone reports whether ExecCGI is on for the program's name, whatever it is for all
+// else: Apache merges <Files> last.
+func (s *site) runsAlone() bool {
+	return slices.ContainsFunc(s.lines("options"), func(d directive) bool {
+		return d.in(`files "proxy.`) && strings.Contains(strings.ToLower(d.args), "+execcgi")
+	})
+}
+
 func checkExecCGI(s *site) []Finding {
 	switch now, by := s.option("execcgi"); {
 	case s.own().isMissing():
 		return nil
+	case s.runsAlone():
 	case now == off:
 		return cause{"forbidden", "write Options +ExecCGI into .htaccess, as htaccess.example has it"}.fault("%s turns ExecCGI off: \"ExecCGI is off in this directory\", and pages are 403", by)
 	case now == unknown:

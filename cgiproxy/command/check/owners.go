@@ -103,8 +103,12 @@ func checkFolders(s *site) (all []Finding) {
 	return all
 }
 
-// checkWay looks who could put another folder in the place of the site's.
+// checkWay looks who could put another folder in the place of the site's. Where scripts
+// run as another user, to whom the status page belongs, its owner is a stranger to that.
 func checkWay(s *site) []Finding {
+	if owner, _ := ownerOf(s.info); owner != s.uid {
+		return nil
+	}
 	if bad, ok := errors.AsType[*settings.Error](settings.CheckWay(s.folder)); ok {
 		return cause{"", bad.Remedy}.warning("%v, and could put another folder in the place of the site's", bad)
 	}

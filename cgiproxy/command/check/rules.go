@@ -179,9 +179,11 @@ type wanted struct {
 	why   string
 }
 
-// wantedLines are the lines of htaccess.example that keep something closed.
+// wantedLines are the lines of htaccess.example that send something to the app, or keep
+// it closed.
 func wantedLines() []wanted {
 	return []wanted{
+		{"rewritecond", []string{"%{REQUEST_FILENAME}", "!-f"}, "sends to the app what is no file"},
 		{"rewritecond", []string{"%{REQUEST_URI}", `/\.(?!well-known`}, "keeps names that begin with a dot (.env, .git) from visitors"},
 		{"rewritecond", []string{"%{ENV:REDIRECT_STATUS}", "%{ENV:REDIRECT_REDIRECT_STATUS}"}, "leaves the pages of errors to the server"},
 		{"rewriterule", []string{`(\.ht|(error_log|app\.log)(/|$))`}, "refuses .htaccess, .htcgiproxy, error_log and app.log"},
