@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -167,7 +169,9 @@ func TestRoutes(t *testing.T) {
 }
 
 // TestDomainBelow has a domain whose document root is a folder in that of the app, as
-// cPanel gives it to addon domains: its pages are as without the app.
+// cPanel gives it to addon domains: its pages are as without the app, but where only
+// public/ is for visitors it has to say so itself. What begins with a dot stays closed,
+// for some hosts find the document root by the Host that a visitor sends.
 func TestDomainBelow(t *testing.T) {
 	const addon = "addon.example"
 	app := tellTarget(t)
@@ -176,18 +180,35 @@ func TestDomainBelow(t *testing.T) {
 		kind  webserver.Kind
 		rules string
 		root  string
+		own   string // its .htaccess
+		deep  bool   // its folders have no redirect to their slash
+		dots  string // the status of a file that begins with a dot
 	}{
-		{"example", webserver.ApacheEvent, example(t), "addon"},
-		{"example", webserver.ApacheEvent, example(t), "domains/addon"}, // whose folders have no redirect to their slash
-		{"only public", webserver.ApacheEvent, publicExample(t), "addon"},
-		{"both", webserver.ApacheFcgid, hybridExample(t), "addon"},
+		{"example", webserver.ApacheEvent, example(t), "addon", "", false, "404"},
+		{"example, a slash behind the root", webserver.ApacheEvent, example(t), "addon/", "", false, "404"},
+		{"example, deep", webserver.ApacheEvent, example(t), "domains/addon", "", true, "404"},
+		{"only public", webserver.ApacheEvent, publicExample(t), "addon", "RewriteEngine On\n", false, "200"},
+		{"both", webserver.ApacheFcgid, hybridExample(t), "addon", "", false, "404"},
 	} {
-		t.Run(c.name+"/"+c.root, func(t *testing.T) {
+		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s := webserver.Run(t, c.kind, webserver.Options{Config: overriding("All", "FollowSymLinks") + "<VirtualHost *:*>\nDocumentRoot {root}\n</VirtualHost>\n<VirtualHost *:*>\nServerName " + addon + "\nDocumentRoot {root}/" + c.root + "\nDirectoryIndex index.html\n</VirtualHost>\n"})
+			virtual := func(name, root string) string {
+				return "<VirtualHost *:*>\nServerName " + name + "\nDocumentRoot " + root + "\nDirectoryIndex index.html\n</VirtualHost>\n"
+			}
+			s := webserver.Run(t, c.kind, webserver.Options{Config: overriding("All", "FollowSymLinks") +
+				virtual("main.example", "{root}") + virtual(addon, "{root}/"+c.root) + virtual("dot.example", "{root}/.git")})
 			fillSite(t, s, "", c.rules, app, "proxy.cgi", "proxy.fcgi")
-			for name, text := range map[string]string{"index.html": "static index", "docs/index.html": "static docs", "a b.txt": "static blank"} {
-				s.WriteFile(t, c.root+"/"+name, text, 0o644)
+			root := strings.TrimSuffix(c.root, "/")
+			for name, text := range map[string]string{
+				".htaccess": c.own, "index.html": "static index", "docs/index.html": "static docs", "a b.txt": "static blank",
+				".env": "static secret", "docs/.git/x": "static secret", ".well-known/acme-challenge/x": "static proof",
+			} {
+				s.WriteFile(t, root+"/"+name, text, 0o644)
+			}
+			if c.own == "" {
+				if err := os.Remove(filepath.Join(s.Root, root, ".htaccess")); err != nil {
+					t.Fatal(err)
+				}
 			}
 			for _, r := range []struct{ host, target, status, page string }{
 				{addon, "/", "200", "static index"},
@@ -195,16 +216,20 @@ func TestDomainBelow(t *testing.T) {
 				{addon, "/docs", "301", ""},
 				{addon, "/docs/", "200", "static docs"},
 				{addon, "/a%20b.txt", "200", "static blank"},
+				{addon, "/.well-known/acme-challenge/x", "200", "static proof"},
+				{addon, "/.env", c.dots, ""},
+				{addon, "/docs/.git/x", c.dots, ""},
 				{addon, "/missing", "404", ""},
 				{addon, "/missing/too?x", "404", ""},
 				{addon, "/proxy.cgi", "404", ""},
+				{"dot.example", "/", "500", ""},
 				{"main.example", "/", "200", "GET / "},
 				{"main.example", "/page", "200", "GET /page "},
-				{"main.example", "/" + c.root, "200", "GET /" + c.root + " "},
-				{"main.example", "/" + c.root + "/missing", "200", "GET /" + c.root + "/missing "},
-				{"main.example", "/" + c.root + "/" + c.root + "/x", "200", "GET /" + c.root + "/" + c.root + "/x "},
+				{"main.example", "/" + root, "200", "GET /" + root + " "},
+				{"main.example", "/" + root + "/missing", "200", "GET /" + root + "/missing "},
+				{"main.example", "/" + root + "/" + root + "/x", "200", "GET /" + root + "/" + root + "/x "},
 			} {
-				if r.target == "/docs" && strings.Contains(c.root, "/") {
+				if r.target == "/docs" && c.deep || c.own != "" && r.host == "main.example" && strings.HasPrefix(r.target, "/"+root) {
 					continue
 				}
 				got := visit(t, s.Addr, "GET "+r.target+" HTTP/1.1\r\nHost: "+r.host+"\r\nConnection: close\r\n\r\n")

@@ -155,18 +155,14 @@ func TestLines(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%+v: %v", v, err)
 			}
-			rule := "RewriteRule ^ "
-			if public {
-				rule = "RewriteRule ^.*$ "
-			}
 			for text, want := range map[string]bool{
-				rule + "proxy.cgi [L]\n":      scripts != FastCGI,
-				rule + "proxy.fcgi [L]\n":     scripts != CGI,
-				"  SetHandler fcgid-script\n": scripts != CGI,
-				"RewriteRule ^(?!public/)":    public,
-				"\nRewriteRule ^ ":            !public,
-				"CGIPROXY_UPSTREAM":           false,
-				"# FastCGI: ":                 false,
+				"RewriteRule ^.*$ proxy.cgi [L]\n":    scripts != FastCGI,
+				"RewriteRule ^.*$ proxy.fcgi [L]\n":   scripts != CGI,
+				"  SetHandler fcgid-script\n":         scripts != CGI,
+				"RewriteRule ^(?!public/)":            public,
+				"\nRewriteCond %{DOCUMENT_ROOT}//$0/": !public,
+				"CGIPROXY_UPSTREAM":                   false,
+				"# FastCGI: ":                         false,
 			} {
 				if strings.Contains(lines, text) != want {
 					t.Errorf("%+v: %q is there: %t, want %t, in\n%s", v, text, !want, want, lines)

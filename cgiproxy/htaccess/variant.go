@@ -77,7 +77,7 @@ const (
 	// page and leads on: suEXEC tells proxy.cgi only of the last redirect.
 	StatusCondition = "RewriteCond %{ENV:REDIRECT_STATUS}%{ENV:REDIRECT_REDIRECT_STATUS} ^(200)*$\n"
 
-	lastRule   = "\nRewriteRule ^ proxy.cgi [L]\n"
+	lastRule   = "\nRewriteRule ^.*$ proxy.cgi [L]\n"
 	toCGI      = " proxy.cgi [L]\n"
 	toFastCGI  = " proxy.fcgi [L]\n"
 	publicRule = "RewriteRule ^(?!public/)"

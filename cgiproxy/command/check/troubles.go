@@ -44,8 +44,8 @@ func Troubles() []Trouble {
 		},
 		{
 			ID:     "memory",
-			See:    "500, log: \"failed to reserve page summary memory\"",
-			Do:     "Take ~linux/386~.",
+			See:    "500, log: \"failed to reserve page summary memory\", or \"runtime: out of memory\"",
+			Do:     "The host limits the memory of scripts. Take ~linux/386~.",
 			Log:    []string{"failed to reserve page summary memory"},
 			Checks: []string{"memory"},
 		},
@@ -86,7 +86,7 @@ func Troubles() []Trouble {
 		{
 			ID:     "forbidden",
 			See:    "403",
-			Do:     "The permissions of the folder or of ~.htaccess~. Log: \"ExecCGI is off in this directory\": the host forbids CGI there; ask it. Parts of a path over 255 bytes are 403 by Apache itself.",
+			Do:     "The permissions of the folder or of ~.htaccess~. Log: \"ExecCGI is off in this directory\": the host forbids CGI there; ask it. Parts of a path over 255 bytes, and paths over 4 KB in all, are 403 by Apache itself.",
 			Log:    []string{"ExecCGI is off in this directory"},
 			Checks: []string{"folders", "htaccess", "exec-cgi", "link", "parents"},
 			Live:   "a path of over 255 bytes",
@@ -140,7 +140,7 @@ func Troubles() []Trouble {
 		{
 			ID:     "413",
 			See:    "413",
-			Do:     "~CGIPROXY_MAX_BODY~, or the app itself.",
+			Do:     "~CGIPROXY_MAX_BODY~, the app itself, or the web server: nginx's ~client_max_body_size~, Apache's ~LimitRequestBody~.",
 			Checks: []string{"max-body"},
 			Live:   "the limit of the app itself",
 		},
