@@ -127,11 +127,6 @@ func (b *Body) failure(err error) error {
 			Remedy:  "raise " + settings.Prefix + "IDLE_TIMEOUT if the app may be silent for longer",
 			Timeout: true,
 		}
-	case b.x.givenUp.Load():
-		return &Error{
-			Err:    fmt.Errorf("the app ended its answer early, without the rest of the upload: it took none of that while nobody took its answer (%w)", err),
-			Remedy: "let it read the upload before it answers: Apache and nginx take nothing of the answer before that",
-		}
 	default:
 		return &Error{Err: fmt.Errorf("the app ended its answer early: %w", err), Remedy: "look into the app's own log"}
 	}

@@ -13,10 +13,8 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
-	"proxy.cgi/cgiproxy/descriptor"
 	"proxy.cgi/cgiproxy/settings"
 )
 
@@ -40,7 +38,6 @@ type exchange struct {
 	buffer *bufio.Reader // of source
 
 	bodyRead atomic.Int64 // bytes of the request's body, as they came from the client
-	givenUp  atomic.Bool  // the rest of it
 
 	// When the current write to the app, and the current piece of the response's
 	// way to the client, began: Unix nanoseconds, or 0 for none under way.
@@ -95,7 +92,6 @@ func (x *exchange) sendBody() {
 		x.awaitHeader(x.cfg.HeaderTimeout)
 	case errors.Is(err, errSend):
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			x.giveUp()
 			x.awaitHeader(time.Nanosecond) // the app took nothing for HEADER_TIMEOUT: it gets no second one
 		} else {
 			x.awaitHeader(x.cfg.HeaderTimeout) // an app that closed may have responded first, with 413 say
@@ -107,14 +103,6 @@ func (x *exchange) sendBody() {
 	default:
 		x.abort(err)
 	}
-}
-
-// giveUp tells the app that no more of the body comes: one that still reads, as it
-// does while it answers, would wait for the rest, and the client for the app. To one
-// that does not read it means nothing.
-func (x *exchange) giveUp() {
-	x.givenUp.Store(true)
-	descriptor.Control(x.conn, func(fd int) { syscall.Shutdown(fd, syscall.SHUT_WR) })
 }
 
 // errSend marks an error of the app's side.
