@@ -178,17 +178,24 @@ func TestDomainBelow(t *testing.T) {
 		root  string
 	}{
 		{"example", webserver.ApacheEvent, example(t), "addon"},
+		{"slashes kept", webserver.ApacheEvent, example(t), "addon"},
 		{"example", webserver.ApacheEvent, example(t), "domains/addon"}, // whose folders have no redirect to their slash
 		{"only public", webserver.ApacheEvent, publicExample(t), "addon"},
 		{"both", webserver.ApacheFcgid, hybridExample(t), "addon"},
 	} {
 		t.Run(c.name+"/"+c.root, func(t *testing.T) {
 			t.Parallel()
-			s := webserver.Run(t, c.kind, webserver.Options{Config: overriding("All", "FollowSymLinks") + "<VirtualHost *:*>\nDocumentRoot {root}\n</VirtualHost>\n<VirtualHost *:*>\nServerName " + addon + "\nDocumentRoot {root}/" + c.root + "\nDirectoryIndex index.html\n</VirtualHost>\n"})
+			merge := "MergeSlashes On\n"
+			if c.name == "slashes kept" {
+				merge = "MergeSlashes Off\n"
+			}
+			s := webserver.Run(t, c.kind, webserver.Options{Config: merge + overriding("All", "FollowSymLinks") + "<VirtualHost *:*>\nDocumentRoot {root}\n</VirtualHost>\n<VirtualHost *:*>\nServerName " + addon + "\nDocumentRoot {root}/" + c.root + "\nDirectoryIndex index.html\n</VirtualHost>\n"})
 			fillSite(t, s, "", c.rules, app, "proxy.cgi", "proxy.fcgi")
 			for name, text := range map[string]string{"index.html": "static index", "docs/index.html": "static docs", "a b.txt": "static blank"} {
 				s.WriteFile(t, c.root+"/"+name, text, 0o644)
 			}
+			s.WriteFile(t, c.root+"/.env", "static SECRET=3", 0o644)
+			s.WriteFile(t, c.root+"/.well-known/token", "static token", 0o644)
 			for _, r := range []struct{ host, target, status, page string }{
 				{addon, "/", "200", "static index"},
 				{addon, "/index.html", "200", "static index"},
@@ -198,16 +205,24 @@ func TestDomainBelow(t *testing.T) {
 				{addon, "/missing", "404", ""},
 				{addon, "/missing/too?x", "404", ""},
 				{addon, "/proxy.cgi", "404", ""},
+				{addon, "/.env", "closed", ""},
+				{addon, "/docs/../.env", "closed", ""},
+				{addon, "//.env", "closed", ""},
+				{addon, "/.well-known/token", "200", "static token"},
 				{"main.example", "/", "200", "GET / "},
 				{"main.example", "/page", "200", "GET /page "},
 				{"main.example", "/" + c.root, "200", "GET /" + c.root + " "},
 				{"main.example", "/" + c.root + "/missing", "200", "GET /" + c.root + "/missing "},
 				{"main.example", "/" + c.root + "/" + c.root + "/x", "200", "GET /" + c.root + "/" + c.root + "/x "},
+				{"main.example", "/" + c.root + "//.env", "200", "GET /" + c.root + "//.env "},
 			} {
 				if r.target == "/docs" && strings.Contains(c.root, "/") {
 					continue
 				}
 				got := visit(t, s.Addr, "GET "+r.target+" HTTP/1.1\r\nHost: "+r.host+"\r\nConnection: close\r\n\r\n")
+				if r.status == "closed" && got.StatusCode >= 400 {
+					continue
+				}
 				if got.Status[:3] != r.status || r.page != "" && got.body != r.page {
 					t.Errorf("%s%s: %s %.100q, want %s %q", r.host, r.target, got.Status, got.body, r.status, r.page)
 				}
@@ -227,6 +242,11 @@ func TestNoList(t *testing.T) {
 		s.WriteFile(t, folder+"/secret.csv", "static secret", 0o644)
 	}
 	s.WriteFile(t, "news/lists/a.txt", "static a", 0o644)
+	s.WriteFile(t, "deep/.htaccess", "<If \"true\">\nDirectorySlash On\n</If>\nRewriteEngine Off\n", 0o644)
+	s.WriteFile(t, "deep/1/2/3/index.html", "static silence", 0o644)
+	if got := visit(t, s.Addr, "GET /deep/1/2/3 HTTP/1.1\r\nHost: main.example\r\nConnection: close\r\n\r\n"); got.StatusCode != http.StatusMovedPermanently {
+		t.Errorf("what the MANUAL says to have the redirect deeper: %s", got.Status)
+	}
 	for _, r := range []struct {
 		host, target string
 		isList       bool
