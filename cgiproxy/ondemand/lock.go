@@ -103,6 +103,14 @@ func (f folder) mend(name string, err error) bool {
 	return os.Chmod(f.file(name), 0o600) == nil || os.Remove(f.file(name)) == nil
 }
 
+// refused returns whose folder it is, where a file of it may not be used for that.
+func (f folder) refused(err error) error {
+	if theirs, ok := errors.AsType[*othersError](f.make()); ok && errors.Is(err, fs.ErrPermission) {
+		return theirs
+	}
+	return err
+}
+
 // has reports whether a file that is open is still the folder's of that name: an
 // upload that mirrors a folder deletes it, and then the lock on it is none.
 func (f folder) has(name string, fd int) bool {
