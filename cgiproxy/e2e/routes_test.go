@@ -185,6 +185,7 @@ func TestDomainBelow(t *testing.T) {
 		dots  string // the status of a file that begins with a dot
 	}{
 		{"example", webserver.ApacheEvent, example(t), "addon", "", false, "404"},
+		{"example, slashes kept", webserver.ApacheEvent, example(t), "addon", "", false, "404"},
 		{"example, a slash behind the root", webserver.ApacheEvent, example(t), "addon/", "", false, "404"},
 		{"example, deep", webserver.ApacheEvent, example(t), "domains/addon", "", true, "404"},
 		{"only public", webserver.ApacheEvent, publicExample(t), "addon", "RewriteEngine On\n", false, "200"},
@@ -195,7 +196,11 @@ func TestDomainBelow(t *testing.T) {
 			virtual := func(name, root string) string {
 				return "<VirtualHost *:*>\nServerName " + name + "\nDocumentRoot " + root + "\nDirectoryIndex index.html\n</VirtualHost>\n"
 			}
-			s := webserver.Run(t, c.kind, webserver.Options{Config: overriding("All", "FollowSymLinks") +
+			merge := "MergeSlashes On\n"
+			if strings.HasSuffix(c.name, "slashes kept") {
+				merge = "MergeSlashes Off\n"
+			}
+			s := webserver.Run(t, c.kind, webserver.Options{Config: merge + overriding("All", "FollowSymLinks") +
 				virtual("main.example", "{root}") + virtual(addon, "{root}/"+c.root) + virtual("dot.example", "{root}/.git")})
 			fillSite(t, s, "", c.rules, app, "proxy.cgi", "proxy.fcgi")
 			root := strings.TrimSuffix(c.root, "/")
@@ -219,6 +224,8 @@ func TestDomainBelow(t *testing.T) {
 				{addon, "/.well-known/acme-challenge/x", "200", "static proof"},
 				{addon, "/.env", c.dots, ""},
 				{addon, "/docs/.git/x", c.dots, ""},
+				{addon, "//.env", c.dots, ""},
+				{addon, "/docs//.git/x", c.dots, ""},
 				{addon, "/missing", "404", ""},
 				{addon, "/missing/too?x", "404", ""},
 				{addon, "/proxy.cgi", "404", ""},
@@ -227,6 +234,7 @@ func TestDomainBelow(t *testing.T) {
 				{"main.example", "/page", "200", "GET /page "},
 				{"main.example", "/" + root, "200", "GET /" + root + " "},
 				{"main.example", "/" + root + "/missing", "200", "GET /" + root + "/missing "},
+				{"main.example", "/" + root + "//.env", "200", "GET /" + root + "//.env "},
 				{"main.example", "/" + root + "/" + root + "/x", "200", "GET /" + root + "/" + root + "/x "},
 			} {
 				if r.target == "/docs" && c.deep || c.own != "" && r.host == "main.example" && strings.HasPrefix(r.target, "/"+root) {
@@ -252,6 +260,11 @@ func TestNoList(t *testing.T) {
 		s.WriteFile(t, folder+"/secret.csv", "static secret", 0o644)
 	}
 	s.WriteFile(t, "news/lists/a.txt", "static a", 0o644)
+	s.WriteFile(t, "deep/.htaccess", "<If \"true\">\nDirectorySlash On\n</If>\nRewriteEngine Off\n", 0o644)
+	s.WriteFile(t, "deep/1/2/3/index.html", "static silence", 0o644)
+	if got := visit(t, s.Addr, "GET /deep/1/2/3 HTTP/1.1\r\nHost: main.example\r\nConnection: close\r\n\r\n"); got.StatusCode != http.StatusMovedPermanently {
+		t.Errorf("what the MANUAL says to have the redirect deeper: %s", got.Status)
+	}
 	for _, r := range []struct {
 		host, target string
 		isList       bool
@@ -268,6 +281,23 @@ func TestNoList(t *testing.T) {
 		got := visit(t, s.Addr, "GET "+r.target+" HTTP/1.1\r\nHost: "+r.host+"\r\nConnection: close\r\n\r\n")
 		if is := strings.Contains(got.body, "secret.csv") || strings.Contains(got.body, "a.txt"); is != r.isList {
 			t.Errorf("%s%s: %s, a list: %v, want %v; %.300q", r.host, r.target, got.Status, is, r.isList, got.body)
+		}
+	}
+}
+
+// TestSiteBelowProgram has a site in a folder of a document root above which a proxy.cgi
+// lies that is no site's: README has it in the home folder.
+func TestSiteBelowProgram(t *testing.T) {
+	s := webserver.Run(t, webserver.ApacheEvent, webserver.Options{Config: overriding("All", "FollowSymLinks") + "<VirtualHost *:*>\nDocumentRoot {root}/www\n</VirtualHost>\n"})
+	s.Install(t, "proxy.cgi", binary)
+	fillSite(t, s, "www/blog/", example(t), tellTarget(t), "proxy.cgi")
+	for _, target := range []string{"/blog", "/blog/assets", "/blog/1", "/blog/1/2", "/blog/1/2/3"} {
+		s.WriteFile(t, "www"+target+"/index.html", "static", 0o644)
+	}
+	for _, target := range []string{"/blog", "/blog/assets", "/blog/1", "/blog/1/2", "/blog/1/2/3"} {
+		got := visit(t, s.Addr, "POST "+target+" HTTP/1.1\r\nHost: main.example\r\nContent-Length: 2\r\nConnection: close\r\n\r\nab")
+		if got.Status[:3] != "200" || !strings.HasPrefix(got.body, "POST "+target+" ") {
+			t.Errorf("%s: %s %.100q", target, got.Status, got.body)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -50,6 +51,22 @@ func (s *site) belongsTo(uid int) {
 	s.RestartFiles = []string{dir + "/restart.txt"}
 	if err := errors.Join(os.Chown(dir, uid, uid), os.Chmod(dir, 0o755)); err != nil {
 		s.t.Fatal(err)
+	}
+}
+
+// A folder .cgiproxy of the user that scripts run as, whose state the site's owner asks for.
+func TestOthersState(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root to give a folder to another user")
+	}
+	f := (&App{Dir: t.TempDir()}).folder()
+	if err := errors.Join(f.make(), os.Chown(string(f), nobody, nobody)); err != nil {
+		t.Fatal(err)
+	}
+	err := noState(f.refused(&fs.PathError{Op: "open", Path: f.file("state"), Err: unix.EACCES}))
+	if got := explain(err); !strings.Contains(got, "belongs to user 65534 and this process to user 0") || !strings.Contains(got, "stop it on the status page") {
+		t.Errorf("%s", got)
 	}
 }
 

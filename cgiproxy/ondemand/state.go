@@ -181,7 +181,7 @@ func (f folder) readAnyBoot() (*state, error) {
 		return s, nil
 	}
 	if err != nil {
-		return nil, noState(err)
+		return nil, noState(f.refused(err))
 	}
 	fields := s.fields()
 	for line := range strings.Lines(string(text)) {

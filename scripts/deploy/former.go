@@ -14,7 +14,7 @@ import (
 	"proxy.cgi/cgiproxy/settings"
 )
 
-// formerFile tells of them, until that run has seen the site work: the sum of the new
+// formerFile tells of that, until the run has seen the site work: the sum of the new
 // settings and those of before, or firstDeploy. Where a new command does not start the
 // app, proxy.cgi lets the old one go on: that a run has broken off before it saw that,
 // nothing else tells.
@@ -79,10 +79,14 @@ func (d *deploy) repairSite(ctx context.Context) error {
 	}
 	ctx = context.WithoutCancel(ctx)
 	text, err := d.host.Read(d.served.path(formerFile), 0, maxText)
-	if err == nil && string(text) == firstDeploy {
-		err = d.repairFirst(ctx)
-	} else if err == nil {
+	switch {
+	case err != nil:
+	case string(text) != firstDeploy:
 		err = d.repairSettings(ctx, text)
+	case d.mode != "":
+		return nil // the site has not been asked
+	case d.asked.fails():
+		err = d.repairFirst(ctx)
 	}
 	if err != nil {
 		return err
@@ -90,8 +94,8 @@ func (d *deploy) repairSite(ctx context.Context) error {
 	return d.removeFormer()
 }
 
-// repairFirst takes out of the served folder what a first deploy has put there: it may
-// have hidden the page of before.
+// repairFirst takes out of the served folder what a first deploy has put there, which
+// has hidden the page of before, and fails.
 func (d *deploy) repairFirst(ctx context.Context) error {
 	changes, notes, err := d.site().PlanUninstall()
 	if err != nil {

@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -75,46 +78,53 @@ func TestSettingsAfterBreak(t *testing.T) {
 	})
 }
 
-// TestFirstAfterBreak has the first deploy break off, which has no app with it: whatever
-// comes next begins with the site as it was.
+// TestFirstAfterBreak has the first deploy break off, which has no app with it: where its
+// site fails, the next one begins with the site as it was.
 func TestFirstAfterBreak(t *testing.T) {
 	h := newCutHost(t)
 	h.WriteFile(t, "public_html/.htaccess", "Options -Indexes\n", 0o644)
 	before := h.files(t, "public_html")
-	first := []string{"--upstream", runningApp(t, "the app"), "--binary", filepath.Join(archive, "proxy.cgi")}
+	binary := []string{"--binary", filepath.Join(archive, "proxy.cgi")}
 	asked := askLive
 	for _, c := range []struct {
 		name   string
+		fails  bool // the site does, by then
 		next   []string
 		status int
 		page   string
 	}{
-		{"to an app that does not answer", []string{"--upstream", "1", "--binary", filepath.Join(archive, "proxy.cgi")}, 1, "the old site"},
-		{"--rollback", []string{"--rollback"}, 1, "the old site"},
-		{"--uninstall", []string{"--uninstall"}, 0, "the old site"},
-		{"again", first, 0, "the app"},
+		{"to an app that does not answer", true, append([]string{"--upstream", "1"}, binary...), 1, "the old site"},
+		{"to one that does", true, append([]string{"--upstream", runningApp(t, "the app")}, binary...), 0, "the app"},
+		{"it works", false, binary, 0, "the first app"},
+		{"--uninstall", false, []string{"--uninstall"}, 0, "the old site"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "the first app") }))
+			defer app.Close()
 			askLive = func(ctx context.Context, o live.Options) []finding.Finding {
 				h.cut.Set(1, true, true)
 				return asked(ctx, o)
 			}
-			if out, status := h.run(t, first...); status != 1 {
+			if out, status := h.run(t, append([]string{"--upstream", strings.TrimPrefix(app.URL, "http://")}, binary...)...); status != 1 {
 				t.Fatalf("exit status %d:\n%s", status, out)
 			}
 			askLive = asked
 			h.cut.Set(0, false, false)
-			h.wantPage(t, "the app")
+			h.wantPage(t, "the first app")
+			if c.fails {
+				app.Close()
+			}
 			out, status := h.run(t, c.next...)
-			if want := "an earlier run broke off, the first of this site: what it has put there is taken out first"; status != c.status || !strings.Contains(out, want) {
-				t.Errorf("exit status %d, want %d, and %q:\n%s", status, c.status, want, out)
+			const said = "an earlier run broke off, the first of this site: what it has put there is taken out first"
+			if status != c.status || strings.Contains(out, said) != c.fails {
+				t.Errorf("exit status %d, want %d, and %q: %v:\n%s", status, c.status, said, c.fails, out)
 			}
 			h.wantPage(t, c.page)
-			if files := h.files(t, "public_html"); c.page == "the old site" {
-				sameFiles(t, files, before)
-			} else if files[formerFile] != "" {
+			if h.files(t, "public_html")[formerFile] != "" {
 				t.Errorf("%s is left", formerFile)
 			}
+			h.run(t, "--uninstall")
+			sameFiles(t, h.files(t, "public_html"), before)
 		})
 	}
 }

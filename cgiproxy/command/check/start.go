@@ -157,6 +157,9 @@ func hasWindowsScript(path string) bool {
 	begin := make([]byte, longest)
 	n, _ := io.ReadFull(f, begin)
 	line, _, _ := strings.Cut(string(begin[:n]), "\n")
+	if program, switches, _ := strings.Cut(line, " "); strings.HasPrefix(filepath.Base(program), "perl") && strings.HasPrefix(switches, "-") {
+		return false // which takes it among its switches
+	}
 	return strings.HasPrefix(line, "#!") && strings.HasSuffix(line, "\r")
 }
 

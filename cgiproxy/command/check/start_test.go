@@ -36,6 +36,7 @@ func TestFirstProgram(t *testing.T) {
 func TestWindowsScript(t *testing.T) {
 	for text, want := range map[string]bool{
 		"#!/bin/sh\r\nexec app\r\n": true, "#!/bin/sh\r": true, "#!/bin/sh -e\r\n": true,
+		"#!/usr/bin/perl -w\r\n": false, "#!/usr/bin/perl\r\n": true, "#!/usr/bin/env perl\r\n": true,
 		"#!/bin/sh\nexec app\r\n": false, "\x7fELF\r\n": false, "": false,
 	} {
 		path := filepath.Join(t.TempDir(), "run.sh")
