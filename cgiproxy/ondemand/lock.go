@@ -183,42 +183,29 @@ func (f folder) isWanted() bool {
 // A patience is the waiting for something that another process does. Pauses
 // grow from 5 ms to 100 ms.
 type patience struct {
-	pause        time.Duration
-	since, until time.Time
-	what         string
-	restartFiles []string
+	pause time.Duration
+	until time.Time
+	what  string
 }
 
 // patience lasts for a drain, a stop, a start, and some more.
 func (a *App) patience() patience {
-	now, limit := time.Now(), drainLimit+killLimit+2*a.timeout()
-	return patience{since: now, until: now.Add(limit), what: string(a.folder()), restartFiles: a.RestartFiles}
+	limit := drainLimit + killLimit + 2*a.timeout()
+	return patience{until: time.Now().Add(limit), what: string(a.folder())}
 }
 
 // wait returns ctx's error, or an *Error when patience is at its end.
 func (p *patience) wait(ctx context.Context) error {
 	if time.Now().After(p.until) {
-		return p.busy()
+		return &Error{
+			Kind:       Busy,
+			Cause:      fmt.Errorf("another process holds a lock in %s, and does not get on", filepath.Clean(p.what)),
+			Remedy:     "find it with `fuser` or `lsof`, and end it",
+			RetryAfter: time.Minute,
+		}
 	}
 	p.pause = min(max(2*p.pause, 5*time.Millisecond), 100*time.Millisecond)
 	return sleep(ctx, p.pause)
-}
-
-// busy is a lock that was held all the time, or by one start after another.
-func (p *patience) busy() *Error {
-	e := &Error{
-		Kind:       Busy,
-		Cause:      fmt.Errorf("another process holds a lock in %s, and does not get on", filepath.Clean(p.what)),
-		Remedy:     "find it with `fuser` or `lsof`, and end it",
-		RetryAfter: time.Minute,
-	}
-	for _, file := range p.restartFiles {
-		if stampOf(file).changed > p.since.UnixNano() {
-			e.Cause = fmt.Errorf("%w; meanwhile %s has changed, which breaks off a start", e.Cause, file)
-			e.Remedy = "if START, or a program that runs on, changes that file each time, take that out; else " + e.Remedy
-		}
-	}
-	return e
 }
 
 func sleep(ctx context.Context, d time.Duration) error {
