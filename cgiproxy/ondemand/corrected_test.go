@@ -100,3 +100,27 @@ func (s *site) wait() *waiter {
 	go func() { w.done <- c.Wait() }()
 	return w
 }
+
+// A start that changes the restart file is broken off each time: the log says so.
+func TestStartChangesRestartFile(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "")
+	s.Command = "touch restart.txt; sleep 1; " + s.Command
+	ctx, leave := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { _, err := s.get(ctx, "/"); done <- err }()
+	for limit, said := time.After(30*time.Second), 0; said < 2; {
+		select {
+		case line := <-s.warn:
+			if strings.Contains(line, s.RestartFiles[0]+" has changed since it began") {
+				said++
+			}
+		case err := <-done:
+			t.Fatalf("answered, %v: not broken off", err)
+		case <-limit:
+			t.Fatalf("in 30 s the log has it %d times, want 2", said)
+		}
+	}
+	leave()
+	<-done
+}

@@ -70,9 +70,14 @@ func (a *App) ready(ctx context.Context, s *state, c *child, leave time.Time) (n
 
 // isObsolete reports whether who waits for a start has to let the lock go, or what the
 // owner has corrected meanwhile would count only when that start has failed: the next
-// one to have the lock ends it.
+// one to have the lock ends it. Where a start changes the file itself, as a build script
+// may that was made for another host, only the log can tell why none is ever done.
 func (a *App) isObsolete(s *state) bool {
-	return changed(s.stamps, a.look().stamps) || a.outdated() != nil || a.folder().isWanted()
+	if changed(s.stamps, a.look().stamps) {
+		a.warn("a start is broken off and made anew, for " + strings.Join(a.RestartFiles, " or ") + " has changed since it began: if START does that, or what it runs, take it out there")
+		return true
+	}
+	return a.outdated() != nil || a.folder().isWanted()
 }
 
 // reach connects to a run that is being started. A port that was free when it was
