@@ -62,8 +62,11 @@ func (s *site) servedFiles(dotsClosed bool) (names []string) {
 	}
 	count := 0
 	filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if count++; err != nil || count > maxEntries {
+		switch count++; {
+		case count > maxEntries:
 			return fs.SkipAll
+		case err != nil:
+			return nil // what cannot be read: the rest may tell
 		}
 		name := d.Name()
 		hidden := strings.HasPrefix(name, ".") && name != ".well-known" && path != root
@@ -101,8 +104,11 @@ func requires(h *rulesFile) bool {
 func foldersWithRules(folder string) (names []string) {
 	count := 0
 	filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
-		if count++; err != nil || count > maxEntries || len(names) == mostLines {
+		switch count++; {
+		case count > maxEntries, len(names) == mostLines:
 			return fs.SkipAll
+		case err != nil:
+			return nil
 		}
 		name, err := filepath.Rel(folder, path)
 		if !d.IsDir() || name == "." {
