@@ -35,9 +35,20 @@ func htaccessTests() []findingTest {
 		{"exec-cgi", "no line", Warning, "forbidden", rules(execLine, ""), "only where the host does"},
 		{"links", "turned off", Fault, "links", rules(optionsLine, "Options ExecCGI"), "AH00670"},
 		{"links", "no line", Warning, "links", rules(optionsLine, ""), "AH00670"},
-		{"links", "those of other files replaced below", OK, "", rules(optionsLine, optionsLine+"\nOptions None"), "links are on"},
+		{"exec-cgi", "replaced below, and back in the section", OK, "", rules(execLine, "", optionsLine, "Options +ExecCGI\nOptions None"), "ExecCGI is on"},
+		{"exec-cgi", "replaced below, without a section", Fault, "forbidden", rules("<Files \"proxy.cgi\">\n", "", "</Files>\n", "", execLine, "", optionsLine, "Options +ExecCGI\nOptions None"), "ExecCGI is off"},
+		{"exec-cgi", "off below, and back in the section", Fault, "forbidden", rules(execLine, "", optionsLine, "Options -ExecCGI\nOptions ExecCGI"), "ExecCGI is off"},
+		{"links", "replaced below", Fault, "links", rules(optionsLine, optionsLine+"\nOptions Indexes"), "AH00670"},
+		{"links", "replaced below by links", OK, "", rules(optionsLine, optionsLine+"\nOptions Indexes FollowSymLinks"), "links are on"},
+		{"links", "added above, and replaced", Fault, "links", rules(optionsLine, "Options +FollowSymLinks\nOptions None"), "AH00670"},
+		{"links", "all but links", Fault, "links", rules(optionsLine, "Options All -FollowSymLinks"), "AH00670"},
+		{"links", "replaced in a file above, and back here", OK, "", func(s *testSite) {
+			s.rules(optionsLine, "")
+			s.write("../.htaccess", "Options +FollowSymLinks\nOptions None\n", 0o644)
+		}, "links are on"},
 		{"links", "the other kind turned off below", OK, "", rules(optionsLine, optionsLine+"\nOptions -FollowSymLinks"), "links are on"},
-		{"links", "turned off below", Fault, "links", rules(optionsLine, optionsLine+"\nOptions -SymLinksIfOwnerMatch"), "AH00670"},
+		{"links", "one kind turned off below", Warning, "links", rules(optionsLine, optionsLine+"\nOptions -SymLinksIfOwnerMatch"), "where the host has it off"},
+		{"links", "turned off below", Fault, "links", rules(optionsLine, optionsLine+"\nOptions -SymLinksIfOwnerMatch -FollowSymLinks"), "AH00670"},
 		{"links", "off above, on here", OK, "", above("Options -FollowSymLinks -SymLinksIfOwnerMatch"), "links are on"},
 		{"slash", "none", Warning, "slash", rules("  DirectorySlash Off\n", ""), "arrives as GET"},
 		{"authorization", "none", Warning, "", rules(`SetEnvIf Authorization "(.+)" HTTP_AUTHORIZATION=$1`, ""), "SetEnvIf Authorization"},

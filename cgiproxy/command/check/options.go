@@ -3,7 +3,6 @@ package check
 import (
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 )
 
@@ -78,77 +77,95 @@ const (
 	on
 )
 
-// option returns the state of the first of these options that is on in the site's folder,
-// or else of one that is off, and the line that decided.
-func (s *site) option(names ...string) (now state, by string) {
-	for _, name := range names {
-		is, line := s.oneOption(name)
-		if is == on {
-			return on, line
-		}
-		if is == off {
-			now, by = off, line
-		}
-	}
-	return now, by
+// A ruling is what a line has made of an option.
+type ruling struct {
+	is state
+	by string
 }
 
-// oneOption is option for one. Options without a sign replace those of other files, and
-// leave what a + has added in their own.
-func (s *site) oneOption(name string) (now state, by string) {
-	addedIn := ""
-	for _, d := range s.lines("options") {
-		if len(d.sections) > 0 && !d.in("ifmodule") {
-			continue
-		}
-		words := strings.Fields(strings.ToLower(d.args))
-		if len(words) > 0 && !strings.ContainsAny(words[0][:1], "+-") && addedIn != d.file {
-			now, by = off, d.place()
-		}
-		for _, word := range words {
-			if bare := strings.TrimLeft(word, "+-"); bare != name && (bare != "all" || word[0] == '-') {
+// option returns what the site's folder has of an option, and what is merged into that
+// in a section. In a file a line without a sign replaces what is above it, a + and a -
+// that stand there too, but these come back with the next file below, or section
+// (set_options and merge_core_dir_configs of Apache's core.c).
+func (s *site) option(name string) (now, merged ruling) {
+	for _, h := range s.rules {
+		now, merged = merged.or(now), ruling{}
+		for _, d := range h.lines("options") {
+			if len(d.sections) > 0 && !d.in("ifmodule") {
 				continue
 			}
-			now, by, addedIn = on, d.place(), ""
-			switch word[0] {
-			case '-':
-				now = off
-			case '+':
-				addedIn = d.file
+			words := strings.Fields(strings.ToLower(d.args))
+			if len(words) > 0 && !strings.ContainsAny(words[0][:1], "+-") {
+				now = ruling{off, d.place()}
+			}
+			for _, word := range words {
+				switch {
+				case word == name, word == "all" && name != "symlinksifownermatch": // which All has not
+					now = ruling{on, d.place()}
+				case word == "+"+name:
+					now = ruling{on, d.place()}
+					merged = now
+				case word == "-"+name:
+					now = ruling{off, d.place()}
+					merged = now
+				}
 			}
 		}
 	}
-	return now, by
+	return now, merged
 }
 
-// runsAlone reports whether ExecCGI is on for the program's name, whatever it is for all
-// else: Apache merges <Files> last.
-func (s *site) runsAlone() bool {
-	return slices.ContainsFunc(s.lines("options"), func(d directive) bool {
-		return d.in(`files "proxy.`) && strings.Contains(strings.ToLower(d.args), "+execcgi")
-	})
+// or returns the other ruling where r is none.
+func (r ruling) or(other ruling) ruling {
+	if r.is == unknown {
+		return other
+	}
+	return r
+}
+
+// isForProgram reports whether the directive is in the program's own section, which
+// Apache merges last.
+func (d directive) isForProgram() bool { return d.in(`files "proxy.`) || d.in("files proxy.") }
+
+// execCGI returns what the program has of ExecCGI, whatever all else has.
+func (s *site) execCGI() ruling {
+	now, merged := s.option("execcgi")
+	for _, h := range s.rules {
+		for _, d := range h.directives {
+			switch {
+			case !d.isForProgram():
+			case d.name == "options" && strings.Contains(strings.ToLower(d.args), "+execcgi"):
+				return ruling{on, d.place()}
+			default:
+				now = merged.or(now)
+			}
+		}
+	}
+	return now
 }
 
 func checkExecCGI(s *site) []Finding {
-	switch now, by := s.option("execcgi"); {
+	switch now := s.execCGI(); {
 	case s.own().isMissing():
 		return nil
-	case s.runsAlone():
-	case now == off:
-		return cause{"forbidden", "write Options +ExecCGI into .htaccess, as htaccess.example has it"}.fault("%s turns ExecCGI off: \"ExecCGI is off in this directory\", and pages are 403", by)
-	case now == unknown:
+	case now.is == off:
+		return cause{"forbidden", "write Options +ExecCGI into .htaccess, as htaccess.example has it"}.fault("%s turns ExecCGI off: \"ExecCGI is off in this directory\", and pages are 403", now.by)
+	case now.is == unknown:
 		return cause{"forbidden", "write Options +ExecCGI into .htaccess, unless the host forbids Options"}.warning("no .htaccess turns ExecCGI on: it works only where the host does")
 	}
 	return fine("ExecCGI is on")
 }
 
 func checkLinks(s *site) []Finding {
-	switch now, by := s.option("symlinksifownermatch", "followsymlinks"); {
+	now, _ := s.option("followsymlinks")
+	owner, _ := s.option("symlinksifownermatch") // either will do
+	switch {
 	case s.own().isMissing():
 		return nil
-	case now == off:
-		return cause{"links", "write Options +SymLinksIfOwnerMatch into .htaccess, as htaccess.example has it"}.fault("%s turns links off, without which Apache refuses rewrite rules (AH00670): pages are 403", by)
-	case now == unknown:
+	case now.is == on, owner.is == on:
+	case now.is == off && owner.is == off:
+		return cause{"links", "write Options +SymLinksIfOwnerMatch into .htaccess, as htaccess.example has it"}.fault("%s turns links off, without which Apache refuses rewrite rules (AH00670): pages are 403", now.by)
+	default:
 		return cause{"links", "write Options +SymLinksIfOwnerMatch into .htaccess, unless the host forbids Options"}.warning("no .htaccess turns SymLinksIfOwnerMatch on: where the host has it off, pages are 403 (AH00670)")
 	}
 	return fine("links are on, which rewrite rules need")
