@@ -1,4 +1,4 @@
-// What the site was before a run that changes it, and brings no file of the app.
+// What the settings were before a run that changes them, and brings no file of the app.
 
 package main
 
@@ -9,28 +9,25 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 
 	"proxy.cgi/cgiproxy/command/install"
+	"proxy.cgi/cgiproxy/htaccess"
 	"proxy.cgi/cgiproxy/settings"
 )
 
-// formerFile tells of that, until the run has seen the site work: the sum of the new
-// settings and those of before, or firstDeploy. Where a new command does not start the
-// app, proxy.cgi lets the old one go on: that a run has broken off before it saw that,
-// nothing else tells.
-const (
-	formerFile  = ".htproxycgi-former"
-	firstDeploy = "none\n"
-)
+// formerFile has the sum of the new settings and those of before, until the run has seen
+// the site work. Where a new command does not start the app, proxy.cgi lets the old one
+// go on: that a run has broken off before it saw that, nothing else tells.
+const formerFile = ".htproxycgi-former"
 
 // former returns what formerFile has to say, nil where this run brings files of the app:
-// then the manifest has what goes back.
+// then the manifest has what goes back. A first deploy has none: what its rules need
+// stays with them, for after a while nothing tells one that broke off from a site that
+// is in use.
 func (d *deploy) former() []byte {
-	if d.appWork != nil {
+	if d.appWork != nil || !d.wasThere() {
 		return nil
-	}
-	if d.isFirst() {
-		return []byte(firstDeploy)
 	}
 	for _, c := range d.siteWork {
 		if c.Name == settings.File && c.Old != nil {
@@ -38,6 +35,15 @@ func (d *deploy) former() []byte {
 		}
 	}
 	return nil
+}
+
+// wasThere reports whether proxy.cgi, as one script or the other, was there before this
+// run.
+func (d *deploy) wasThere() bool {
+	return slices.ContainsFunc(htaccess.Both.Names(), func(name string) bool {
+		_, isThere := entryIn(d.served.list, name)
+		return isThere
+	})
 }
 
 // keepFormer is done before anything of the site is put in its place.
@@ -72,21 +78,14 @@ func (d *deploy) removeFormer() error {
 	return err
 }
 
-// repairSite takes back what a run that broke off has changed without the app's files.
-func (d *deploy) repairSite(ctx context.Context) error {
+// repairSettings takes back what a run that broke off has changed of settings alone.
+func (d *deploy) repairSettings(ctx context.Context) error {
 	if _, isThere := entryIn(d.served.list, formerFile); !isThere {
 		return nil
 	}
-	ctx = context.WithoutCancel(ctx)
 	text, err := d.host.Read(d.served.path(formerFile), 0, maxText)
-	switch {
-	case err != nil:
-	case string(text) != firstDeploy:
-		err = d.repairSettings(ctx, text)
-	case d.mode != "":
-		return nil // the site has not been asked
-	case d.asked.fails():
-		err = d.repairFirst(ctx)
+	if err == nil {
+		err = d.putSettings(context.WithoutCancel(ctx), text)
 	}
 	if err != nil {
 		return err
@@ -94,28 +93,9 @@ func (d *deploy) repairSite(ctx context.Context) error {
 	return d.removeFormer()
 }
 
-// repairFirst takes out of the served folder what a first deploy has put there, which
-// has hidden the page of before, and fails.
-func (d *deploy) repairFirst(ctx context.Context) error {
-	changes, notes, err := d.site().PlanUninstall()
-	if err != nil {
-		return err
-	}
-	d.say("an earlier run broke off, the first of this site: what it has put there is taken out first\n")
-	d.note(notes...)
-	if err := d.placeNow(ctx, changes); err != nil {
-		return err
-	}
-	if d.served.list, err = d.host.List(d.served.folder); err != nil {
-		return err
-	}
-	d.asked = d.firstPage(ctx)
-	return d.readSettings()
-}
-
-// repairSettings puts back the settings of before, unless somebody else has changed them
+// putSettings puts back the settings of before, unless somebody else has changed them
 // since.
-func (d *deploy) repairSettings(ctx context.Context, text []byte) error {
+func (d *deploy) putSettings(ctx context.Context, text []byte) error {
 	file, err := d.served.read(settings.File)
 	if err != nil {
 		return err

@@ -7,10 +7,14 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"proxy.cgi/cgiproxy/command/finding"
+	"proxy.cgi/cgiproxy/command/install"
 	"proxy.cgi/cgiproxy/command/live"
+	"proxy.cgi/cgiproxy/settings"
+	"proxy.cgi/scripts/deploy/remote"
 )
 
 // TestSettingsAfterBreak has a run break off that changes the settings alone: whatever
@@ -78,54 +82,86 @@ func TestSettingsAfterBreak(t *testing.T) {
 	})
 }
 
-// TestFirstAfterBreak has the first deploy break off, which has no app with it: where its
-// site fails, the next one begins with the site as it was.
+// TestFirstAfterBreak has the first deploy break off while its site works: the next run
+// takes out nothing of it, though the app may be down just then, and --uninstall all.
 func TestFirstAfterBreak(t *testing.T) {
 	h := newCutHost(t)
 	h.WriteFile(t, "public_html/.htaccess", "Options -Indexes\n", 0o644)
 	before := h.files(t, "public_html")
 	binary := []string{"--binary", filepath.Join(archive, "proxy.cgi")}
+	const hint = "what was there before is back, and fails as it did before this deploy: the first page: 503 Service Unavailable: down\nwhat visitors saw before proxy.cgi was there comes back with --uninstall\n"
+	var isDown atomic.Bool
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if isDown.Load() {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			io.WriteString(w, "down")
+			return
+		}
+		io.WriteString(w, "the first app")
+	}))
+	t.Cleanup(app.Close)
 	asked := askLive
 	for _, c := range []struct {
 		name   string
-		fails  bool // the site does, by then
+		isDown bool // by then
 		next   []string
 		status int
-		page   string
+		says   string
+		page   string // where the app is up again
 	}{
-		{"to an app that does not answer", true, append([]string{"--upstream", "1"}, binary...), 1, "the old site"},
-		{"to one that does", true, append([]string{"--upstream", runningApp(t, "the app")}, binary...), 0, "the app"},
-		{"it works", false, binary, 0, "the first app"},
-		{"--uninstall", false, []string{"--uninstall"}, 0, "the old site"},
+		{"down", true, binary, 1, hint, "the first app"},
+		{"down, and another app that does not answer", true, append([]string{"--upstream", "1"}, binary...), 1, "503 Service Unavailable: down\nwhat visitors saw before", "the first app"},
+		{"down, and another app", true, append([]string{"--upstream", runningApp(t, "the app")}, binary...), 0, "works", "the app"},
+		{"it works", false, binary, 0, "works", "the first app"},
+		{"--uninstall", false, []string{"--uninstall"}, 0, "", "the old site"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "the first app") }))
-			defer app.Close()
 			askLive = func(ctx context.Context, o live.Options) []finding.Finding {
 				h.cut.Set(1, true, true)
 				return asked(ctx, o)
 			}
-			if out, status := h.run(t, append([]string{"--upstream", strings.TrimPrefix(app.URL, "http://")}, binary...)...); status != 1 {
+			if out, status := h.run(t, append([]string{"--upstream", strings.TrimPrefix(app.URL, "http://")}, binary...)...); status != 0 {
 				t.Fatalf("exit status %d:\n%s", status, out)
 			}
 			askLive = asked
 			h.cut.Set(0, false, false)
 			h.wantPage(t, "the first app")
-			if c.fails {
-				app.Close()
-			}
+			isDown.Store(c.isDown)
 			out, status := h.run(t, c.next...)
-			const said = "an earlier run broke off, the first of this site: what it has put there is taken out first"
-			if status != c.status || strings.Contains(out, said) != c.fails {
-				t.Errorf("exit status %d, want %d, and %q: %v:\n%s", status, c.status, said, c.fails, out)
+			isDown.Store(false)
+			if status != c.status || !strings.Contains(out, c.says) {
+				t.Errorf("exit status %d, want %d, and %q:\n%s", status, c.status, c.says, out)
 			}
 			h.wantPage(t, c.page)
-			if h.files(t, "public_html")[formerFile] != "" {
-				t.Errorf("%s is left", formerFile)
-			}
 			h.run(t, "--uninstall")
 			sameFiles(t, h.files(t, "public_html"), before)
 		})
+	}
+}
+
+// TestFormer has the settings of before for every run that changes them alone, on a site
+// that is there.
+func TestFormer(t *testing.T) {
+	change := install.Change{Name: settings.File, Old: []byte("old"), New: []byte("new")}
+	more := install.Change{Name: "proxy.fcgi", New: []byte("program")}
+	for _, c := range []struct {
+		name  string
+		there string
+		work  []install.Change
+		app   []replaced
+		want  string
+	}{
+		{"settings", "proxy.cgi", []install.Change{change}, nil, sum(change.New) + "\nold"},
+		{"settings, and FastCGI from now on", "proxy.cgi", []install.Change{more, change}, nil, sum(change.New) + "\nold"},
+		{"FastCGI alone", "proxy.cgi", []install.Change{more}, nil, ""},
+		{"the app, too", "proxy.cgi", []install.Change{change}, []replaced{{Path: "app.py"}}, ""},
+		{"the first deploy", "index.html", []install.Change{more, {Name: settings.File, New: []byte("new")}}, nil, ""},
+		{"the first deploy, to settings written by hand", "index.html", []install.Change{more, change}, nil, ""},
+	} {
+		d := &deploy{served: &served{list: []remote.Entry{{Name: c.there}}}, siteWork: c.work, appWork: c.app}
+		if got := string(d.former()); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
 	}
 }
 

@@ -82,7 +82,7 @@ func (o *options) do(ctx context.Context, out, errOut io.Writer) (err error) {
 		if err := d.readSettings(); err != nil {
 			return err
 		}
-		if err := d.repairSite(ctx); err != nil {
+		if err := d.repairSettings(ctx); err != nil {
 			return err
 		}
 	}

@@ -90,9 +90,9 @@ func (d *deploy) howItIsBack(now page, failed appState) string {
 	case tried && !started && app.unreplaced != "":
 		return "the files from before are back, and the app from before goes on, but it does not start with them any more (" + app.failure() + "): its first page is " + now.text
 	case now.fails() && now.status == d.asked.status:
-		return back + ", and fails as it did before this deploy: the first page: " + now.text
+		return back + ", and fails as it did before this deploy: the first page: " + now.text + d.howToLeave()
 	case now.fails():
-		return back + ", and the site still fails: the first page: " + now.text
+		return back + ", and the site still fails: the first page: " + now.text + d.howToLeave()
 	case isNew && (d.isFirst() || d.before.began == ""):
 		return strings.TrimSpace(back + "; its first page is " + now.text + "\n" + d.stillRuns())
 	case app.began == "":
@@ -101,4 +101,13 @@ func (d *deploy) howItIsBack(now page, failed appState) string {
 		return back + ", and the app that runs is the one from before; its first page is " + now.text
 	}
 	return back + ", but whether the app that runs is the one from before is not known, for the first page does not come from it: it is " + now.text
+}
+
+// howToLeave is for a site that has perhaps never worked, as after a first deploy that
+// broke off.
+func (d *deploy) howToLeave() string {
+	if !d.wasThere() {
+		return ""
+	}
+	return "\nwhat visitors saw before proxy.cgi was there comes back with --uninstall"
 }
