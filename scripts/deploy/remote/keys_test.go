@@ -5,9 +5,11 @@ import (
 	"crypto/rand"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"golang.org/x/crypto/ssh"
@@ -73,13 +75,7 @@ func TestKeys(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			folder := t.TempDir()
 			if c.inFile {
-				block, err := ssh.MarshalPrivateKey(key, "")
-				if err == nil {
-					err = os.WriteFile(filepath.Join(folder, "id_ed25519"), pem.EncodeToMemory(block), 0o600)
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
+				writeKey(t, filepath.Join(folder, "id_ed25519"), key)
 			}
 			t.Setenv("SSH_AUTH_SOCK", "")
 			if c.agent != nil {
@@ -92,20 +88,83 @@ func TestKeys(t *testing.T) {
 	}
 }
 
+// TestKeyOrder tries each key once, first those that a file and the agent have: the
+// server that is asked for the password after them allows six.
+func TestKeyOrder(t *testing.T) {
+	folder := t.TempDir()
+	var keys []ed25519.PrivateKey
+	var names []string // by the keys' number
+	for i := range 5 {
+		key, public := newKey(t)
+		keys, names = append(keys, key), append(names, string(public.Marshal()))
+		if i < 3 {
+			writeKey(t, filepath.Join(folder, [...]string{"id_ed25519", "id_ecdsa", "id_rsa"}[i]), key)
+		}
+	}
+	for _, c := range []struct {
+		name  string
+		agent []int
+		want  string
+	}{
+		{"no agent key", nil, "[0 1 2]"},
+		{"all in both", []int{0, 1, 2}, "[0 1 2]"},
+		{"others first in the agent", []int{3, 4, 2, 0}, "[2 0 3 4 1]"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var inAgent []ed25519.PrivateKey
+			for _, i := range c.agent {
+				inAgent = append(inAgent, keys[i])
+			}
+			runAgent(t, inAgent...)
+			tries := make(chan int, 6)
+			err := logInWith(t, sshAuth(folder, "secret"), &ssh.ServerConfig{
+				MaxAuthTries: 6, // OpenSSH's own
+				PublicKeyCallback: func(_ ssh.ConnMetadata, k ssh.PublicKey) (*ssh.Permissions, error) {
+					tries <- slices.Index(names, string(k.Marshal()))
+					return nil, errors.New("no")
+				},
+				PasswordCallback: func(ssh.ConnMetadata, []byte) (*ssh.Permissions, error) { return nil, nil },
+			})
+			var tried []int
+			for len(tries) > 0 {
+				tried = append(tried, <-tries)
+			}
+			if got := fmt.Sprint(tried); err != nil || got != c.want {
+				t.Errorf("tried are %s, want %s; %v", got, c.want, err)
+			}
+		})
+	}
+}
+
+func writeKey(t *testing.T, path string, key ed25519.PrivateKey) {
+	t.Helper()
+	block, err := ssh.MarshalPrivateKey(key, "")
+	if err == nil {
+		err = os.WriteFile(path, pem.EncodeToMemory(block), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // logIn logs in at a server that lets in who has a key.
 func logIn(t *testing.T, key ssh.PublicKey, auth []ssh.AuthMethod) error {
+	t.Helper()
+	return logInWith(t, auth, &ssh.ServerConfig{PublicKeyCallback: func(_ ssh.ConnMetadata, k ssh.PublicKey) (*ssh.Permissions, error) {
+		if string(k.Marshal()) != string(key.Marshal()) {
+			return nil, errors.New("another key")
+		}
+		return nil, nil
+	}})
+}
+
+func logInWith(t *testing.T, auth []ssh.AuthMethod, config *ssh.ServerConfig) error {
 	t.Helper()
 	own, _ := newKey(t)
 	signer, err := ssh.NewSignerFromKey(own)
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := &ssh.ServerConfig{PublicKeyCallback: func(_ ssh.ConnMetadata, k ssh.PublicKey) (*ssh.Permissions, error) {
-		if string(k.Marshal()) != string(key.Marshal()) {
-			return nil, errors.New("another key")
-		}
-		return nil, nil
-	}}
 	config.AddHostKey(signer)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/pkg/sftp"
@@ -102,7 +103,7 @@ func knownAlgorithms(known ssh.HostKeyCallback, host string) (algorithms []strin
 // are one method, for package ssh tries none of a name twice.
 func sshAuth(folder, password string) (auth []ssh.AuthMethod) {
 	auth = append(auth, ssh.PublicKeysCallback(func() ([]ssh.Signer, error) {
-		return append(agentKeys(), fileKeys(folder, password)...), nil
+		return inOrder(agentKeys(), fileKeys(folder, password)), nil
 	}))
 	if password != "" {
 		auth = append(auth, ssh.Password(password), ssh.KeyboardInteractive(func(_, _ string, questions []string, _ []bool) ([]string, error) {
@@ -114,6 +115,30 @@ func sshAuth(folder, password string) (auth []ssh.AuthMethod) {
 		}))
 	}
 	return auth
+}
+
+// inOrder has first the keys of files that the agent has, too, as ssh does, and each
+// once: a server refuses who has tried many (six in OpenSSH, its MaxAuthTries).
+func inOrder(agent, files []ssh.Signer) []ssh.Signer {
+	has := func(list []ssh.Signer, s ssh.Signer) bool {
+		return slices.ContainsFunc(list, func(other ssh.Signer) bool {
+			return bytes.Equal(s.PublicKey().Marshal(), other.PublicKey().Marshal())
+		})
+	}
+	var both, others []ssh.Signer
+	for _, s := range agent {
+		if has(files, s) {
+			both = append(both, s)
+		} else {
+			others = append(others, s)
+		}
+	}
+	for _, s := range files {
+		if !has(both, s) {
+			others = append(others, s)
+		}
+	}
+	return append(both, others...)
 }
 
 // agentKeys are none where no agent runs, or it does not say.
