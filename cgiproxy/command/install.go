@@ -52,7 +52,8 @@ kept in files that end in .proxycgi-old; a copy that an --uninstall has left get
 number behind that.
 
 Exit status: 0 done, or nothing to do; 1 it could not be done, and nothing has
-changed; 2 the command line, or a setting on it, is wrong.
+changed, or the site is taken out and the app may still run; 2 the command line, or a
+setting on it, is wrong.
 `
 
 func runInstall(t *terminal, args []string) int {
@@ -129,17 +130,21 @@ func uninstallSite(t *terminal, in *install.Site, dryRun bool) int {
 		return t.failed("install: %v; nothing has been changed", err)
 	}
 	site, noApp := loadApp(t, in.Folder, false)
+	file, _ := in.Read(settings.File) // which PlanUninstall has read
 	status := finish(t, in.Folder, changes, notes, dryRun)
 	if status != exitOK || dryRun || len(changes) == 0 {
 		return status
 	}
-	if wrong, ok := errors.AsType[*settings.Error](noApp); ok {
-		return t.failed("install: an app that %sSTART has started may still run, for the settings could not be used: %v", settings.Prefix, wrong)
+	wrong, isWrong := errors.AsType[*settings.Error](noApp)
+	switch mayRun := "an app that " + settings.Prefix + "START has started may still run, for "; {
+	case isWrong && file.Old == nil:
+		fmt.Fprintf(t.out, "note: %s%s was gone\n", mayRun, settings.File)
+	case isWrong && settings.ValueIn(file.Old, "START") != "":
+		return t.failed("install: %sthe settings could not be used: %v", mayRun, wrong)
+	case noApp == nil:
+		return stopUninstalled(t, site)
 	}
-	if noApp != nil {
-		return exitOK // there is none
-	}
-	return stopUninstalled(t, site)
+	return exitOK // there is none
 }
 
 // stopUninstalled stops the app of a site that is gone, or starts none any more, also

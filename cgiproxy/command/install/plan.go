@@ -116,6 +116,9 @@ func (in *Site) PlanUninstall() (changes []Change, notes []string, err error) {
 	d := &draft{read: in.Read}
 	record := d.record()
 	rules := d.open(HtaccessFile)
+	if rules.Old == nil && record[HtaccessFile] == changed { // removed since: the copy is all there is
+		rules = d.open(HtaccessFile + oldSuffix)
+	}
 	rest, err := htaccess.Cut(string(rules.Old))
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", HtaccessFile, err)
@@ -159,11 +162,15 @@ func (in *Site) PlanUninstall() (changes []Change, notes []string, err error) {
 }
 
 // uninstallSettings takes .htcgiproxy back to what it was, unless its owner has
-// changed it since: nothing that install did not write gets lost.
+// changed it since: nothing that install did not write gets lost, also where the file
+// itself is.
 func (d *draft) uninstallSettings(how string) (notes []string) {
 	now, before := d.open(settings.File), d.open(settings.File+oldSuffix)
 	if how == made {
 		before = Change{Old: []byte{}}
+	}
+	if now.Old == nil && how == changed && before.Old != nil {
+		d.write(settings.File, before.Old, before.OldMode)
 	}
 	if now.Old == nil || before.Old == nil {
 		return nil
