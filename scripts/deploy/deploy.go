@@ -93,7 +93,11 @@ func (d *deploy) settle() error {
 		err = d.forgetFormer()
 	}
 	if err != nil && !errors.Is(err, errLost) {
-		err = fmt.Errorf("%w: the site works with what is new, but the next run takes that back unless it brings it again: run this again", err)
+		works := "the site works with what is new"
+		if d.appWork != nil {
+			works += ", but the next run takes that back unless it brings it again"
+		}
+		err = fmt.Errorf("%w: %s: run this again", err, works)
 	}
 	if err == nil {
 		d.showDone()

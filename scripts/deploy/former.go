@@ -80,12 +80,12 @@ func (d *deploy) removeFormer() error {
 
 // repairSettings takes back what a run that broke off has changed of settings alone.
 func (d *deploy) repairSettings(ctx context.Context) error {
-	if _, isThere := entryIn(d.served.list, formerFile); !isThere {
+	if _, isThere := entryIn(d.served.list, formerFile); !isThere || d.mode == "uninstall" {
 		return nil
 	}
 	text, err := d.host.Read(d.served.path(formerFile), 0, maxText)
 	if err == nil {
-		err = d.putSettings(context.WithoutCancel(ctx), text)
+		err = d.takeSettingsBack(context.WithoutCancel(ctx), text)
 	}
 	if err != nil {
 		return err
@@ -93,24 +93,41 @@ func (d *deploy) repairSettings(ctx context.Context) error {
 	return d.removeFormer()
 }
 
-// putSettings puts back the settings of before, unless somebody else has changed them
-// since.
-func (d *deploy) putSettings(ctx context.Context, text []byte) error {
+// takeSettingsBack does so where the site fails with them, and does not with those of
+// before, or where the app has not started with them. Somebody may have run the site
+// like this for long since.
+func (d *deploy) takeSettingsBack(ctx context.Context, text []byte) error {
 	file, err := d.served.read(settings.File)
 	if err != nil {
 		return err
 	}
 	sumNow, former, _ := bytes.Cut(text, []byte("\n"))
-	switch {
-	case sum(file.Old) == string(sumNow):
-		d.say("an earlier run broke off: what it has changed in %s is taken back first\n", settings.File)
-		file.New, file.Mode = former, file.OldMode
-		d.lines = file.New
-		return d.placeNow(ctx, []install.Change{file})
-	case !bytes.Equal(file.Old, former):
-		d.note(settings.File + " stays as it is, for it has been changed since an earlier run, which broke off")
+	if sum(file.Old) != string(sumNow) {
+		if !bytes.Equal(file.Old, former) {
+			d.note(settings.File + " stays as it is, for it has been changed since an earlier run, which broke off")
+		}
+		return nil
 	}
+	d.places = d.findPlaces()
+	fails := d.startedPage(ctx).fails()
+	if !fails && d.appState().unreplaced == "" {
+		return nil
+	}
+	file.New, file.Mode = former, file.OldMode
+	if err := d.putSettings(ctx, file); err != nil {
+		return err
+	}
+	if fails && d.startedPage(ctx).fails() {
+		return d.putSettings(ctx, inverse([]install.Change{file})[0])
+	}
+	d.say("an earlier run broke off: what it has changed in %s is taken back first\n", settings.File)
 	return nil
+}
+
+func (d *deploy) putSettings(ctx context.Context, file install.Change) error {
+	d.lines = file.New
+	d.places = d.findPlaces()
+	return d.placeNow(ctx, []install.Change{file})
 }
 
 // placeNow puts files of the site in their places, to the end.

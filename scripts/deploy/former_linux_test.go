@@ -18,7 +18,8 @@ import (
 )
 
 // TestSettingsAfterBreak has a run break off that changes the settings alone: whatever
-// comes next begins with those from before.
+// comes next begins with those from before, unless the site works with the new ones, or
+// with neither.
 func TestSettingsAfterBreak(t *testing.T) {
 	s := newPythonSite(t)
 	s.write(t, "", 200, "second")
@@ -27,59 +28,85 @@ func TestSettingsAfterBreak(t *testing.T) {
 	}
 	binary := []string{"--binary", filepath.Join(archive, "proxy.cgi")}
 	app := append([]string{"--app", s.app}, binary...)
-	const start = "exec python3 ./app.py"
 	lines := s.files(t, "public_html")[".htcgiproxy"]
-	asked := askLive
-	breakOff := func(t *testing.T, args []string) {
-		t.Helper()
-		askLive = func(ctx context.Context, o live.Options) []finding.Finding {
-			s.cut.Set(1, true, true)
-			return asked(ctx, o)
-		}
-		out, status := s.run(t, append([]string{"--start", start}, args...)...)
-		askLive = asked
-		s.cut.Set(0, false, false)
-		if status != 1 || !strings.Contains(out, "the next run takes that back unless it brings it again") {
-			t.Fatalf("exit status %d:\n%s", status, out)
-		}
-	}
+	starting := func(command string) string { return strings.Replace(lines, "exec python3 app.py", command, 1) }
+	const isBack = "an earlier run broke off: what it has changed in .htcgiproxy is taken back first\n"
+	const gone, none = "CGIPROXY_UPSTREAM=1\n", "exec python3 none.py"
 	for _, c := range []struct {
-		name       string
-		args, next []string
-		says       string
-		want       string // of the settings
-		page       string
+		name           string
+		broken, former string // settings
+		next           []string
+		isBack         bool
+		status         int
+		want           string // of the settings
+		page           string // "" for one that fails
 	}{
-		{"the proxy alone, and again", binary, binary, "an earlier run broke off: what it has changed in .htcgiproxy is taken back first", lines, "second"},
-		{"no file of the app, and again", app, app, "is taken back first", lines, "second"},
-		{"with the same flag", app, append([]string{"--start", start}, app...), "is taken back first", strings.Replace(lines, "exec python3 app.py", start, 1), "second"},
-		{"--rollback", app, []string{"--rollback"}, "is taken back first", lines, "old"},
+		{"the app does not start, the proxy alone again", starting(none), lines, binary, true, 0, lines, "second"},
+		{"it does not start, and no file of the app", starting(none), lines, app, true, 0, lines, "second"},
+		{"it does not start, and another flag", starting(none), lines, append([]string{"--start", "exec python3 ./app.py"}, app...), true, 0, starting("exec python3 ./app.py"), "second"},
+		{"it does not start, --rollback", starting(none), lines, []string{"--rollback"}, true, 0, lines, "old"},
+		{"the site fails", gone, lines, binary, true, 0, lines, "second"},
+		{"it works", starting("exec python3 ./app.py"), lines, binary, false, 0, starting("exec python3 ./app.py"), "second"},
+		{"it works, and did not before", lines, gone, binary, false, 0, lines, "second"},
+		{"it fails, as before", gone, "CGIPROXY_UPSTREAM=2\n", binary, false, 1, gone, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s.WriteFile(t, "public_html/.htcgiproxy", lines, 0o600)
-			breakOff(t, c.args)
-			if out, status := s.run(t, c.next...); status != 0 || !strings.Contains(out, c.says) {
-				t.Errorf("exit status %d, want %q:\n%s", status, c.says, out)
+			s.run(t, app...) // the version that --rollback takes back
+			s.wantPage(t, "second")
+			s.WriteFile(t, "public_html/.htcgiproxy", c.broken, 0o600)
+			s.WriteFile(t, "public_html/"+formerFile, sum([]byte(c.broken))+"\n"+c.former, 0o600)
+			out, status := s.run(t, c.next...)
+			if status != c.status || strings.Contains(out, isBack) != c.isBack {
+				t.Errorf("exit status %d, want %d, and %q: %v\n%s", status, c.status, isBack, c.isBack, out)
 			}
 			files := s.files(t, "public_html")
 			if now := files[".htcgiproxy"]; now != c.want || files[formerFile] != "" {
 				t.Errorf("settings are %q, want %q; before them are left %q", now, c.want, files[formerFile])
 			}
-			s.wantPage(t, c.page)
+			if c.page != "" {
+				s.wantPage(t, c.page)
+			}
 		})
 	}
 	t.Run("changed by hand since", func(t *testing.T) {
-		breakOff(t, binary)
-		mine := s.files(t, "public_html")[".htcgiproxy"] + "CGIPROXY_MAX_BODY=5\n"
+		mine := starting(none) + "CGIPROXY_MAX_BODY=5\n"
 		s.WriteFile(t, "public_html/.htcgiproxy", mine, 0o600)
-		out, status := s.run(t, binary...)
-		if want := "note: .htcgiproxy stays as it is, for it has been changed since an earlier run, which broke off"; status != 0 || !strings.Contains(out, want) {
-			t.Errorf("exit status %d, want %q:\n%s", status, want, out)
+		s.WriteFile(t, "public_html/"+formerFile, sum([]byte(starting(none)))+"\n"+lines, 0o600)
+		out, _ := s.run(t, binary...)
+		if want := "note: .htcgiproxy stays as it is, for it has been changed since an earlier run, which broke off"; !strings.Contains(out, want) {
+			t.Errorf("want %q:\n%s", want, out)
 		}
 		if files := s.files(t, "public_html"); files[".htcgiproxy"] != mine || files[formerFile] != "" {
 			t.Errorf("settings are %q, want %q; before them are left %q", files[".htcgiproxy"], mine, files[formerFile])
 		}
 	})
+}
+
+// TestFormerLeft has a run of settings alone write formerFile before it changes them,
+// which stays where its connection breaks off.
+func TestFormerLeft(t *testing.T) {
+	h := newCutHost(t)
+	binary := []string{"--binary", filepath.Join(archive, "proxy.cgi")}
+	if out, status := h.run(t, append([]string{"--upstream", runningApp(t, "old")}, binary...)...); status != 0 {
+		t.Fatal(out)
+	}
+	lines := h.files(t, "public_html")[".htcgiproxy"]
+	asked := askLive
+	askLive = func(ctx context.Context, o live.Options) []finding.Finding {
+		h.cut.Set(1, true, true)
+		return asked(ctx, o)
+	}
+	out, status := h.run(t, append([]string{"--upstream", runningApp(t, "new")}, binary...)...)
+	askLive = asked
+	h.cut.Set(0, false, false)
+	files := h.files(t, "public_html")
+	if want := sum([]byte(files[".htcgiproxy"])) + "\n" + lines; files[formerFile] != want {
+		t.Errorf("it is %q, want %q", files[formerFile], want)
+	}
+	if want := "the site works with what is new: run this again"; status != 1 || !strings.Contains(out, want) {
+		t.Errorf("exit status %d, want %q:\n%s", status, want, out)
+	}
 }
 
 // TestFirstAfterBreak has the first deploy break off while its site works: the next run
