@@ -201,6 +201,7 @@ func TestNotes(t *testing.T) {
 		{"WordPress", wordPress, "WordPress is in this folder"},
 		{"a front controller", "RewriteRule ^ index.php [L]\n", "other rewrite rules"},
 		{"RewriteBase", "RewriteBase /shop/\n", "RewriteBase /shop/ counts"},
+		{"a byte order mark", "\ufeff# mine\n", "a byte order mark is there"},
 		{"engine off above", "RewriteEngine Off\n", ""},
 		{"engine off below", "RewriteRule ^ index.php [L]\nRewriteEngine off\n", "RewriteEngine Off below"},
 		{"rules in a section", "<If \"true\">\nRewriteRule ^x$ y [R]\n</If>\n", "the rewrite lines in <If \"true\"> count there in place"},

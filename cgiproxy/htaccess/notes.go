@@ -17,6 +17,9 @@ func Notes(text string) (notes []string) {
 	if err != nil {
 		return nil
 	}
+	if strings.HasPrefix(rest, "\ufeff") {
+		add("a byte order mark is there, which Apache takes for a line that it does not know: every page is 500; save the file as UTF-8 without one")
+	}
 	if strings.Contains(rest, "# BEGIN WordPress") {
 		add("WordPress is in this folder: the lines of proxy.cgi stand above its own, so that the app gets its pages. Only its files (wp-login.php, images) are still served. To have both, give the app a folder of its own; --uninstall brings WordPress back")
 	} else if anyLeads(below, func(string) bool { return true }) {

@@ -59,6 +59,9 @@ func checkLines(s *site) (all []Finding) {
 
 // badLines returns the first of the lines that Apache may not know.
 func (h *rulesFile) badLines() (all []Finding) {
+	if h.isMarked {
+		all = cause{"500-everywhere", "save it as UTF-8 without one"}.fault("%s begins with a byte order mark, which Apache takes for a line that it does not know: every page is 500", h.path)
+	}
 	for _, text := range h.unclosed[:min(len(h.unclosed), mostLines)] {
 		all = append(all, everywhere().fault("%s: %s", h.path, text)...)
 	}

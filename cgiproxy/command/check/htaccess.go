@@ -17,6 +17,7 @@ type rulesFile struct {
 	err        error // why it cannot be read; fs.ErrNotExist where there is none
 	directives []directive
 	unclosed   []string // sections without an end, and ends without a section
+	isMarked   bool     // a byte order mark is before the first line
 
 	begins, ends int        // marks of install
 	above        *directive // the RewriteCond whose rule has not come where the block begins, nil for none
@@ -72,6 +73,7 @@ func (h *rulesFile) isMissing() bool { return errors.Is(h.err, fs.ErrNotExist) }
 func (h *rulesFile) parse(text string) {
 	var sections []string
 	first, next := 0, 1
+	text, h.isMarked = strings.CutPrefix(text, "\ufeff")
 	for line := range htaccess.Lines(text) {
 		first, next = next, next+strings.Count(line, "\n")
 		line = htaccess.Joined(line)
