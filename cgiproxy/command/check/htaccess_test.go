@@ -36,10 +36,18 @@ func htaccessTests() []findingTest {
 		{"exec-cgi", "no line", Warning, "forbidden", rules(execLine, ""), "only where the host does"},
 		{"links", "turned off", Fault, "links", rules(optionsLine, "Options ExecCGI"), "AH00670"},
 		{"links", "no line", Warning, "links", rules(optionsLine, ""), "AH00670"},
+		{"exec-cgi", "on in a section of another pattern", OK, "", rules(optionsLine, optionsLine+" -ExecCGI", "<Files \"proxy.cgi\">\n"+execLine, "<Files *.cgi>\nOptions ExecCGI\n"), "ExecCGI is on"},
+		{"exec-cgi", "off in its section", Fault, "forbidden", rules(optionsLine, "Options +ExecCGI +SymLinksIfOwnerMatch", execLine, "  Options -ExecCGI\n"), "ExecCGI off for proxy.cgi"},
+		{"exec-cgi", "on in the section of the other program", Fault, "forbidden", func(s *testSite) {
+			s.write("proxy.fcgi", smallProgram, 0o755)
+			s.rules(optionsLine, optionsLine+" -ExecCGI")
+		}, "ExecCGI off for proxy.fcgi"},
+		{"handler", "in a section of another pattern", OK, "", rules("<Files \"proxy.cgi\">", "<Files 'proxy.c?i'>"), "proxy.cgi is run: SetHandler"},
 		{"exec-cgi", "replaced below, and back in the section", OK, "", rules(execLine, "", optionsLine, "Options +ExecCGI\nOptions None"), "ExecCGI is on"},
 		{"exec-cgi", "replaced below, without a section", Fault, "forbidden", rules("<Files \"proxy.cgi\">\n", "", "</Files>\n", "", execLine, "", optionsLine, "Options +ExecCGI\nOptions None"), "ExecCGI is off"},
 		{"exec-cgi", "off below, and back in the section", Fault, "forbidden", rules(execLine, "", optionsLine, "Options -ExecCGI\nOptions ExecCGI"), "ExecCGI is off"},
 		{"links", "replaced below", Fault, "links", rules(optionsLine, optionsLine+"\nOptions Indexes"), "AH00670"},
+		{"links", "replaced for the program", Fault, "links", rules(execLine, "  Options ExecCGI\n"), "AH00670"},
 		{"links", "replaced below by links", OK, "", rules(optionsLine, optionsLine+"\nOptions Indexes FollowSymLinks"), "links are on"},
 		{"links", "added above, and replaced", Fault, "links", rules(optionsLine, "Options +FollowSymLinks\nOptions None"), "AH00670"},
 		{"links", "all but links", Fault, "links", rules(optionsLine, "Options All -FollowSymLinks"), "AH00670"},

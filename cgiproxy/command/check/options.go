@@ -2,7 +2,9 @@ package check
 
 import (
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -51,7 +53,7 @@ func checkHandler(s *site) []Finding {
 	return s.eachScript(func(name string) []Finding {
 		var handlers []string // of both branches of an IfModule, which decides
 		for _, d := range s.lines("sethandler") {
-			if strings.Contains(d.args, "cgi") && (d.in(`files "`+name) || d.in("files "+name) || d.in("filesmatch")) {
+			if strings.Contains(d.args, "cgi") && d.isFor(name) {
 				handlers = append(handlers, d.args)
 			}
 		}
@@ -91,28 +93,32 @@ func (s *site) option(name string) (now, merged ruling) {
 	for _, h := range s.rules {
 		now, merged = merged.or(now), ruling{}
 		for _, d := range h.lines("options") {
-			if len(d.sections) > 0 && !d.in("ifmodule") {
-				continue
-			}
-			words := strings.Fields(strings.ToLower(d.args))
-			if len(words) > 0 && !strings.ContainsAny(words[0][:1], "+-") {
-				now = ruling{off, d.place()}
-			}
-			for _, word := range words {
-				switch {
-				case word == name, word == "all" && name != "symlinksifownermatch": // which All has not
-					now = ruling{on, d.place()}
-				case word == "+"+name:
-					now = ruling{on, d.place()}
-					merged = now
-				case word == "-"+name:
-					now = ruling{off, d.place()}
-					merged = now
-				}
+			if len(d.sections) == 0 || d.in("ifmodule") {
+				d.rule(name, &now, &merged)
 			}
 		}
 	}
 	return now, merged
+}
+
+// rule notes what an Options line says of an option.
+func (d directive) rule(name string, now, merged *ruling) {
+	words := strings.Fields(strings.ToLower(d.args))
+	if len(words) > 0 && !strings.ContainsAny(words[0][:1], "+-") {
+		*now = ruling{off, d.place()}
+	}
+	for _, word := range words {
+		switch {
+		case word == name, word == "all" && name != "symlinksifownermatch": // which All has not
+			*now = ruling{on, d.place()}
+		case word == "+"+name:
+			*now = ruling{on, d.place()}
+			*merged = *now
+		case word == "-"+name:
+			*now = ruling{off, d.place()}
+			*merged = *now
+		}
+	}
 }
 
 // or returns the other ruling where r is none.
@@ -123,21 +129,34 @@ func (r ruling) or(other ruling) ruling {
 	return r
 }
 
-// isForProgram reports whether the directive is in the program's own section, which
+// isFor reports whether the directive is in a section for files of that name, which
 // Apache merges last.
-func (d directive) isForProgram() bool { return d.in(`files "proxy.`) || d.in("files proxy.") }
+func (d directive) isFor(name string) bool {
+	return slices.ContainsFunc(d.sections, func(s string) bool {
+		kind, pattern, _ := strings.Cut(s, " ")
+		pattern = unquote(pattern)
+		if kind == "filesmatch" || strings.HasPrefix(pattern, "~") { // a regular expression
+			return strings.Contains(pattern, "cgi") && strings.Contains(name, "cgi")
+		}
+		is, err := path.Match(pattern, name)
+		return kind == "files" && is && err == nil
+	})
+}
 
-// execCGI returns what the program has of ExecCGI, whatever all else has.
-func (s *site) execCGI() ruling {
-	now, merged := s.option("execcgi")
+// optionFor returns what a program has of an option, with its own sections.
+func (s *site) optionFor(program, option string) ruling {
+	now, merged := s.option(option)
+	var section []string
 	for _, h := range s.rules {
 		for _, d := range h.directives {
-			switch {
-			case !d.isForProgram():
-			case d.name == "options" && strings.Contains(strings.ToLower(d.args), "+execcgi"):
-				return ruling{on, d.place()}
-			default:
-				now = merged.or(now)
+			if !d.isFor(program) {
+				continue
+			}
+			if !slices.Equal(d.sections, section) {
+				now, merged, section = merged.or(now), ruling{}, d.sections
+			}
+			if d.name == "options" {
+				d.rule(option, &now, &merged)
 			}
 		}
 	}
@@ -145,28 +164,35 @@ func (s *site) execCGI() ruling {
 }
 
 func checkExecCGI(s *site) []Finding {
-	switch now := s.execCGI(); {
-	case s.own().isMissing():
+	if s.own().isMissing() {
 		return nil
-	case now.is == off:
-		return cause{"forbidden", "write Options +ExecCGI into .htaccess, as htaccess.example has it"}.fault("%s turns ExecCGI off: \"ExecCGI is off in this directory\", and pages are 403", now.by)
-	case now.is == unknown:
-		return cause{"forbidden", "write Options +ExecCGI into .htaccess, unless the host forbids Options"}.warning("no .htaccess turns ExecCGI on: it works only where the host does")
 	}
-	return fine("ExecCGI is on")
+	return s.eachScript(func(name string) []Finding {
+		switch now := s.optionFor(name, "execcgi"); now.is {
+		case off:
+			return cause{"forbidden", "write Options +ExecCGI into .htaccess, as htaccess.example has it"}.fault("%s turns ExecCGI off for %s: \"ExecCGI is off in this directory\", and pages are 403", now.by, name)
+		case unknown:
+			return cause{"forbidden", "write Options +ExecCGI into .htaccess, unless the host forbids Options"}.warning("no .htaccess turns ExecCGI on for %s: it works only where the host does", name)
+		}
+		return fine("ExecCGI is on for %s", name)
+	})
 }
 
+// checkLinks looks at both that rewrite rules are run for: what the visitor asks for, and
+// the program that a rule then leads to.
 func checkLinks(s *site) []Finding {
-	now, _ := s.option("followsymlinks")
-	owner, _ := s.option("symlinksifownermatch") // either will do
-	switch {
-	case s.own().isMissing():
+	if s.own().isMissing() {
 		return nil
-	case now.is == on, owner.is == on:
-	case now.is == off && owner.is == off:
-		return cause{"links", "write Options +SymLinksIfOwnerMatch into .htaccess, as htaccess.example has it"}.fault("%s turns links off, without which Apache refuses rewrite rules (AH00670): pages are 403", now.by)
-	default:
-		return cause{"links", "write Options +SymLinksIfOwnerMatch into .htaccess, unless the host forbids Options"}.warning("no .htaccess turns SymLinksIfOwnerMatch on: where the host has it off, pages are 403 (AH00670)")
+	}
+	for _, name := range append([]string{"a page"}, s.scripts...) {
+		now, owner := s.optionFor(name, "followsymlinks"), s.optionFor(name, "symlinksifownermatch") // either will do
+		switch {
+		case now.is == on, owner.is == on:
+		case now.is == off && owner.is == off:
+			return cause{"links", "write Options +SymLinksIfOwnerMatch into .htaccess, as htaccess.example has it"}.fault("%s turns links off, without which Apache refuses rewrite rules (AH00670): pages are 403", now.by)
+		default:
+			return cause{"links", "write Options +SymLinksIfOwnerMatch into .htaccess, unless the host forbids Options"}.warning("no .htaccess turns SymLinksIfOwnerMatch on: where the host has it off, pages are 403 (AH00670)")
+		}
 	}
 	return fine("links are on, which rewrite rules need")
 }
