@@ -80,29 +80,22 @@ func (d *deploy) settle() error {
 	if d.isLost() {
 		return errLost
 	}
-	var kept []string
-	var err error
-	switch {
-	case d.appWork != nil:
-		kept, err = d.app.settle()
+	if d.appWork != nil {
+		kept, err := d.app.settle()
 		d.note(kept...)
-	case d.app != nil:
-		err = d.app.addSettings()
-	}
-	if err == nil {
-		err = d.forgetFormer()
-	}
-	if err != nil && !errors.Is(err, errLost) {
-		works := "the site works with what is new"
-		if d.appWork != nil {
-			works += ", but the next run takes that back unless it brings it again"
+		if err != nil && !errors.Is(err, errLost) {
+			err = fmt.Errorf("%w: the site works with what is new, but the next run takes that back unless it brings it again: run this again", err)
 		}
-		err = fmt.Errorf("%w: %s: run this again", err, works)
+		if err != nil {
+			return err
+		}
+	} else if d.app != nil {
+		if err := d.app.addSettings(); err != nil {
+			return err
+		}
 	}
-	if err == nil {
-		d.showDone()
-	}
-	return err
+	d.showDone()
+	return nil
 }
 
 // plan finds out what to change.
@@ -205,10 +198,7 @@ func (d *deploy) stage(ctx context.Context) ([]step, error) {
 			return nil, err
 		}
 	}
-	if err := d.served.stage(ctx, todo, m); err != nil {
-		return nil, err
-	}
-	return todo, d.keepFormer()
+	return todo, d.served.stage(ctx, todo, m)
 }
 
 // restart restarts the app. The one that runs until then may be another than that before

@@ -82,9 +82,6 @@ func (o *options) do(ctx context.Context, out, errOut io.Writer) (err error) {
 		if err := d.readSettings(); err != nil {
 			return err
 		}
-		if err := d.repairSettings(ctx); err != nil {
-			return err
-		}
 	}
 	switch o.mode {
 	case "status":

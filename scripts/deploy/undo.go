@@ -6,9 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"proxy.cgi/cgiproxy/command/install"
+	"proxy.cgi/cgiproxy/htaccess"
 )
 
 // failsHow says whose fault it may be that the site fails.
@@ -41,9 +43,6 @@ func (d *deploy) undo(ctx context.Context, why string) error {
 	}
 	if isStaged && !errors.Is(err, errLost) {
 		err = errors.Join(err, d.served.place(todo))
-	}
-	if err == nil {
-		err = d.forgetFormer()
 	}
 	if errors.Is(err, errLost) {
 		return fmt.Errorf("%s\n%w", why, errLost)
@@ -104,9 +103,13 @@ func (d *deploy) howItIsBack(now page, failed appState) string {
 }
 
 // howToLeave is for a site that has perhaps never worked, as after a first deploy that
-// broke off.
+// broke off: nothing tells it from one whose app is down.
 func (d *deploy) howToLeave() string {
-	if !d.wasThere() {
+	wasThere := slices.ContainsFunc(htaccess.Both.Names(), func(name string) bool {
+		_, isThere := entryIn(d.served.list, name)
+		return isThere
+	})
+	if !wasThere {
 		return ""
 	}
 	return "\nwhat visitors saw before proxy.cgi was there comes back with --uninstall"

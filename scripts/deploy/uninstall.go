@@ -48,7 +48,14 @@ func (d *deploy) uninstall(ctx context.Context) error {
 	if len(changes) == 0 {
 		d.say("nothing to take out of %s\n", d.target.Folder)
 	}
-	if err := d.placeNow(context.WithoutCancel(ctx), changes); err != nil {
+	todo, err := steps(changes)
+	if err != nil {
+		return err
+	}
+	if err = d.served.stage(context.WithoutCancel(ctx), todo, meter{}); err == nil {
+		err = d.served.place(todo)
+	}
+	if err != nil {
 		return fmt.Errorf("%w: run this again", err)
 	}
 	d.showDone()

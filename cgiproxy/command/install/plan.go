@@ -156,8 +156,7 @@ func (in *Site) PlanUninstall() (changes []Change, notes []string, err error) {
 		}
 	}
 	d.remove(recordFile)
-	d.remove(".htproxycgi-wrong")  // of the status page
-	d.remove(".htproxycgi-former") // of a proxycgi-deploy that broke off
+	d.remove(".htproxycgi-wrong") // of the status page
 	return d.changes, notes, d.err
 }
 
