@@ -44,7 +44,7 @@ func checkServed(s *site) (all []Finding) {
 			all = append(all, cause{"", "write what asks for it into the .htaccess beside proxy.cgi"}.warning("the password, or what else public/.htaccess requires, is not asked for /proxy.cgi, which is the app's first page")...)
 		}
 		for _, name := range foldersWithRules(s.real) {
-			all = append(all, cause{"", "move the folder out of the served one, or take its rewrite lines out"}.warning("visitors can get each file of %s: the rewrite lines in its .htaccess count there in place of those that show public/ alone", name)...)
+			all = append(all, cause{"", "move the folder out of the served one, or take its rewrite lines out"}.warning("visitors may get each file of %s: the rewrite lines in its .htaccess count there in place of those that show public/ alone", name)...)
 		}
 	}
 	if all == nil {
@@ -117,13 +117,25 @@ func foldersWithRules(folder string) (names []string) {
 		switch {
 		case name == "public" || hasScript(path):
 			return fs.SkipDir
-		case slices.ContainsFunc(readHtaccess(filepath.Join(path, ".htaccess")).directives, func(d directive) bool { return strings.HasPrefix(d.name, "rewrite") }):
+		case readHtaccess(filepath.Join(path, ".htaccess")).opensFolder():
 			names = append(names, name)
 			return fs.SkipDir
 		}
 		return nil
 	})
 	return names
+}
+
+// opensFolder reports whether the file has rewrite lines, and none that refuses all there
+// is, or takes those above as well.
+func (h *rulesFile) opensFolder() bool {
+	refuses := h.lines("rewritecond") == nil && slices.ContainsFunc(h.rewriteRules(), func(r rule) bool {
+		return r.has("f", "forbidden") && slices.Contains([]string{"^", ".*", "^.*$", "^(.*)$"}, r.pattern)
+	})
+	if refuses || requires(h) || h.says("deny", "from all") || h.says("rewriteoptions", "inherit") {
+		return false
+	}
+	return slices.ContainsFunc(h.directives, func(d directive) bool { return strings.HasPrefix(d.name, "rewrite") })
 }
 
 func hasScript(folder string) bool {

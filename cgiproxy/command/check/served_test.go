@@ -38,6 +38,16 @@ func servedTests() []findingTest {
 			publicOnly(s)
 			s.write("vendor/old/.htaccess", "<IfModule mod_rewrite.c>\nRewriteEngine Off\n</IfModule>\n", 0o644)
 		}, "each file of vendor/old:"},
+		{"served", "public only, and a folder that is closed to some", Warning, "", func(s *testSite) {
+			publicOnly(s)
+			s.write("vendor/.htaccess", "RewriteEngine On\nRewriteCond %{HTTP_REFERER} bad\nRewriteRule ^ - [F]\n", 0o644)
+		}, "each file of vendor:"},
+		{"served", "public only, and folders below that are closed by rules of their own", OK, "", func(s *testSite) {
+			publicOnly(s)
+			for folder, line := range map[string]string{"a": "RewriteRule .* - [F]", "b": "Require all denied", "c": "RewriteOptions Inherit", "d": "Deny from all"} {
+				s.write(folder+"/.htaccess", "RewriteEngine On\n"+line+"\n", 0o644)
+			}
+		}, "no file"},
 		{"served", "a site below", OK, "", has("below/.htaccess", "below/app.py"), "no file"},
 	}
 }
