@@ -254,8 +254,12 @@ func (d *deploy) findPlaces() (p places) {
 }
 
 // fileOnHost returns how FTP calls a file of the settings, whose path begins in dir if it
-// is relative, "" where that cannot be told.
+// is relative, "" where that cannot be told. What the host calls dir is START_DIR.
 func (d *deploy) fileOnHost(dir, name string) string {
+	start := path.Clean(d.setting("START_DIR"))
+	if below, isBelow := strings.CutPrefix(path.Clean(name), start+"/"); isBelow && path.IsAbs(start) {
+		name = below
+	}
 	if path.IsAbs(name) {
 		if dir, _ = d.findOnHost(path.Dir(name)); dir == "" {
 			return ""

@@ -231,6 +231,7 @@ func TestRestartFileUnseen(t *testing.T) {
 		{"/home/me/ours/restart.txt", "ours/restart.txt", ""},
 		{"/home/me/restart.txt", "restart.txt", ""},
 		{"/home/me/app/tmp/restart.txt", "app/tmp/restart.txt", ""}, // which is yet to be made
+		{"/home/me/app/run/tmp/restart.txt", "app/run/tmp/restart.txt", ""},
 		{"/var/run/restart.txt", "", refusal},
 	} {
 		t.Run(c.file, func(t *testing.T) {
@@ -238,7 +239,7 @@ func TestRestartFileUnseen(t *testing.T) {
 			writeFiles(t, home, map[string]string{"ours/x": "x", "app/x": "x", "tmp/x": "x"})
 			lines := ""
 			if c.file != "" {
-				lines = "CGIPROXY_RESTART_FILE=" + c.file + "\n"
+				lines = "CGIPROXY_START_DIR=/home/me/app\nCGIPROXY_RESTART_FILE=" + c.file + "\n"
 			}
 			d := &deploy{options: &options{target: &remote.Target{User: "me", Folder: "public_html"}}, host: rooted{here, home}, lines: []byte(lines)}
 			err := d.openApp("app")
