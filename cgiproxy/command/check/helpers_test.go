@@ -101,6 +101,32 @@ func (s *testSite) chown(name string, uid, gid int) {
 	s.do(os.Lchown(s.path(name), uid, gid))
 }
 
+// socketApp has the app on a unix socket.
+func socketApp(s *testSite, folder string, mode os.FileMode) {
+	s.t.Helper()
+	socket := filepath.Join(folder, "app.sock")
+	l, err := net.Listen("unix", socket)
+	s.do(err)
+	s.t.Cleanup(func() { l.Close() })
+	go http.Serve(l, http.NotFoundHandler())
+	s.do(os.Chmod(socket, mode))
+	s.write(settings.File, "UPSTREAM=unix:"+socket+"\n", 0o600)
+}
+
+// failedRestart has noted what a restart leaves that failed.
+func failedRestart(s *testSite, upstream string) {
+	s.noted("phase \"running\"\nunreplaced \"status 3\"\n", upstream)
+}
+
+// noted has the state of an app in its START_DIR.
+func (s *testSite) noted(state, upstream string) (dir string) {
+	dir = s.t.TempDir()
+	s.do(os.Mkdir(filepath.Join(dir, ".cgiproxy"), 0o700))
+	s.do(os.WriteFile(filepath.Join(dir, ".cgiproxy/state"), []byte(state), 0o600))
+	s.write(settings.File, upstream+"\nSTART=true\nSTART_DIR="+dir+"\n", 0o600)
+	return dir
+}
+
 func (s *testSite) check() []Finding {
 	s.t.Helper()
 	findings, err := Folder(s.t.Context(), s.folder)
