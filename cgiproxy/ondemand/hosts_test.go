@@ -26,19 +26,22 @@ const nobody = 65534
 // as makes a process one of another user, which only root can.
 func as(t *testing.T, uid uint32, c *exec.Cmd) *exec.Cmd {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root to run a process as another user")
-	}
+	needsRoot(t, "run a process as another user")
 	c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
 	return c
+}
+
+func needsRoot(t testing.TB, to string) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root to " + to)
+	}
 }
 
 // belongsTo gives the site's folder to a user who can use the test binary there.
 func (s *site) belongsTo(uid int) {
 	s.t.Helper()
-	if os.Geteuid() != 0 {
-		s.t.Skip("needs root to give a folder to another user")
-	}
+	needsRoot(s.t, "give a folder to another user")
 	dir, err := os.MkdirTemp("/tmp", "ondemand")
 	if err != nil {
 		s.t.Fatal(err)
@@ -57,9 +60,7 @@ func (s *site) belongsTo(uid int) {
 // A folder .cgiproxy of the user that scripts run as, whose state the site's owner asks for.
 func TestOthersState(t *testing.T) {
 	t.Parallel()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root to give a folder to another user")
-	}
+	needsRoot(t, "give a folder to another user")
 	f := (&App{Dir: t.TempDir()}).folder()
 	if err := errors.Join(f.make(), os.Chown(string(f), nobody, nobody)); err != nil {
 		t.Fatal(err)
