@@ -159,11 +159,11 @@ func (c *call) request() (*http.Request, reverseMapping, error) {
 	if err := c.site.checkLink(c.in.Env["SCRIPT_FILENAME"]); err != nil {
 		return nil, reverseMapping{}, err
 	}
-	if err := c.site.checkLoop(c.in.Env); err != nil {
-		return nil, reverseMapping{}, err
-	}
 	req, mapping, err := newRequest(c.in.Env, c.cfg, c.site.mark)
 	if err != nil {
+		return nil, reverseMapping{}, err
+	}
+	if err := c.site.checkLoop(c.in.Env, req); err != nil {
 		return nil, reverseMapping{}, err
 	}
 	mapping.chosen = c.site.transport.ChosenAddress

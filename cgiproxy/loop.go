@@ -16,8 +16,10 @@ import (
 
 // An upstream that leads back to this site would have each request start the
 // next proxy.cgi, until no worker of the web server is left to answer any. So
-// each request carries the mark of the site in a field of its own, and one that
-// comes with it is not sent again (RFC 9110, section 7.6).
+// each request carries a mark of the site and itself in a field of its own, and
+// one that comes back is not sent again (RFC 9110, section 7.6). Another one does
+// not come back: an app that makes its pages from others of its own site may ask
+// for these with all fields of the visitor's request.
 //
 // Via (section 7.6.3) is for that, too, but an nginx or IIS in the place of the
 // app answers a request with a Via uncompressed, and some apps take it for an
@@ -36,13 +38,22 @@ func siteMark(folder string, u *settings.Upstream) string {
 	return hex.EncodeToString(sum[:markBytes])
 }
 
+// requestMark returns the mark of a request for a target that a site sends.
+func requestMark(site, method, target string) string {
+	sum := sha256.Sum256([]byte(site + " " + method + " " + target))
+	return hex.EncodeToString(sum[:markBytes])
+}
+
 const markBytes = 8
 
 // checkLoop reports an upstream that is this site itself, and a request that has
-// come through more sites than anybody leads one through on purpose.
-func (s *Site) checkLoop(env Environ) error {
+// come through more sites than anybody leads one through on purpose. On its way a
+// target may become another, as with a base path, or become that again which is
+// about to be sent.
+func (s *Site) checkLoop(env Environ, out *http.Request) error {
 	came := env["HTTP_"+variableName(loopField)]
-	if syntax.HasToken(came, s.mark) || isOwnURL(env, s.cfg) {
+	back := func(target string) bool { return syntax.HasToken(came, requestMark(s.mark, out.Method, target)) }
+	if came != "" && (back(env["REQUEST_URI"]) || back(out.RequestURI)) || isOwnURL(env, s.cfg) {
 		return s.cfg.Misconfigured("UPSTREAM", errors.New("leads back to this site itself, so each request would start the next"))
 	}
 	if n := countMarks(came); n >= maxMarks {

@@ -2,6 +2,7 @@ package cgiproxy
 
 import (
 	"net"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -49,7 +50,7 @@ func TestLoopByAddress(t *testing.T) {
 			if name, value, ok := strings.Cut(tt.vars, "="); ok {
 				env[name] = value
 			}
-			loop := (&Site{cfg: configure(t, tt.settings...), mark: "mark"}).checkLoop(env)
+			loop := (&Site{cfg: configure(t, tt.settings...), mark: "mark"}).checkLoop(env, &http.Request{})
 			if got := loop != nil; got != tt.want {
 				t.Fatalf("got error %v, want one: %v", loop, tt.want)
 			}

@@ -8,7 +8,7 @@ import (
 )
 
 // A request that comes back is not sent again, through however many sites and
-// machines it went. What cannot be marks reaches no app.
+// machines it went, another one is. What cannot be marks reaches no app.
 func TestLoopMark(t *testing.T) {
 	folder := t.TempDir()
 	load := func(folder string, settings ...string) *Site {
@@ -20,11 +20,14 @@ func TestLoopMark(t *testing.T) {
 		return site
 	}
 	site := load(folder, "UPSTREAM=6543")
-	mark := site.mark
-	if mark == "" {
+	of := func(site *Site) string { return requestMark(site.mark, "GET", "/page") }
+	mark := of(site)
+	if site.mark == "" {
 		t.Fatal("the site has no mark")
 	}
 	another := load(t.TempDir(), "UPSTREAM=6543")
+	otherApp := load(folder, "UPSTREAM=6544")
+	base := load(t.TempDir(), "UPSTREAM=http://localhost:6543/base")
 	marks := func(n int) string { return strings.Repeat(mark+", ", n-1) + mark }
 	tests := []struct {
 		name string
@@ -36,28 +39,32 @@ func TestLoopMark(t *testing.T) {
 		{"the same site, by way of others", site, "other, " + mark + ", another", ""},
 		{"the same site, in its other way to run", load(folder, "UPSTREAM=6543", "MAX_BODY=1"), mark, ""},
 		{"forged", site, "other", mark},
-		{"the same folder with another app", load(folder, "UPSTREAM=6544"), mark, mark + ", " + load(folder, "UPSTREAM=6544").mark},
-		{"another site, on another machine", another, mark, mark + ", " + another.mark},
-		{"another site, after others", another, marks(3), marks(3) + ", " + another.mark},
-		{"no marks", another, "evil", another.mark},
-		{"no marks among some", another, mark + ", evil", another.mark},
-		{"a mark that is too long", another, mark + mark, another.mark},
-		{"as many as there may be", another, marks(maxMarks - 1), marks(maxMarks-1) + ", " + another.mark},
+		{"the same site, with its base path by now", base, requestMark(base.mark, "GET", "/page"), ""},
+		{"the same site, which will add its base path", base, requestMark(base.mark, "GET", "/base/page"), ""},
+		{"another page of the same site, asked for by the app", site, requestMark(site.mark, "GET", "/"), requestMark(site.mark, "GET", "/") + ", " + mark},
+		{"the same page by another method", site, requestMark(site.mark, "POST", "/page"), requestMark(site.mark, "POST", "/page") + ", " + mark},
+		{"the same folder with another app", otherApp, mark, mark + ", " + of(otherApp)},
+		{"another site, on another machine", another, mark, mark + ", " + of(another)},
+		{"another site, after others", another, marks(3), marks(3) + ", " + of(another)},
+		{"no marks", another, "evil", of(another)},
+		{"no marks among some", another, mark + ", evil", of(another)},
+		{"a mark that is too long", another, mark + mark, of(another)},
+		{"as many as there may be", another, marks(maxMarks - 1), marks(maxMarks-1) + ", " + of(another)},
 		{"too many", another, marks(maxMarks), ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			env := visit("HTTP_X_PROXY_LOOP=" + tt.with)
-			loop := tt.site.checkLoop(env)
+			env := visit("REQUEST_URI=/page", "HTTP_X_PROXY_LOOP="+tt.with)
+			req, _, err := newRequest(env, tt.site.cfg, tt.site.mark)
+			if err != nil {
+				t.Fatal(err)
+			}
+			loop := tt.site.checkLoop(env, req)
 			if (loop != nil) != (tt.want == "") {
 				t.Fatalf("got error %v, want one: %t", loop, tt.want == "")
 			}
 			if loop != nil {
 				return
-			}
-			req, _, err := newRequest(env, tt.site.cfg, tt.site.mark)
-			if err != nil {
-				t.Fatal(err)
 			}
 			got := req.Header.Get("X-Proxy-Loop")
 			if got != tt.want {
@@ -67,7 +74,7 @@ func TestLoopMark(t *testing.T) {
 	}
 
 	testkit.WriteFile(t, folder, ".htcgiproxy", "UPSTREAM=6543")
-	response, logged, err := handle(t, t.Context(), folder, visit("HTTP_X_PROXY_LOOP="+mark), nil)
+	response, logged, err := handle(t, t.Context(), folder, visit("REQUEST_URI=/page", "HTTP_X_PROXY_LOOP="+mark), nil)
 	if err != nil || response.Status != "Status: 500 Internal Server Error" {
 		t.Errorf("got %q, error %v, want 500", response.Status, err)
 	}

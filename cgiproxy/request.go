@@ -10,7 +10,7 @@ import (
 
 // newRequest returns the request to send to the app, without its body, and how
 // the app's URLs and the public ones relate. It depends on its arguments only.
-// mark is that of the site in a loop.
+// mark is that of the site.
 //
 // RequestURI is the request-target as it goes on the wire: net/url cannot hold
 // each one a client may send. ContentLength is 0 for no body and -1 for one of
@@ -32,7 +32,7 @@ func newRequest(env Environ, cfg *settings.Config, mark string) (*http.Request, 
 	if err := peer.checkClaims(env); err != nil {
 		return nil, reverseMapping{}, err
 	}
-	setMark(in.header, mark)
+	setMark(in.header, requestMark(mark, in.method, target.path+target.query))
 	public := setForwarded(in.header, env, peer, target.prefix)
 	if public.host == "" {
 		public.host = in.serverName

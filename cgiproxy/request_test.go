@@ -39,7 +39,7 @@ func TestRequestHead(t *testing.T) {
 			"X-Forwarded-Host: example.com",
 			"X-Forwarded-Port: 80",
 			"X-Forwarded-Proto: http",
-			"X-Proxy-Loop: mark",
+			"X-Proxy-Loop: " + requestMark("mark", "GET", "/"),
 			"X-Real-Ip: 198.51.100.7",
 			"Connection: close",
 		}},
@@ -59,7 +59,7 @@ func TestRequestHead(t *testing.T) {
 				"X-Forwarded-Port: 443",
 				"X-Forwarded-Proto: https",
 				"X-Forwarded-User: me",
-				"X-Proxy-Loop: mark",
+				"X-Proxy-Loop: " + requestMark("mark", "POST", "/a%2Fb?c"),
 				"X-Real-Ip: 198.51.100.7",
 				"Connection: close",
 			}},
@@ -74,7 +74,7 @@ func TestRequestHead(t *testing.T) {
 				"X-Forwarded-Port: 80",
 				"X-Forwarded-Prefix: /sub",
 				"X-Forwarded-Proto: http",
-				"X-Proxy-Loop: mark",
+				"X-Proxy-Loop: " + requestMark("mark", "PUT", "/base/x"),
 				"X-Real-Ip: 198.51.100.7",
 				"Connection: close",
 			}},
@@ -131,7 +131,7 @@ func TestRequestFields(t *testing.T) {
 			lines := strings.Split(strings.TrimSuffix(got, "\r\n\r\n"), "\r\n")[1:]
 			var rest []string
 			for _, line := range lines {
-				if !strings.HasPrefix(line, "X-Forwarded-") && !slices.Contains([]string{"Host: example.com", "X-Real-Ip: 198.51.100.7", "X-Proxy-Loop: mark", "Connection: close"}, line) {
+				if !strings.HasPrefix(line, "X-Forwarded-") && !slices.Contains([]string{"Host: example.com", "X-Real-Ip: 198.51.100.7", "X-Proxy-Loop: " + requestMark("mark", "GET", "/"), "Connection: close"}, line) {
 					rest = append(rest, line)
 				}
 			}
