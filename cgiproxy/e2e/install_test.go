@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"proxy.cgi/cgiproxy/e2e/webserver"
 )
@@ -113,7 +114,7 @@ func TestInstallStart(t *testing.T) {
 			s := webserver.Run(t, c.kind, webserver.Options{})
 			s.WriteFile(t, "site/public/page.txt", "from the app", 0o644)
 			folder := filepath.Join(s.Root, "site")
-			command := `exec python3 -m http.server --bind 127.0.0.1 --directory public "$PORT"`
+			command := `echo start >>starts; while test -e wait; do sleep 0.1; done; exec python3 -m http.server --bind 127.0.0.1 --directory public "$PORT"`
 			runInstall(t, append(c.flags, "--start", command, "--strip-prefix", "auto", folder)...)
 			t.Cleanup(func() { stopInstalled(t, s, folder) })
 			target := site{s, "/site", s.ErrorLog}
@@ -121,11 +122,46 @@ func TestInstallStart(t *testing.T) {
 				t.Fatalf("got %q, %v; log:\n%s", page, err, s.ErrorLog())
 			}
 			stopInstalled(t, s, folder)
-			runInstall(t, "--uninstall", folder)
+			checkUninstalledWhileWaiting(t, target, folder)
 			if page, err := get(target, "/page.txt"); err == nil {
 				t.Errorf("uninstalled, got %q", page)
 			}
 		})
+	}
+}
+
+// checkUninstalledWhileWaiting takes a site out while a request waits for its app, which
+// is stopped then for good, also where .htcgiproxy stays since somebody has changed it.
+func checkUninstalledWhileWaiting(t *testing.T, s site, folder string) {
+	t.Helper()
+	s.WriteFile(t, "site/wait", "", 0o644)
+	settings, err := os.OpenFile(filepath.Join(folder, ".htcgiproxy"), os.O_APPEND|os.O_WRONLY, 0)
+	if err == nil {
+		_, err = settings.WriteString("CGIPROXY_HEADER_TIMEOUT=50s\n")
+		settings.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	starts := func() int {
+		text, _ := os.ReadFile(filepath.Join(folder, "starts"))
+		return strings.Count(string(text), "start")
+	}
+	before, waits := starts(), make(chan error)
+	go func() {
+		_, err := get(s, "/page.txt")
+		waits <- err
+	}()
+	for deadline := time.Now().Add(patience); starts() == before && time.Now().Before(deadline); {
+		time.Sleep(10 * time.Millisecond)
+	}
+	runInstall(t, "--uninstall", folder)
+	err = <-waits
+	if n := starts() - before; n != 1 || err == nil || !strings.Contains(err.Error(), "503") {
+		t.Errorf("a request that waits while the site is taken out: %v, and %d starts of the app, want 503 and 1; log:\n%s", err, n, s.log())
+	}
+	if err := os.Remove(settings.Name()); err != nil {
+		t.Error(err) // so it had not stayed
 	}
 }
 

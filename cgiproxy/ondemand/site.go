@@ -36,20 +36,28 @@ func (a *App) claim(s *state) error {
 func siteFileID(path string) string { return fileID(path) + born(path) }
 
 // outdated returns an error where the settings have changed since they were read, or
-// are gone, as the site then is (install --uninstall).
+// the site is gone: with install --uninstall they may stay, and proxy.cgi does not.
 func (a *App) outdated() error {
 	if a.SettingsChanged.IsZero() {
 		return nil
 	}
 	var now unix.Stat_t
 	err := unix.Stat(a.Settings, &now)
-	if err == nil && now.Ctim.Nano() == a.SettingsChanged.UnixNano() || err != nil && err != unix.ENOENT {
-		return nil
+	if err == unix.ENOENT || err == nil && now.Ctim.Nano() != a.SettingsChanged.UnixNano() {
+		return outdated(fmt.Errorf("%s has changed while a request waited for the app that it named before", a.Settings))
 	}
+	program := a.arguments()[0]
+	if unix.Lstat(program, &now) == unix.ENOENT {
+		return outdated(fmt.Errorf("%s was taken away while a request waited for the app", program))
+	}
+	return nil
+}
+
+func outdated(cause error) error {
 	return &Error{
 		Kind:       Outdated,
-		Cause:      fmt.Errorf("%s has changed while a request waited for the app that it named before", a.Settings),
-		Remedy:     "nothing is to be done: requests that come now find the one that it names",
+		Cause:      cause,
+		Remedy:     "nothing is to be done: requests that come now find what is there now",
 		RetryAfter: time.Second,
 	}
 }
