@@ -71,7 +71,7 @@ func TestDomainBelow(t *testing.T) {
 				{addon, "/missing", "404", ""},
 				{addon, "/missing/too?x", "404", ""},
 				{addon, "/proxy.cgi", "404", ""},
-				{"dot.example", "/", "500", ""},
+				{"dot.example", "/", "404", ""},
 				{"main.example", "/", "200", "GET / "},
 				{"main.example", "/page", "200", "GET /page "},
 				{"main.example", "/" + root, "200", "GET /" + root + " "},

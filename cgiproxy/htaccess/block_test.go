@@ -156,8 +156,8 @@ func TestLines(t *testing.T) {
 				t.Fatalf("%+v: %v", v, err)
 			}
 			for text, want := range map[string]bool{
-				"RewriteRule ^.*$ proxy.cgi [L]\n":    scripts != FastCGI,
-				"RewriteRule ^.*$ proxy.fcgi [L]\n":   scripts != CGI,
+				"RewriteRule ^.*$ proxy.cgi [END]\n":  scripts != FastCGI,
+				"RewriteRule ^.*$ proxy.fcgi [END]\n": scripts != CGI,
 				"  SetHandler fcgid-script\n":         scripts != CGI,
 				"RewriteRule ^(?!public/)":            public,
 				"\nRewriteCond %{DOCUMENT_ROOT}//$0/": !public,

@@ -76,9 +76,9 @@ func ruleTests() []findingTest {
 	before := func(lines string) func(*testSite) { return rules("RewriteEngine On", "RewriteEngine On\n"+lines) }
 	const wordPress = "RewriteCond %{REQUEST_FILENAME} !-f\nRewriteRule . /index.php [L]"
 	return []findingTest{
-		{"rewrite", "no rule", Fault, "listing", rules("RewriteRule ^.*$ proxy.cgi [L]", ""), "no RewriteRule"},
+		{"rewrite", "no rule", Fault, "listing", rules("RewriteRule ^.*$ proxy.cgi [END]", ""), "no RewriteRule"},
 		{"rewrite", "off", Fault, "listing", rules("RewriteEngine On", "RewriteEngine Off"), "RewriteEngine On"},
-		{"rewrite", "another program", Fault, "apache-404", rules("RewriteRule ^.*$ proxy.cgi [L]", "RewriteRule ^.*$ proxy.fcgi [L]"), "leads to proxy.fcgi"},
+		{"rewrite", "another program", Fault, "apache-404", rules("RewriteRule ^.*$ proxy.cgi [END]", "RewriteRule ^.*$ proxy.fcgi [END]"), "leads to proxy.fcgi"},
 		{"rewrite", "a wrong base", Warning, "apache-404", before("RewriteBase /other/"), "RewriteBase /other/"},
 		{"rewrite", "the right base", OK, "", before("RewriteBase /shop/"), "are sent to proxy.cgi"},
 		{"rule-order", "WordPress", Fault, "apache-404", before(wordPress), "WordPress"},

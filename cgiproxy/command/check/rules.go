@@ -92,7 +92,7 @@ const refusedFiles = `(^|/)(\.ht|(error_log|app\.log)(/|$))`
 // included.
 func ourRules() []string {
 	return []string{
-		`^proxy\.f?cgi$`, `^proxy\.f?cgi/(.*)$`, refusedFiles, `^.*$`, `^\.well-known/(acme-challenge|pki-validation)/[^/]+$`, `^(?!public/)([^?%#\\]*(?:$|/)|)`,
+		`^proxy\.f?cgi$`, `^proxy\.f?cgi/(.*)$`, refusedFiles, `^.*$`, `^\.well-known/(acme-challenge|pki-validation|cpanel-dcv)/[^/]+$`, `^(?!public/)([^?%#\\]*(?:$|/)|)`,
 	}
 }
 

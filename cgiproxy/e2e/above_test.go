@@ -1,0 +1,49 @@
+package e2e
+
+import (
+	"fmt"
+	"testing"
+
+	"proxy.cgi/cgiproxy/e2e/webserver"
+	"proxy.cgi/cgiproxy/htaccess"
+)
+
+// rulesAbove stand above ours, as installing leaves them: a redirect that leaves out
+// what is asked for by other programs, and lines of a firewall list (7G).
+const rulesAbove = `RewriteEngine On
+RewriteCond %{HTTPS} off
+RewriteCond %{REQUEST_URI} !^/(sub/)?(api|assets|style)
+RewriteRule ^ https://site.test%{REQUEST_URI} [R=301,L]
+RewriteCond %{REQUEST_URI} (\.)(ab4|cfml?|f?cgi|conf\b)$ [NC]
+RewriteRule .* - [F]
+`
+
+// TestRulesAbove has them see the visitor's URL, and none that Apache goes on with.
+func TestRulesAbove(t *testing.T) {
+	app := tellTarget(t)
+	for _, c := range []struct {
+		kind    webserver.Kind
+		scripts htaccess.Scripts
+	}{
+		{webserver.ApacheEvent, htaccess.CGI},
+		{webserver.ApacheSuexec, htaccess.CGI},
+		{webserver.ApacheFcgid, htaccess.FastCGI},
+		{webserver.ApacheFcgid, htaccess.Both},
+	} {
+		t.Run(fmt.Sprintf("%s/%d", c.kind, c.scripts), func(t *testing.T) {
+			t.Parallel()
+			s := webserver.Run(t, c.kind, webserver.Options{})
+			for _, folder := range []string{"", "sub/"} {
+				fillSite(t, s, folder, rulesAbove+variant(t, htaccess.Variant{Scripts: c.scripts}), app, c.scripts.Names()...)
+				checkRoutes(t, s, "/"+folder, c.scripts.Names()[0], []route{
+					{"POST /api/hook?a", "POST {site}/api/hook?a"},
+					{"GET /api/hook", "GET {site}/api/hook"},
+					{"GET /assets", "GET {site}/assets"},
+					{"GET /style.css", "static style"},
+					{"GET /other", "301 https://site.test{site}/other"},
+					{"GET /api/x.conf", ""},
+				})
+			}
+		})
+	}
+}
