@@ -12,7 +12,7 @@ const (
 	endMark   = "# END proxy.cgi"
 )
 
-const blockNote = "# From proxy.cgi install, which replaces all between these marks when it is run\n# again; --uninstall takes it out. Lines above and below stay as they are.\n\n"
+const blockNote = "# From proxy.cgi install, which replaces all between these marks when it is run\n# again, but leaves out again what the host forbids and you have left out;\n# --uninstall takes it out. Lines above and below stay as they are.\n\n"
 
 // Lines returns what a variant of htaccess.example does: without its beginning,
 // which names an app (.htcgiproxy does, and folders below would inherit it), and
@@ -37,6 +37,9 @@ func Put(text, lines string) (string, error) {
 	rest, at, err := cut(text)
 	if err != nil {
 		return "", err
+	}
+	if at >= 0 {
+		lines = withoutLeftOut(lines, text[at:at+len(text)-len(rest)])
 	}
 	place, err := place(rest)
 	if err != nil {
@@ -94,6 +97,9 @@ func cut(text string) (rest string, at int, err error) {
 		return "", -1, err
 	case begin < 0:
 		return text, -1, nil
+	}
+	if err := checkOurs(text[begin:end]); err != nil {
+		return "", -1, err
 	}
 	before := text[:begin]
 	if end == len(text) && !strings.HasSuffix(text, "\n") {

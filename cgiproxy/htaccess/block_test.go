@@ -79,13 +79,13 @@ func TestPut(t *testing.T) {
 				text := strings.ReplaceAll(c.text, "\n", newline)
 				above, below, _ := strings.Cut(text, "|")
 				old := above + below
-				got, err := Put(old, "line\n")
+				got, err := Put(old, "SetEnv a\n")
 				if err != nil {
 					t.Fatal(err)
 				}
-				want := above + "# BEGIN proxy.cgi" + newline + "line" + newline + "# END proxy.cgi" + newline + below
+				want := above + "# BEGIN proxy.cgi" + newline + "SetEnv a" + newline + "# END proxy.cgi" + newline + below
 				if above != "" && !strings.HasSuffix(above, "\n") {
-					want = above + newline + "# BEGIN proxy.cgi" + newline + "line" + newline + "# END proxy.cgi"
+					want = above + newline + "# BEGIN proxy.cgi" + newline + "SetEnv a" + newline + "# END proxy.cgi"
 				}
 				if !strings.Contains(old, "\n") {
 					want = strings.ReplaceAll(want, "\r\n", "\n")
@@ -93,10 +93,10 @@ func TestPut(t *testing.T) {
 				if got != want {
 					t.Errorf("got %q, want %q", got, want)
 				}
-				if again, err := Put(got, "line\n"); err != nil || again != got {
+				if again, err := Put(got, "SetEnv a\n"); err != nil || again != got {
 					t.Errorf("the second time %q, %v, want no change of %q", again, err, got)
 				}
-				if newer, err := Put(got, "other\n"); err != nil || strings.Replace(newer, "other", "line", 1) != got {
+				if newer, err := Put(got, "SetEnv b\n"); err != nil || strings.Replace(newer, "SetEnv b", "SetEnv a", 1) != got {
 					t.Errorf("with other lines %q, %v, want them in the same place of %q", newer, err, got)
 				}
 				if back, err := Cut(got); err != nil || back != old {
@@ -109,8 +109,8 @@ func TestPut(t *testing.T) {
 
 // TestPutMoves has a rule that came above the block after it was put there.
 func TestPutMoves(t *testing.T) {
-	got, err := Put(wordPress+"# BEGIN proxy.cgi\nold\n# END proxy.cgi\n# last\n", "line\n")
-	if want := "# BEGIN proxy.cgi\nline\n# END proxy.cgi\n" + wordPress + "# last\n"; err != nil || got != want {
+	got, err := Put(wordPress+"# BEGIN proxy.cgi\nSetEnv b\n# END proxy.cgi\n# last\n", "SetEnv a\n")
+	if want := "# BEGIN proxy.cgi\nSetEnv a\n# END proxy.cgi\n" + wordPress + "# last\n"; err != nil || got != want {
 		t.Errorf("got %q, %v, want %q", got, err, want)
 	}
 }
@@ -118,29 +118,30 @@ func TestPutMoves(t *testing.T) {
 // TestCutReturn has a file that ends as those of old Macs do: the byte is its own.
 func TestCutReturn(t *testing.T) {
 	for _, old := range []string{"# a\r", "# a\r\n# b\r"} {
-		text, err := Put(old, "line\n")
+		text, err := Put(old, "SetEnv a\n")
 		for range 2 {
 			if back, cutErr := Cut(text); err != nil || cutErr != nil || back != old {
 				t.Errorf("taken out of %q: %q, %v, %v, want %q", text, back, err, cutErr, old)
 			}
-			text, err = Put(text, "line\n")
+			text, err = Put(text, "SetEnv a\n")
 		}
 	}
 }
 
 func TestPutRefuses(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
-		{"no end", "# BEGIN proxy.cgi\nline\n", "without its end"},
-		{"no beginning", "line\n# END proxy.cgi\n", "without a beginning"},
+		{"no end", "# BEGIN proxy.cgi\nSetEnv a\n", "without its end"},
+		{"no beginning", "SetEnv a\n# END proxy.cgi\n", "without a beginning"},
 		{"two blocks", "# BEGIN proxy.cgi\n# END proxy.cgi\n# BEGIN proxy.cgi\n# END proxy.cgi\n", "twice"},
 		{"htaccess.example as it is", example(t), "take the lines of htaccess.example out"},
 		{"a backslash at the end", "Options -Indexes \\", "ends in a backslash"},
 		{"a backslash and a newline", "# see C:\\\n", "ends in a backslash"},
 		{"a backslash and one of Windows", "# see C:\\\r\n", "ends in a backslash"},
 		{"a backslash above the block", "# see C:\\\n# BEGIN proxy.cgi\n# END proxy.cgi\n", "ends in a backslash"},
+		{"a password in the block", "# BEGIN proxy.cgi\nSetEnv a\nRequire valid-user\n# END proxy.cgi\n", `a line of somebody else's, "Require valid-user": move it above them`},
 		{"rules of the article", "RewriteRule ^(.*)$ proxy.fcgi/$1 [QSA,L]\n", "take the lines of htaccess.example out"},
 	} {
-		if _, err := Put(c.text, "line\n"); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := Put(c.text, "SetEnv a\n"); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want one with %q", c.name, err, c.want)
 		}
 	}
@@ -215,7 +216,7 @@ func TestNotes(t *testing.T) {
 		{"options with links below", "RewriteRule ^ index.php [L]\nOptions Indexes FollowSymLinks\n", "other rewrite rules"},
 		{"options with signs below", "RewriteRule ^ index.php [L]\nOptions -Indexes\n", "other rewrite rules"},
 	} {
-		text, err := Put(c.text, "line\n")
+		text, err := Put(c.text, "SetEnv a\n")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,6 +3,7 @@
 //
 //	variant.go  htaccess.example, and the variants that its comments show
 //	block.go    its lines between two marks, in a file that has others
+//	leftout.go  those that their owner has taken out, for the host forbids them
 //	place.go    where they have to stand there
 //	line.go     the directives of a .htaccess
 //	notes.go    what the others mean for the app
@@ -47,7 +48,7 @@ func VariantIn(text string) (v Variant, ok bool) {
 		return Variant{}, false
 	}
 	block := text[begin:end]
-	switch cgi, fastCGI := strings.Contains(block, strings.TrimSpace(toCGI)), strings.Contains(block, strings.TrimSpace(toFastCGI)); {
+	switch cgi, fastCGI := strings.Contains(block, " proxy.cgi ["), strings.Contains(block, " proxy.fcgi ["); { // whatever the flags of that version
 	case cgi && fastCGI:
 		v.Scripts = Both
 	case fastCGI:
