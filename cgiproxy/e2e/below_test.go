@@ -160,3 +160,36 @@ func TestOthersDoNotRun(t *testing.T) {
 		}
 	}
 }
+
+// TestOptionsBelow has folders and a domain below whose own Options leave out links,
+// which rewrite rules need, and links that the host follows: all is as it was before.
+func TestOptionsBelow(t *testing.T) {
+	app := tellTarget(t)
+	s := webserver.Run(t, webserver.ApacheEvent, webserver.Options{Config: overriding("All", "FollowSymLinks") +
+		"<VirtualHost *:*>\nServerName main.example\nDocumentRoot {root}\n</VirtualHost>\n<VirtualHost *:*>\nServerName files.example\nDocumentRoot {root}/files\n</VirtualHost>\n"})
+	for name, text := range map[string]string{
+		"files/.htaccess": "Options Indexes\n", "files/a.txt": "static a", "closed/.htaccess": "Options None\n", "closed/b.txt": "static b", "c.txt": "static c",
+	} {
+		s.WriteFile(t, name, text, 0o644)
+	}
+	for _, name := range []string{"link.txt", "closed/link.txt"} {
+		if err := os.Symlink(filepath.Join(s.Root, "c.txt"), filepath.Join(s.Root, name)); err != nil {
+			t.Fatal(err)
+		}
+		_ = os.Lchown(filepath.Join(s.Root, name), os.Getuid()+1, -1) // another than its file's, where we are root
+	}
+	for _, rules := range []struct{ name, text string }{{"before", ""}, {"with the example", example(t)}} {
+		fillSite(t, s, "", rules.text, app, "proxy.cgi")
+		for _, r := range []struct{ url, want string }{
+			{"main.example/files/a.txt", "200 static a"}, {"files.example/a.txt", "200 static a"},
+			{"main.example/closed/b.txt", "200 static b"}, {"main.example/link.txt", "200 static c"},
+			{"main.example/closed/link.txt", "403 "},
+		} {
+			host, path, _ := strings.Cut(r.url, "/")
+			got := visit(t, s.Addr, "GET /"+path+" HTTP/1.1\r\nHost: "+host+"\r\nConnection: close\r\n\r\n")
+			if page := got.Status[:4] + got.body; !strings.HasPrefix(page, r.want) {
+				t.Errorf("%s: %s: %.60q, want %q", rules.name, r.url, page, r.want)
+			}
+		}
+	}
+}

@@ -226,7 +226,7 @@ func tellTarget(t *testing.T) (addr string) {
 // TestAllowOverride has the lines of htaccess.example that a host may forbid,
 // as its comment tells to leave them out, and what does not work then.
 func TestAllowOverride(t *testing.T) {
-	const options, exec = "Options +SymLinksIfOwnerMatch -MultiViews\n", "  Options +ExecCGI\n"
+	const options, exec = "Options -MultiViews\n<If \"true\">\n  Options +SymLinksIfOwnerMatch\n</If>\n", "  Options +ExecCGI\n"
 	whole := example(t)
 	slash := between(t, whole, "\n<If \"%{REQUEST_URI}", "\n</If>\n")
 	onlyExecCGI := strings.Replace(whole, options, "", 1)
@@ -243,13 +243,13 @@ func TestAllowOverride(t *testing.T) {
 		{"as cPanel has it", "All Options=ExecCGI,Includes,IncludesNOEXEC,Indexes,MultiViews,SymLinksIfOwnerMatch", "FollowSymLinks MultiViews", whole, "200", "200", "200", ""},
 		{"no Indexes", "FileInfo Options=ExecCGI,MultiViews,SymLinksIfOwnerMatch", "None", whole, "500", "500", "500", "DirectorySlash not allowed"},
 		{"no Indexes, line left out", "FileInfo Options=ExecCGI,MultiViews,SymLinksIfOwnerMatch", "None", noSlash, "200", "301", "200", ""},
-		{"Options, which are not all", "FileInfo Indexes Options", "FollowSymLinks", whole, "500", "500", "500", "Option SymLinksIfOwnerMatch not allowed here"},
+		{"Options, which are not all", "FileInfo Indexes Options", "FollowSymLinks", whole, "500", "500", "500", "Option MultiViews not allowed here"},
 		{"Options, which are not all, line left out", "FileInfo Indexes Options", "FollowSymLinks", onlyExecCGI, "200", "200", "200", ""},
 		{"no Options", "FileInfo Indexes", "ExecCGI FollowSymLinks", whole, "500", "500", "500", "Options not allowed here"},
 		{"no Options, lines left out", "FileInfo Indexes", "ExecCGI FollowSymLinks", noOptions, "200", "200", "200", ""},
 		{"no Options, and MultiViews", "FileInfo Indexes", "ExecCGI FollowSymLinks MultiViews", noOptions, "200", "200", "static", ""},
 		{"no Options, no links", "FileInfo Indexes", "ExecCGI", noOptions, "403", "403", "403", "AH00670"},
-		{"only ExecCGI", "FileInfo Indexes Options=ExecCGI", "FollowSymLinks", whole, "500", "500", "500", "Option SymLinksIfOwnerMatch not allowed here"},
+		{"only ExecCGI", "FileInfo Indexes Options=ExecCGI", "FollowSymLinks", whole, "500", "500", "500", "Option MultiViews not allowed here"},
 		{"only ExecCGI, line left out", "FileInfo Indexes Options=ExecCGI", "FollowSymLinks", onlyExecCGI, "200", "200", "200", ""},
 		{"only FileInfo", "FileInfo", "ExecCGI FollowSymLinks", strings.Replace(noOptions, slash, "", 1), "200", "301", "200", ""},
 	} {

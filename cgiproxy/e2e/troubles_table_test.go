@@ -31,7 +31,7 @@ const forbidPage = "RewriteEngine On\nRewriteRule ^page - [F]"
 
 // noOptions is what the comment of htaccess.example tells where the host forbids
 // the lines.
-var noOptions = []string{"Options +SymLinksIfOwnerMatch -MultiViews\n", "", "  Options +ExecCGI\n", ""}
+var noOptions = []string{"Options -MultiViews\n<If \"true\">\n  Options +SymLinksIfOwnerMatch\n</If>\n", "", "  Options +ExecCGI\n", ""}
 
 var troubles = []trouble{
 	{name: "htaccess is not read", row: "a list of files", kinds: allCGI, folder: "unread", request: "GET ", status: "200", page: "Index of"},

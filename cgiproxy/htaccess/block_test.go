@@ -212,9 +212,6 @@ func TestNotes(t *testing.T) {
 		{"scripts refused", "<FilesMatch \"\\.(py|cgi)$\">\n  Require all denied\n</FilesMatch>\n", "every page is 403"},
 		{"scripts refused as of old", "<Files *.cgi>\nOrder allow,deny\nDeny from all\n</Files>\n", "every page is 403"},
 		{"others refused", "<FilesMatch \"\\.(py|pl)$\">\nRequire all denied\n</FilesMatch>\n", ""},
-		{"options without links below", "RewriteRule ^ index.php [L]\nOptions Indexes\n", "Options Indexes below the lines of proxy.cgi takes links away"},
-		{"options with links below", "RewriteRule ^ index.php [L]\nOptions Indexes FollowSymLinks\n", "other rewrite rules"},
-		{"options with signs below", "RewriteRule ^ index.php [L]\nOptions -Indexes\n", "other rewrite rules"},
 	} {
 		text, err := Put(c.text, "SetEnv a\n")
 		if err != nil {

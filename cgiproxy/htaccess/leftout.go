@@ -10,7 +10,8 @@ import (
 // comment tells to leave out then: what they are known by, in a line that is no
 // comment, and what they begin and end with.
 var forbidden = [...]struct{ word, begin, end string }{
-	{"SymLinksIfOwnerMatch", "\nOptions ", "\n"},
+	{"SymLinksIfOwnerMatch", "\n<If \"true\">\n  Options ", "\n</If>\n"},
+	{"MultiViews", "\nOptions ", "\n"},
 	{"ExecCGI", "\n  Options +ExecCGI", "\n"},
 	{"DirectorySlash", "\n<If \"%{REQUEST_URI} !~", "\n</If>\n"},
 }

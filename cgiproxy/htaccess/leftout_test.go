@@ -11,24 +11,28 @@ import (
 // come back with the next install, in whatever way it is run.
 func TestLeftOut(t *testing.T) {
 	slash := regexp.MustCompile(`(?ms)^<If "%\{REQUEST_URI\} !~.*?^</If>\n`)
+	links := regexp.MustCompile(`(?ms)^<If "true">\n.*?^</If>\n`)
 	for _, c := range []struct {
 		name string
 		edit func(text string) string
 		want map[string]bool // what is there the next time
 	}{
 		{"nothing", func(text string) string { return text },
-			map[string]bool{"\nOptions +Sym": true, "\n  Options +ExecCGI": true, "\n  DirectorySlash Off": true}},
-		{"Options", func(text string) string { return strings.Replace(text, "\nOptions +Sym", "\n#Options +Sym", 1) },
-			map[string]bool{"\nOptions +Sym": false, "\n  Options +ExecCGI": true, "\n  DirectorySlash Off": true}},
+			map[string]bool{"\nOptions -M": true, "\n  Options +Sym": true, "\n  Options +ExecCGI": true, "\n  DirectorySlash Off": true}},
+		{"Options", func(text string) string {
+			return strings.Replace(links.ReplaceAllString(text, ""), "\nOptions -", "\n#Options -", 1)
+		},
+			map[string]bool{"\nOptions -M": false, "\n  Options +Sym": false, "\n  Options +ExecCGI": true, "\n  DirectorySlash Off": true}},
 		{"both Options", func(text string) string {
-			return strings.ReplaceAll(strings.Replace(text, "\nOptions +SymLinksIfOwnerMatch -MultiViews\n", "\n", 1), "\n  Options +ExecCGI\n", "\n")
-		}, map[string]bool{"\nOptions +Sym": false, "\n  Options +ExecCGI": false, "\n  DirectorySlash Off": true}},
+			return strings.ReplaceAll(strings.Replace(links.ReplaceAllString(text, ""), "\nOptions -MultiViews\n", "\n", 1), "\n  Options +ExecCGI\n", "\n")
+		}, map[string]bool{"\nOptions -M": false, "\n  Options +Sym": false, "\n  Options +ExecCGI": false, "\n  DirectorySlash Off": true}},
 		{"DirectorySlash", func(text string) string { return slash.ReplaceAllString(text, "") },
-			map[string]bool{"\nOptions +Sym": true, "\n  Options +ExecCGI": true, "\n  DirectorySlash Off": false, "\n  SetHandler default-handler": false}},
-		{"lines of an older version", func(text string) string { return strings.ReplaceAll(text, "[END]", "[L]") },
-			map[string]bool{"\nOptions +Sym": true, "\n  DirectorySlash Off": true, "[END]": true}},
+			map[string]bool{"\nOptions -M": true, "\n  Options +Sym": true, "\n  Options +ExecCGI": true, "\n  DirectorySlash Off": false, "\n  SetHandler default-handler": false}},
+		{"lines of an older version", func(text string) string {
+			return strings.ReplaceAll(strings.Replace(links.ReplaceAllString(text, ""), "\nOptions -", "\nOptions +SymLinksIfOwnerMatch -", 1), "[END]", "[L]")
+		}, map[string]bool{"\nOptions -M": true, "\n  Options +Sym": true, "\n  DirectorySlash Off": true, "[END]": true}},
 		{"all but the marks", func(string) string { return beginMark + "\n" + endMark + "\n" },
-			map[string]bool{"\nOptions +Sym": true, "\n  Options +ExecCGI": true, "\n  DirectorySlash Off": true}},
+			map[string]bool{"\nOptions -M": true, "\n  Options +Sym": true, "\n  Options +ExecCGI": true, "\n  DirectorySlash Off": true}},
 	} {
 		for _, from := range []Variant{{CGI, false}, {Both, true}} {
 			for _, to := range []Variant{{CGI, false}, {FastCGI, false}, {Both, true}} {

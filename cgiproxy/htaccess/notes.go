@@ -32,12 +32,8 @@ func Notes(text string) (notes []string) {
 		}
 	}
 	for line := range Lines(below) {
-		words := words(line)
-		switch {
-		case isDirective(words, "RewriteEngine") && len(words) > 1 && strings.EqualFold(words[1], "off"):
+		if words := words(line); isDirective(words, "RewriteEngine") && len(words) > 1 && strings.EqualFold(words[1], "off") {
 			add("RewriteEngine Off below the lines of proxy.cgi turns them off: take it out")
-		case isDirective(words, "Options") && dropsLinks(words[1:]):
-			add(strings.TrimSpace(line) + " below the lines of proxy.cgi takes links away, without which every page is 403: write SymLinksIfOwnerMatch into it, too")
 		}
 	}
 	return append(notes, sectionNotes(rest)...)
@@ -74,12 +70,4 @@ func sectionNotes(rest string) (notes []string) {
 func refuses(words []string) bool {
 	args := strings.ToLower(strings.Join(words[1:], " "))
 	return isDirective(words, "Require") && args == "all denied" || isDirective(words, "Deny") && args == "from all"
-}
-
-// dropsLinks reports whether Options replaces those that are set, as it does where the
-// first has no sign, by others than links.
-func dropsLinks(options []string) bool {
-	said := strings.ToLower(" " + strings.Join(options, " "))
-	return strings.Trim(said, " +-") != "" && !strings.ContainsAny(said[1:2], "+-") &&
-		!strings.Contains(said, " all") && !strings.Contains(said, " followsymlinks") && !strings.Contains(said, " symlinksifownermatch")
 }

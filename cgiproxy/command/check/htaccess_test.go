@@ -8,7 +8,8 @@ import (
 )
 
 const (
-	optionsLine = "Options +SymLinksIfOwnerMatch -MultiViews"
+	optionsLine = "Options -MultiViews"
+	linksOn     = "<If \"true\">\n  Options +SymLinksIfOwnerMatch\n</If>\n"
 	execLine    = "  Options +ExecCGI\n"
 )
 
@@ -34,8 +35,6 @@ func htaccessTests() []findingTest {
 		{"exec-cgi", "turned off for all else", OK, "", rules(optionsLine, "Options FollowSymLinks -ExecCGI"), "ExecCGI is on"},
 		{"exec-cgi", "on for all", OK, "", rules(execLine, "", optionsLine, "Options +ExecCGI"), "ExecCGI is on"},
 		{"exec-cgi", "no line", Warning, "forbidden", rules(execLine, ""), "only where the host does"},
-		{"links", "turned off", Fault, "links", rules(optionsLine, "Options ExecCGI"), "AH00670"},
-		{"links", "no line", Warning, "links", rules(optionsLine, ""), "AH00670"},
 		{"exec-cgi", "on in a section of another pattern", OK, "", rules(optionsLine, optionsLine+" -ExecCGI", "<Files \"proxy.cgi\">\n"+execLine, "<Files *.cgi>\nOptions ExecCGI\n"), "ExecCGI is on"},
 		{"exec-cgi", "off in its section", Fault, "forbidden", rules(optionsLine, "Options +ExecCGI +SymLinksIfOwnerMatch", execLine, "  Options -ExecCGI\n"), "ExecCGI off for proxy.cgi"},
 		{"exec-cgi", "on in the section of the other program", Fault, "forbidden", func(s *testSite) {
@@ -46,19 +45,14 @@ func htaccessTests() []findingTest {
 		{"exec-cgi", "replaced below, and back in the section", OK, "", rules(execLine, "", optionsLine, "Options +ExecCGI\nOptions None"), "ExecCGI is on"},
 		{"exec-cgi", "replaced below, without a section", Fault, "forbidden", rules("<Files \"proxy.cgi\">\n", "", "</Files>\n", "", execLine, "", optionsLine, "Options +ExecCGI\nOptions None"), "ExecCGI is off"},
 		{"exec-cgi", "off below, and back in the section", Fault, "forbidden", rules(execLine, "", optionsLine, "Options -ExecCGI\nOptions ExecCGI"), "ExecCGI is off"},
-		{"links", "replaced below", Fault, "links", rules(optionsLine, optionsLine+"\nOptions Indexes"), "AH00670"},
-		{"links", "replaced for the program", Fault, "links", rules(execLine, "  Options ExecCGI\n"), "AH00670"},
-		{"links", "replaced below by links", OK, "", rules(optionsLine, optionsLine+"\nOptions Indexes FollowSymLinks"), "links are on"},
-		{"links", "added above, and replaced", Fault, "links", rules(optionsLine, "Options +FollowSymLinks\nOptions None"), "AH00670"},
-		{"links", "all but links", Fault, "links", rules(optionsLine, "Options All -FollowSymLinks"), "AH00670"},
-		{"links", "replaced in a file above, and back here", OK, "", func(s *testSite) {
-			s.rules(optionsLine, "")
-			s.write("../.htaccess", "Options +FollowSymLinks\nOptions None\n", 0o644)
-		}, "links are on"},
-		{"links", "the other kind turned off below", OK, "", rules(optionsLine, optionsLine+"\nOptions -FollowSymLinks"), "links are on"},
-		{"links", "one kind turned off below", Warning, "links", rules(optionsLine, optionsLine+"\nOptions -SymLinksIfOwnerMatch"), "where the host has it off"},
-		{"links", "turned off below", Fault, "links", rules(optionsLine, optionsLine+"\nOptions -SymLinksIfOwnerMatch -FollowSymLinks"), "AH00670"},
-		{"links", "off above, on here", OK, "", above("Options -FollowSymLinks -SymLinksIfOwnerMatch"), "links are on"},
+		{"links", "no line", Warning, "links", rules(linksOn, ""), "where the host has it off"},
+		{"links", "a line that a host allows", OK, "", rules(linksOn, "", optionsLine, "Options FollowSymLinks"), "links are on"},
+		{"links", "turned off", Fault, "links", rules(linksOn, "", optionsLine, "Options ExecCGI"), "AH00670"},
+		{"links", "turned off by their names", Fault, "links", rules(linksOn, "", optionsLine, "Options -SymLinksIfOwnerMatch -FollowSymLinks"), "AH00670"},
+		{"links", "one kind turned off", Warning, "links", rules(linksOn, "", optionsLine, "Options -SymLinksIfOwnerMatch"), "where the host has it off"},
+		{"links", "off below, and on in the section", OK, "", rules("RewriteEngine On", "Options None\nRewriteEngine On"), "links are on"},
+		{"links", "off above, and on in the section", OK, "", above("Options -FollowSymLinks -SymLinksIfOwnerMatch"), "links are on"},
+		{"links", "off in a section like it below", Fault, "links", rules("RewriteEngine On", "<If \"true\">\nOptions None\n</If>\nRewriteEngine On", optionsLine, "Options None"), "AH00670"},
 		{"slash", "none", Warning, "slash", rules("  DirectorySlash Off\n", ""), "arrives as GET"},
 		{"authorization", "none", Warning, "", rules(`SetEnvIf Authorization "(.+)" HTTP_AUTHORIZATION=$1`, ""), "SetEnvIf Authorization"},
 		{"length", "none", Warning, "", rules("SetEnv ap_trust_cgilike_cl 1", ""), "ap_trust_cgilike_cl"},

@@ -178,21 +178,30 @@ func checkExecCGI(s *site) []Finding {
 	})
 }
 
-// checkLinks looks at both that rewrite rules are run for: what the visitor asks for, and
-// the program that a rule then leads to.
+// checkLinks looks whether links are on where rewrite rules are run: for what the
+// visitor asks for, and for the program that a rule then leads to. Apache merges an
+// <If> after all else, also for folders below.
 func checkLinks(s *site) []Finding {
 	if s.own().isMissing() {
 		return nil
 	}
-	for _, name := range append([]string{"a page"}, s.scripts...) {
-		now, owner := s.optionFor(name, "followsymlinks"), s.optionFor(name, "symlinksifownermatch") // either will do
-		switch {
-		case now.is == on, owner.is == on:
-		case now.is == off && owner.is == off:
-			return cause{"links", "write Options +SymLinksIfOwnerMatch into .htaccess, as htaccess.example has it"}.fault("%s turns links off, without which Apache refuses rewrite rules (AH00670): pages are 403", now.by)
-		default:
-			return cause{"links", "write Options +SymLinksIfOwnerMatch into .htaccess, unless the host forbids Options"}.warning("no .htaccess turns SymLinksIfOwnerMatch on: where the host has it off, pages are 403 (AH00670)")
+	var always, owner ruling
+	for _, d := range s.lines("options") {
+		if slices.Contains(d.sections, `if "true"`) {
+			d.rule("followsymlinks", &always, new(ruling))
+			d.rule("symlinksifownermatch", &owner, new(ruling))
 		}
 	}
-	return fine("links are on, which rewrite rules need")
+	if always.is != on && owner.is != on {
+		always, _ = s.option("followsymlinks") // either will do
+		owner, _ = s.option("symlinksifownermatch")
+	}
+	remedy := `take <If "true"> with its line from htaccess.example`
+	switch {
+	case always.is == on, owner.is == on:
+		return fine("links are on, which rewrite rules need")
+	case always.is == off && owner.is == off:
+		return cause{"links", remedy}.fault("%s turns links off, without which Apache refuses rewrite rules (AH00670): pages are 403", always.by)
+	}
+	return cause{"links", remedy + ", unless the host forbids Options"}.warning("no .htaccess turns SymLinksIfOwnerMatch on: where the host has it off, pages are 403 (AH00670)")
 }

@@ -79,7 +79,7 @@ func Troubles() []Trouble {
 		{
 			ID:     "links",
 			See:    "403 on every page, log: AH00670",
-			Do:     "Links are off: ~+SymLinksIfOwnerMatch~ is in the ~Options~ line of ~htaccess.example~ for that; where ~Options~ is forbidden, ask the host for it.",
+			Do:     "Links are off: the ~<If \"true\">~ of ~htaccess.example~ turns them on for rewrite rules; where ~Options~ is forbidden, ask the host for them.",
 			Log:    []string{"AH00670"},
 			Checks: []string{"links"},
 		},
