@@ -5,6 +5,7 @@ package ondemand
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -48,6 +49,9 @@ func TestStateIsGone(t *testing.T) {
 			before, _ := strconv.Atoi(s.answered("/"))
 			if err := tt.lose(s); err != nil {
 				t.Fatal(err)
+			}
+			if st, err := s.Status(); err == nil && strings.Contains(fmt.Sprint(st.Rows(time.Now())), "0001") {
+				t.Errorf("the status has a time that nobody knows: %v", st.Rows(time.Now()))
 			}
 			after := s.answered("/")
 			if p, err := readProcess(before); after == strconv.Itoa(before) || err == nil && !p.ended {

@@ -39,7 +39,10 @@ func (st *Status) Rows(now time.Time) (rows [][2]string) {
 	add("state", phase)
 	add("address", strings.Join(st.Addresses, " or "))
 	add("listener", st.Listener)
-	if st.PID != 0 {
+	switch {
+	case st.PID != 0 && st.Since.IsZero():
+		add("process", fmt.Sprintf("%d, from before .cgiproxy was deleted, or of another START_DIR: the next request ends it", st.PID))
+	case st.PID != 0:
 		add("process", fmt.Sprintf("%d, since %s (%v)", st.PID, st.Since.Format(time.DateTime), now.Sub(st.Since).Round(time.Second)))
 		add("memory", fmt.Sprintf("%.1f MB", float64(st.Memory)/1e6))
 	}

@@ -1,12 +1,15 @@
 package check
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"slices"
 	"strings"
+	"unicode/utf16"
 
 	"proxy.cgi/cgiproxy/htaccess"
 )
@@ -62,9 +65,26 @@ func readHtaccess(path string) *rulesFile {
 	default:
 		var text []byte
 		text, h.err = os.ReadFile(path)
-		h.parse(string(text))
+		h.parse(fromUTF16(text))
 	}
 	return h
+}
+
+// fromUTF16 returns what an editor shows, which Notepad saves so as "Unicode": it begins
+// with a byte order mark.
+func fromUTF16(text []byte) string {
+	var order binary.ByteOrder = binary.LittleEndian
+	switch {
+	case bytes.HasPrefix(text, []byte("\xfe\xff")):
+		order = binary.BigEndian
+	case !bytes.HasPrefix(text, []byte("\xff\xfe")):
+		return string(text)
+	}
+	var units []uint16
+	for ; len(text) > 1; text = text[2:] {
+		units = append(units, order.Uint16(text))
+	}
+	return string(utf16.Decode(units))
 }
 
 // isMissing reports whether there is no file.

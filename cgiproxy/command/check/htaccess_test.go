@@ -28,6 +28,11 @@ func htaccessTests() []findingTest {
 		{"lines", "an open section", Fault, "500-everywhere", rules("</If>\n<Files", "<Files"), "is not closed"},
 		{"lines", "an end too many", Fault, "500-everywhere", rules("RewriteEngine On", "</IfModule>\nRewriteEngine On"), "without <ifmodule>"},
 		{"lines", "a byte order mark", Fault, "500-everywhere", rules("# proxy.cgi: copy", "\ufeff# proxy.cgi: copy"), "byte order mark"},
+		{"lines", "saved as UTF-16", Fault, "500-everywhere", func(s *testSite) {
+			text, err := os.ReadFile(s.path(".htaccess"))
+			s.do(err)
+			s.write(".htaccess", "\xff\xfe"+strings.Join(strings.Split(string(text), ""), "\x00")+"\x00", 0o644)
+		}, "byte order mark"},
 		{"lines", "unknown where its module is", OK, "", rules("RewriteEngine On", "<IfModule x>\nNoSuchLine On\n</IfModule>\nRewriteEngine On"), "Apache knows"},
 		{"handler", "none", Fault, "download", rules("  SetHandler cgi-script\n", ""), "tells Apache to run proxy.cgi"},
 		{"handler", "AddHandler", OK, "", rules("  SetHandler cgi-script\n", "", "RewriteEngine On", "AddHandler cgi-script .cgi\nRewriteEngine On"), "AddHandler"},

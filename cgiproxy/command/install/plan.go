@@ -151,6 +151,10 @@ func (in *Site) PlanUninstall() (changes []Change, notes []string, err error) {
 		if name == settings.File && stays {
 			continue // what install has replaced is nowhere else
 		}
+		if name == HtaccessFile && record[name] == changed && rest == string(rules.Old) && !bytes.Equal(copied, rules.Old) {
+			notes = append(notes, HtaccessFile+" has been replaced since: what it was before is in "+name+oldSuffix)
+			continue
+		}
 		if record[name] == changed || copied != nil && bytes.Equal(copied, d.open(name).Old) { // of an upload that broke off before the record
 			d.remove(name + oldSuffix)
 		}
