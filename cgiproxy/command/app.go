@@ -152,6 +152,9 @@ func explain(err error) string {
 	if e, ok := errors.AsType[*settings.Error](err); ok {
 		return e.Error() + ": " + e.Remedy
 	}
+	if errors.Is(err, context.Canceled) {
+		return "interrupted: what has begun goes on, and app status tells how it is"
+	}
 	e, ok := errors.AsType[*ondemand.Error](err)
 	if !ok {
 		return err.Error()
