@@ -12,7 +12,7 @@ import (
 	"proxy.cgi/cgiproxy/internal/testkit"
 )
 
-// A realFront is a proxy in front as people set one up: {lines} are its own.
+// A realFront is a proxy in front as people set one up.
 type realFront struct{ name, config, command string }
 
 var realFronts = []realFront{
