@@ -167,14 +167,15 @@ func (c *call) request() (*http.Request, reverseMapping, error) {
 		return nil, reverseMapping{}, err
 	}
 	mapping.chosen = c.site.transport.ChosenAddress
-	if c.cfg.Secret != "" {
-		sign(req, c.cfg.Secret, c.start)
-	}
 	if req.ContentLength != 0 {
 		req.Body = &requestBody{r: c.in.Body, length: req.ContentLength, limit: int64(c.cfg.MaxBody), gone: c.in.Gone}
 	}
 	if c.log.Level >= settings.LevelDebug {
-		c.log.Debugf("to %v: %s %s, Host %s, fields %s", &c.cfg.Upstream, req.Method, req.RequestURI, req.Host, slices.Sorted(maps.Keys(req.Header)))
+		names := slices.Sorted(maps.Keys(req.Header))
+		if c.cfg.Secret != "" {
+			names = append(names, signatureField) // once it is sent
+		}
+		c.log.Debugf("to %v: %s %s, Host %s, fields %s", &c.cfg.Upstream, req.Method, req.RequestURI, req.Host, names)
 	}
 	return req, mapping, nil
 }

@@ -150,6 +150,9 @@ func (c *call) describe() url.Values {
 	seen.Set("authorization", req.Header.Get("Authorization"))
 	seen.Set("scheme", req.Header.Get("X-Forwarded-Proto"))
 	seen.Set("client", req.Header.Get("X-Real-Ip"))
+	for _, name := range challenge.Claims {
+		seen.Set(name, req.Header.Get(name))
+	}
 	if req.ContentLength != 0 {
 		body := c.countBody(req.ContentLength)
 		seen.Set("body", strconv.FormatInt(body.size, 10))

@@ -130,6 +130,7 @@ func askProbe(t *testing.T, settings, what, stdin string, vars ...string) (testk
 func TestProbeDescribes(t *testing.T) {
 	const helloSum = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824" // sha256sum
 	upload := []string{"REQUEST_METHOD=PUT", "CONTENT_LENGTH=5"}
+	forged := []string{"HTTP_X_FORWARDED_HOST=evil", "HTTP_X_FORWARDED_PORT=6", "HTTP_X_FORWARDED_PREFIX=/evil", "HTTP_TRUE_CLIENT_IP=6.6.6.6"}
 	tests := []struct {
 		name, settings, stdin string
 		vars                  []string
@@ -140,6 +141,8 @@ func TestProbeDescribes(t *testing.T) {
 		{"Authorization", "", "", []string{"REDIRECT_HTTP_AUTHORIZATION=Bearer x"}, map[string]string{"authorization": "Bearer x"}},
 		{"https", "", "", []string{"HTTPS=on"}, map[string]string{"scheme": "https"}},
 		{"proxy in front", "TRUSTED_PROXIES=198.51.100.7\n", "", []string{"HTTP_X_FORWARDED_FOR=192.0.2.1", "HTTP_X_FORWARDED_PROTO=https"}, map[string]string{"client": "192.0.2.1", "scheme": "https", "for": "192.0.2.1", "proto": "https", "addr": "198.51.100.7"}},
+		{"forged, by way of it", "TRUSTED_PROXIES=198.51.100.7\n", "", forged, map[string]string{"X-Forwarded-Host": "evil", "X-Forwarded-Port": "6", "X-Forwarded-Prefix": "/evil", "True-Client-Ip": "6.6.6.6"}},
+		{"forged", "", "", forged, map[string]string{"X-Forwarded-Host": "example.com", "X-Forwarded-Port": "80", "X-Forwarded-Prefix": "", "True-Client-Ip": ""}},
 		{"upload", "", "hello, and more", upload, map[string]string{"method": "PUT", "length": "5", "body": "5", "sha256": helloSum}},
 		{"chunked upload", "", "hello", []string{"REQUEST_METHOD=PUT", "HTTP_TRANSFER_ENCODING=chunked"}, map[string]string{"coding": "chunked", "length": "", "body": "5", "sha256": helloSum}},
 		{"upload that is cut", "", "hell", upload, map[string]string{"body": "4", "error": "request body ended after 4 of 5 bytes (EOF)"}},

@@ -16,7 +16,8 @@ import (
 // shared machine anybody can connect to its port, and write X-Forwarded-User.
 const signatureField = "X-Proxy-Signature"
 
-// sign adds the signature to a request that is ready to be sent.
+// sign adds the signature to a request that is about to be sent. One that has waited, for
+// the app to start say, is not old then.
 func sign(req *http.Request, secret string, now time.Time) {
 	t := strconv.FormatInt(now.Unix(), 10)
 	req.Header[signatureField] = []string{"t=" + t + ",v1=" + signature(req, secret, t)}

@@ -1,11 +1,15 @@
 package cgiproxy
 
 import (
+	"bufio"
+	"context"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"proxy.cgi/cgiproxy/internal/testkit"
@@ -47,6 +51,36 @@ func TestSignature(t *testing.T) {
 			testkit.WantError(t, <-verified, tt.want)
 		})
 	}
+}
+
+// A request may wait long for the app to take it, as for one that starts. It is signed
+// when that is over.
+func TestSignatureAfterWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		folder := t.TempDir()
+		testkit.WriteFile(t, folder, ".htcgiproxy", "UPSTREAM=127.0.0.1:1\nCONNECT_TIMEOUT=0\nSECRET='"+testSecret+"'\n")
+		site := LoadSite(visit(), folder)
+		verified := make(chan error, 1)
+		site.transport.Dial = func(context.Context, string, string) (net.Conn, error) {
+			time.Sleep(2 * time.Minute)
+			ours, apps := net.Pipe()
+			go func() {
+				defer apps.Close()
+				r, err := http.ReadRequest(bufio.NewReader(apps))
+				if err == nil {
+					err = VerifySignature(r, testSecret, time.Minute)
+				}
+				verified <- err
+				io.WriteString(apps, testkit.NoBody)
+			}()
+			return ours, nil
+		}
+		w := newRecorder()
+		if err := Serve(t.Context(), w, &Request{Env: visit(), Log: io.Discard}, site); err != nil || w.Code != http.StatusOK {
+			t.Fatalf("got %d, error %v", w.Code, err)
+		}
+		testkit.WantError(t, <-verified, "")
+	})
 }
 
 func TestVerifySignature(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -42,6 +43,9 @@ func loadSite(load loader, env Environ, folder string) *Site {
 	s := &Site{folder: folder, cfg: cfg, err: err, mark: siteMark(folder, &cfg.Upstream), transport: upstream.Transport{Config: cfg}}
 	if err == nil {
 		s.transport.App = upstream.NewApp(cfg)
+	}
+	if cfg.Secret != "" {
+		s.transport.Sign = func(req *http.Request) { sign(req, cfg.Secret, time.Now()) }
 	}
 	if s.transport.App != nil {
 		s.transport.App.Warn = func(text string) { s.Note(settings.Note{Level: settings.LevelWarn, Text: text}) }

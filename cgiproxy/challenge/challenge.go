@@ -46,6 +46,10 @@ const (
 	minKey, maxKey = 32, 256
 )
 
+// Claims are fields that a client may forge, and that only a proxy in front may say.
+// The description of a request has what of them the app gets.
+var Claims = [...]string{"X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Prefix", "True-Client-Ip"}
+
 // A Challenge is one question.
 type Challenge struct {
 	Time  time.Time

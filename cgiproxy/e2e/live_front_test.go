@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"proxy.cgi/cgiproxy"
+	"proxy.cgi/cgiproxy/challenge"
 	"proxy.cgi/cgiproxy/command/live"
 	"proxy.cgi/cgiproxy/e2e/webserver"
 )
@@ -45,6 +46,9 @@ func (f front) start(t *testing.T, server string) (addr string) {
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme, r.Out.URL.Host = to.Scheme, to.Host
 			r.Out.URL.RawQuery = r.In.URL.RawQuery // without those it cannot parse, otherwise
+			for _, name := range challenge.Claims {
+				r.Out.Header.Del(name)
+			}
 			r.Out.Header["X-Forwarded-For"] = r.In.Header["X-Forwarded-For"]
 			r.SetXForwarded()
 			if f.request != nil {

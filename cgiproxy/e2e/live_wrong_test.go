@@ -80,7 +80,7 @@ func TestLiveCheckHtaccess(t *testing.T) {
 		}, want: findings{"private files": "fault: everybody can read .htcgiproxy"}},
 		{name: "https claimed", rules: plus("SetEnv HTTPS on"), want: findings{"https": "fault: seen as https, and it is http"}},
 		{name: "everybody is a trusted proxy", settings: "CGIPROXY_TRUSTED_PROXIES=0.0.0.0/0\n", rules: example,
-			want: findings{"client address": "fault: whoever writes X-Forwarded-For is believed"}},
+			want: findings{"client address": "fault: whoever writes X-Forwarded-For is believed", "forged fields": "warning: X-Forwarded-Host"}},
 		{name: "settings that cannot be used", settings: "CGIPROXY_HEADER_TIMEOUT=-1s\n", rules: example, want: findings{"settings": "fault: CGIPROXY_HEADER_TIMEOUT", "app": "ok: not asked"}},
 		{name: "a line that is not allowed", rules: plus("NoSuchDirective On"), want: findings{"reach": "fault: the server or proxy.cgi fails: 500"}},
 		{name: "not executable", rules: example, change: func(t *testing.T, s site) {

@@ -24,7 +24,7 @@ const requireOwner = "\nCGIPROXY_REQUIRE_OWNER=true\n"
 func TestOwnApp(t *testing.T) {
 	t.Parallel()
 	server(t, webserver.ApacheSuexec) // or there is no need to build the app
-	binary := signedLanguages[0].program(t)[0]
+	binary := signedLanguages[0].program(t, "60")[0]
 	for _, network := range []string{"tcp", "unix"} {
 		t.Run(network, func(t *testing.T) {
 			t.Parallel()

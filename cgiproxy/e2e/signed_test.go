@@ -9,10 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -128,7 +124,7 @@ func TestSigned(t *testing.T) {
 	for _, l := range signedLanguages {
 		t.Run(l.name, func(t *testing.T) {
 			t.Parallel()
-			program := l.program(t)
+			program := l.program(t, "60")
 			addr := startApp(t, signedSecret, nil, program...)
 			testSigned(t, webserver.ApacheEvent, addr)
 			if l.name == "go" {
@@ -139,6 +135,14 @@ func TestSigned(t *testing.T) {
 				r := received{line: "GET / HTTP/1.1", lines: []string{"Host: x"}, header: http.Header{"Host": {"x"}}}
 				signed("", 0)(&r)
 				sendDirectly(t, startApp(t, "", nil, program...), r, refused)
+			})
+			t.Run("a wider window", func(t *testing.T) { // for uploads that come whole
+				app := startApp(t, signedSecret, nil, l.program(t, "3600")...)
+				for age, want := range map[time.Duration]string{30 * time.Minute: trusted, -30 * time.Minute: trusted, 2 * time.Hour: refused} {
+					r := received{line: "GET / HTTP/1.1", lines: []string{"Host: x"}, header: http.Header{"Host": {"x"}}}
+					signed(signedSecret, age)(&r)
+					sendDirectly(t, app, r, want)
+				}
 			})
 		})
 	}
@@ -201,95 +205,4 @@ func checkSigned(t *testing.T, addr, request, want string) {
 	if response != want || got.err != nil {
 		t.Errorf("%.1000q:\n got %.300q %v\nwant %q", request, response, got.err, want)
 	}
-}
-
-// A signedLanguage makes an app of an example. The app says where it listens,
-// reads the body, and answers what the tables expect.
-type signedLanguage struct {
-	name, file    string
-	command       string // {file} is the app
-	before, after string // the example
-}
-
-var signedLanguages = []signedLanguage{
-	{"go", "app.go", "{file} tcp 127.0.0.1:0", `package main
-import ("crypto/hmac"; "crypto/sha256"; "encoding/hex"; "fmt"; "net"; "net/http"; "os"; "strconv"; "strings"; "time")
-`, `
-func main() {
-	l, err := net.Listen(os.Args[1], os.Args[2])
-	if err != nil { panic(err) }
-	fmt.Println("listening on http://" + l.Addr().String())
-	panic(http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !signed(r) {
-			http.Error(w, "refused", http.StatusForbidden)
-			return
-		}
-		fmt.Fprint(w, "user="+r.Header.Get("X-Forwarded-User"))
-	})))
-}
-`},
-	{"python", "app.py", "python3 {file}", "", `
-import http.server
-
-class App(http.server.BaseHTTPRequestHandler):
-    def respond(self):
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        # self.path would have one slash in place of two.
-        ok = signed(self.command, self.requestline.split()[1], self.headers)
-        self.send_response(200 if ok else 403)
-        self.end_headers()
-        text = "user=" + self.headers.get("X-Forwarded-User", "") if ok else "refused"
-        self.wfile.write(text.encode("latin-1"))
-    do_GET = do_POST = respond
-
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), App)
-print("listening on http://127.0.0.1:%d" % server.server_port, flush=True)
-server.serve_forever()
-`},
-	{"node", "app.js", "node {file}", "", `
-const server = require("node:http").createServer((req, res) => {
-  req.resume();
-  if (signed(req)) res.end("user=" + (req.headers["x-forwarded-user"] ?? ""), "latin1");
-  else res.writeHead(403).end("refused");
-});
-server.listen(0, "127.0.0.1", () => console.log("listening on http://127.0.0.1:" + server.address().port));
-`},
-	{"php", "app.php", "php -S 127.0.0.1:0 {file}", "<?php\n", `
-if (signed()) {
-    echo 'user=', $_SERVER['HTTP_X_FORWARDED_USER'] ?? '';
-} else {
-    http_response_code(403);
-    echo 'refused';
-}
-`},
-}
-
-// program writes the app, and returns the command that runs it.
-func (l signedLanguage) program(t *testing.T) []string {
-	t.Helper()
-	words := strings.Fields(l.command)
-	if l.name != "go" { // the tests run in it
-		needPrograms(t, words[0])
-	}
-	manual, err := os.ReadFile("../../MANUAL.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	example := regexp.MustCompile("(?s)\n<!-- signed: " + l.name + " -->\n```[a-z]+\n(.*?\n)```\n").FindSubmatch(manual)
-	if example == nil {
-		t.Fatalf("MANUAL.md has no example in %s", l.name)
-	}
-	file := filepath.Join(t.TempDir(), l.file)
-	if err := os.WriteFile(file, []byte(l.before+string(example[1])+l.after), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if l.name == "go" {
-		program := strings.TrimSuffix(file, ".go")
-		if out, err := exec.Command("go", "build", "-o", program, file).CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-		file = program
-	}
-	words[slices.Index(words, "{file}")] = file
-	return words
 }

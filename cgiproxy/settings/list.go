@@ -23,7 +23,7 @@ var list = [...]Setting{
 	{"PRESERVE_HOST", "true", "false",
 		"send the visitor's Host to the app"},
 	{"TRUSTED_PROXIES", "", "10.0.0.0/8,192.0.2.7",
-		"addresses and CIDRs, separated by commas, whose X-Forwarded-* are believed and added to; those of others are replaced"},
+		"addresses and CIDRs, separated by commas, whose X-Forwarded-* are believed and added to; those of others are replaced. They must not pass on what visitors forge: see \"Proxies in front\" in MANUAL.md"},
 	{"CONNECT_TIMEOUT", "5s", "5s",
 		"time to connect to the app; 0 is no limit"},
 	{"HEADER_TIMEOUT", "60s", "60s",

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -79,6 +80,34 @@ func fillPool(t *testing.T, c *Transport, n int, response string) {
 			t.Fatal(err)
 		}
 		c.idlePool().put(agingConn{conn, time.Now()})
+	}
+}
+
+// A request is signed each time that it goes out, whatever it goes over.
+func TestPoolSigns(t *testing.T) {
+	const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+	for _, tt := range []struct {
+		name    string
+		forever bool // the app keeps the connection
+		want    int64
+	}{
+		{"each on a connection kept", true, 2},
+		{"the second repeated", false, 3},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			app := newCountingApp(t, tt.forever, ok)
+			c := pooled(t, app.App)
+			var signed int64
+			c.Sign = func(*http.Request) { signed++ }
+			for range 2 {
+				if body, err := ask(t, c); err != nil || body != "ok" {
+					t.Fatalf("got %q, %v", body, err)
+				}
+			}
+			if signed != tt.want || app.requests.Load() != tt.want {
+				t.Errorf("signed %d times, and the app saw %d requests, want %d", signed, app.requests.Load(), tt.want)
+			}
+		})
 	}
 }
 

@@ -30,6 +30,11 @@ type Transport struct {
 	// Dial of this package.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
+	// Sign is called right before a request goes out, and again before it is repeated: what
+	// it writes into the header may depend on the time, and a connection may take long. Nil
+	// is none.
+	Sign func(*http.Request)
+
 	// KeepTime is how long a connection is there for requests to come, from its
 	// beginning. Zero keeps none: a process that has only one request has no use
 	// for that.
@@ -110,6 +115,9 @@ func (t *Transport) CloseIdle() {
 // send sends the request. The connection is kept afterwards if it may be, unless keep
 // is nil.
 func (t *Transport) send(conn agingConn, req *http.Request, keep *pool) *exchange {
+	if t.Sign != nil {
+		t.Sign(req)
+	}
 	x := startExchange(conn.Conn, t.Config, req)
 	if t.BodyLinger > 0 {
 		x.bodyLinger = t.BodyLinger

@@ -85,6 +85,9 @@ func TestJudge(t *testing.T) {
 	at := func(rest string) int {
 		return slices.IndexFunc(list, func(q Question) bool { return strings.HasSuffix(q.Target, rest) })
 	}
+	forged := slices.IndexFunc(list, func(q Question) bool {
+		return slices.ContainsFunc(q.Fields, func(f [2]string) bool { return f[0] == challenge.Claims[0] })
+	})
 	for _, tt := range []struct {
 		name    string
 		change  func([]Observation)
@@ -99,6 +102,9 @@ func TestJudge(t *testing.T) {
 		{"a redirection", func(o []Observation) { o[at("/a%25b")] = Observation{Header: http.Header{}} }, "path %25", check.Warning, "a redirection"},
 		{"no response", func(o []Observation) { o[at("/a%3Fb")] = Observation{Error: "no response in 8 s"} }, "path %3F", check.Fault, "no response in 8 s"},
 		{"somebody else's response", func(o []Observation) { o[0].Header = http.Header{} }, "reach", check.Fault, "something else answers"},
+		{"forged fields that the app would not get", func(o []Observation) { o[forged].Text = "X-Forwarded-Host=example.com&True-Client-Ip=" }, "forged fields", check.OK, "does not get to the app"},
+		{"forged fields that it would", func(o []Observation) { o[forged].Text = "X-Forwarded-Host=example.com&X-Forwarded-Prefix=/forged/shop" }, "forged fields", check.Warning, "any visitor's X-Forwarded-Prefix:"},
+		{"forged fields that are refused", func(o []Observation) { o[forged] = Observation{Status: 403, Header: http.Header{}} }, "forged fields", check.OK, "refused: 403"},
 		{"no browser can", func([]Observation) {}, "chunked upload", check.OK, "not asked: no browser"},
 		{"open settings", func(o []Observation) {
 			o[len(o)-1] = Observation{Status: 200, Header: http.Header{}, Text: "CGIPROXY_UPSTREAM=1"}

@@ -6,6 +6,7 @@
 //	key.go        whom proxy.cgi answers: SECRET, or a file beside it
 //	unreached.go  what it may mean that something else has answered
 //	request.go    the rows about requests
+//	front.go      those about what a proxy in front says of the visitor
 //	upload.go     the rows about their bodies
 //	response.go   the rows about responses
 //	browser.go    the same rows, asked by a browser (the status page)
@@ -78,6 +79,7 @@ func rows() []row {
 		{"Authorization", authorization},
 		{"https", https},
 		{"client address", clientAddress},
+		{"forged fields", forgedFields},
 		{"upload", upload},
 		{"chunked upload", chunkedUpload},
 		{"early response", earlyResponse},

@@ -2,8 +2,6 @@ package live
 
 import (
 	"fmt"
-	"net"
-	"net/netip"
 	"strings"
 )
 
@@ -141,58 +139,4 @@ func authorization(s *site) Finding {
 	default:
 		return fault("see what in .htaccess sets HTTP_AUTHORIZATION", "%q arrives as %q", sent, got)
 	}
-}
-
-func https(s *site) Finding {
-	r, bad := s.describe(question{})
-	if bad != nil {
-		return *bad
-	}
-	got, want := r.seen.Get("scheme"), s.url.Scheme
-	switch {
-	case got == want && want == "http":
-		return ok("seen as http, which it is; ask the https address, too")
-	case got == want:
-		return ok("seen as https")
-	case want == "https" && strings.EqualFold(r.seen.Get("proto"), "https"):
-		return fault("write CGIPROXY_TRUSTED_PROXIES="+r.seen.Get("addr")+" into .htcgiproxy, if that is a proxy of the host (ask for all its addresses)",
-			"seen as http: TLS ends in a proxy at %s in front of the server, which says so and is not believed", r.seen.Get("addr"))
-	case want == "https":
-		return fault("if visitors come by https alone: SetEnv HTTPS on in .htaccess", "seen as http: TLS ends in front of the server, which is not told")
-	}
-	return fault("take away what sets HTTPS in .htaccess, or X-Forwarded-Proto in front", "seen as %s, and it is http", got)
-}
-
-// claimedAddress is nobody's (RFC 5737).
-const claimedAddress = "203.0.113.9"
-
-func clientAddress(s *site) Finding {
-	r, bad := s.describe(question{fields: []string{"X-Forwarded-For: " + claimedAddress}})
-	if bad != nil {
-		return *bad
-	}
-	own, _, _ := net.SplitHostPort(r.local)
-	return judgeClient(own, r.seen.Get("client"), r.seen.Get("addr"), r.seen.Get("for"))
-}
-
-// judgeClient compares our own address, as far as we know it, with what the app
-// is told, what the web server sees, and the X-Forwarded-For that it got.
-func judgeClient(own, client, addr, chain string) Finding {
-	switch {
-	case client == claimedAddress:
-		return fault("name in CGIPROXY_TRUSTED_PROXIES only the host's own proxies, not those of everybody", "whoever writes X-Forwarded-For is believed: the app was told %s", client)
-	case client == own && own != "": // a browser does not know it
-		return ok("%s, which is ours", client)
-	case client == addr && chain != claimedAddress && chain != "":
-		return fault("write CGIPROXY_TRUSTED_PROXIES="+addr+" into .htcgiproxy, if that is a proxy of the host (ask for all its addresses)",
-			"all visitors are %s, a proxy in front of the server: it says %q, and is not believed", addr, chain)
-	case client == "":
-		return fault("ask the host for REMOTE_ADDR", "none is known")
-	}
-	if got, err := netip.ParseAddr(client); err == nil && (got.IsLoopback() || got.IsPrivate()) {
-		if here, err := netip.ParseAddr(own); err == nil && !here.IsLoopback() && !here.IsPrivate() {
-			return warning("what is in front of the server has to add X-Forwarded-For; then name it in CGIPROXY_TRUSTED_PROXIES", "%s is an inner address, not that of a visitor", client)
-		}
-	}
-	return ok("%s; is it yours?", client)
 }
