@@ -31,6 +31,26 @@ func TestSound(t *testing.T) {
 	}
 }
 
+// TestHarmless has lines of others in .htaccess that do nothing to the app's pages.
+func TestHarmless(t *testing.T) {
+	for _, tt := range []struct{ name, lines string }{
+		{"a file that is closed, as Drupal has it", "<FilesMatch \"\\.(inc|sql)$\">\n<IfModule mod_authz_core.c>\nRequire all denied\n</IfModule>\n<IfModule !mod_authz_core.c>\nOrder allow,deny\nDeny from all\n</IfModule>\n</FilesMatch>"},
+		{"a file with a password", "<IfModule mod_auth_basic.c>\n<Files wp-login.php>\nRequire valid-user\n</Files>\n</IfModule>"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newTestSite(t)
+			s.write("../.htaccess", tt.lines+"\n", 0o644)
+			s.write(".htaccess", tt.lines+"\n"+example(t), 0o644)
+			for _, f := range s.check() {
+				if f.Level != OK {
+					t.Errorf("got %+v", f)
+				}
+			}
+		})
+	}
+}
+
 // TestFindings spoils a site in each way that a check knows of.
 func TestFindings(t *testing.T) {
 	for _, tt := range findingTests() {

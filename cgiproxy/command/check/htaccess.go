@@ -48,6 +48,14 @@ func (d directive) in(section string) bool {
 	return false
 }
 
+// isForAll reports whether the directive is for all files and requests, if perhaps only
+// where a module is.
+func (d directive) isForAll() bool {
+	return !slices.ContainsFunc(d.sections, func(s string) bool {
+		return !strings.HasPrefix(s, "if") || strings.HasPrefix(s, "if ")
+	})
+}
+
 const (
 	maxHtaccess = 1 << 20 // bytes
 	maxNested   = 100     // sections within one another: each line keeps all that it is in

@@ -58,6 +58,7 @@ func htaccessTests() []findingTest {
 		{"links", "off below, and on in the section", OK, "", rules("RewriteEngine On", "Options None\nRewriteEngine On"), "links are on"},
 		{"links", "off above, and on in the section", OK, "", above("Options -FollowSymLinks -SymLinksIfOwnerMatch"), "links are on"},
 		{"links", "off in a section like it below", Fault, "links", rules("RewriteEngine On", "<If \"true\">\nOptions None\n</If>\nRewriteEngine On", optionsLine, "Options None"), "AH00670"},
+		{"links", "turned off for a file, where a module is", OK, "", rules(linksOn, "", optionsLine, "Options +SymLinksIfOwnerMatch", "RewriteEngine On", "<Files x>\n<IfModule a>\nOptions None\n</IfModule>\n</Files>\nRewriteEngine On"), "links are on"},
 		{"slash", "none", Warning, "slash", rules("  DirectorySlash Off\n", ""), "arrives as GET"},
 		{"authorization", "none", Warning, "", rules(`SetEnvIf Authorization "(.+)" HTTP_AUTHORIZATION=$1`, ""), "SetEnvIf Authorization"},
 		{"length", "none", Warning, "", rules("SetEnv ap_trust_cgilike_cl 1", ""), "ap_trust_cgilike_cl"},
@@ -65,6 +66,7 @@ func htaccessTests() []findingTest {
 		{"streams", "none", Warning, "late", rules(`SetEnvIf Accept "text/event-stream" no-gzip no-brotli`, ""), "no-gzip"},
 		{"parents", "all denied", Warning, "forbidden", above("Require all denied"), "refuses every page"},
 		{"parents", "scripts denied", Warning, "forbidden", above("<FilesMatch \"\\.(cgi|pl)$\">\nRequire all denied\n</FilesMatch>"), "where proxy.cgi is one of the files"},
+		{"parents", "all denied where a module is", Warning, "forbidden", above("<IfModule a>\n<IfModule b>\nRequire all denied\n</IfModule>\n</IfModule>"), "refuses every page"},
 		{"parents", "a redirect", Warning, "forbidden", above("Redirect 301 / https://example.org/"), "a redirect"},
 		{"parents", "rules that go down", Warning, "forbidden", above("RewriteOptions InheritDown"), "count here, too"},
 	}

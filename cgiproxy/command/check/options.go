@@ -93,7 +93,7 @@ func (s *site) option(name string) (now, merged ruling) {
 	for _, h := range s.rules {
 		now, merged = merged.or(now), ruling{}
 		for _, d := range h.lines("options") {
-			if len(d.sections) == 0 || d.in("ifmodule") {
+			if d.isForAll() {
 				d.rule(name, &now, &merged)
 			}
 		}

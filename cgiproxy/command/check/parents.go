@@ -57,8 +57,8 @@ func checkParents(s *site) (all []Finding) {
 			if refuses && d.isForScripts() {
 				note(d, "take cgi out of its section's pattern", "where proxy.cgi is one of the files of the section, the web server refuses every page (403)")
 			}
-			if len(d.sections) > 0 && !d.in("ifmodule") {
-				continue // for some files or requests
+			if !d.isForAll() {
+				continue
 			}
 			switch {
 			case refuses:

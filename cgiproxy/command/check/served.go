@@ -93,8 +93,9 @@ func (s *site) isPublicOnly() bool {
 
 // requires reports whether something is asked for each file of a folder.
 func requires(h *rulesFile) bool {
-	return slices.ContainsFunc(h.lines("require"), func(d directive) bool {
-		return !d.in("files") && !strings.EqualFold(d.args, "all granted")
+	return slices.ContainsFunc(h.directives, func(d directive) bool {
+		asks := d.name == "require" && !strings.EqualFold(d.args, "all granted") || d.name == "deny" && strings.EqualFold(d.args, "from all")
+		return asks && !d.in("files")
 	})
 }
 
@@ -132,7 +133,7 @@ func (h *rulesFile) opensFolder() bool {
 	refuses := h.lines("rewritecond") == nil && slices.ContainsFunc(h.rewriteRules(), func(r rule) bool {
 		return r.has("f", "forbidden") && slices.Contains([]string{"^", ".*", "^.*$", "^(.*)$"}, r.pattern)
 	})
-	if refuses || requires(h) || h.says("deny", "from all") || h.says("rewriteoptions", "inherit") {
+	if refuses || requires(h) || h.says("rewriteoptions", "inherit") {
 		return false
 	}
 	return slices.ContainsFunc(h.directives, func(d directive) bool { return strings.HasPrefix(d.name, "rewrite") })

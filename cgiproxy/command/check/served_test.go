@@ -38,6 +38,10 @@ func servedTests() []findingTest {
 			publicOnly(s)
 			s.write("vendor/old/.htaccess", "<IfModule mod_rewrite.c>\nRewriteEngine Off\n</IfModule>\n", 0o644)
 		}, "each file of vendor/old:"},
+		{"served", "public only, and a folder in which a file is closed", Warning, "", func(s *testSite) {
+			publicOnly(s)
+			s.write("blog/.htaccess", "RewriteEngine On\n<Files xmlrpc.php>\nDeny from all\n</Files>\n", 0o644)
+		}, "each file of blog:"},
 		{"served", "public only, and a folder that is closed to some", Warning, "", func(s *testSite) {
 			publicOnly(s)
 			s.write("vendor/.htaccess", "RewriteEngine On\nRewriteCond %{HTTP_REFERER} bad\nRewriteRule ^ - [F]\n", 0o644)
