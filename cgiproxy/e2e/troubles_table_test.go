@@ -64,6 +64,7 @@ var troubles = []trouble{
 	{name: "folder closed", row: forbiddenRow, kinds: allCGI, spoil: onFile("", chmod(0)), request: "GET page", status: "403"},
 	{name: "htaccess closed", row: forbiddenRow, kinds: allCGI, spoil: onFile(".htaccess", chmod(0)), request: "GET page", status: "403"},
 	{name: "no scripts here", row: forbiddenRow, kinds: allCGI, folder: "noscripts", change: noOptions, request: "GET page", status: "403", log: "ExecCGI is off in this directory"},
+	{name: "a list against scripts", row: forbiddenRow, kinds: allCGI, change: []string{"RewriteEngine On", "RedirectMatch 403 (?i)\\.(bak|f?cgi)$\nRewriteEngine On"}, request: "GET page", status: "403"},
 	{name: "256 bytes of a path", row: forbiddenRow, kinds: allCGI, request: "GET " + strings.Repeat("x", 256), status: "403"},
 	{name: "255 bytes of a path", row: forbiddenRow, kinds: allCGI, request: "GET " + strings.Repeat("x", 255), status: "200", page: "GET "},
 	{name: "refused, and a page for it", row: "401, 403, 404 or 500 with a request number", kinds: allCGI, change: []string{statusCondition, "", "RewriteEngine On", forbidPage + "\nErrorDocument 403 {site}/no.shtml"},

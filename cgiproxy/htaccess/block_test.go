@@ -212,6 +212,8 @@ func TestNotes(t *testing.T) {
 		{"scripts refused", "<FilesMatch \"\\.(py|cgi)$\">\n  Require all denied\n</FilesMatch>\n", "every page is 403"},
 		{"scripts refused as of old", "<Files *.cgi>\nOrder allow,deny\nDeny from all\n</Files>\n", "every page is 403"},
 		{"others refused", "<FilesMatch \"\\.(py|pl)$\">\nRequire all denied\n</FilesMatch>\n", ""},
+		{"redirects that take the program", "RedirectMatch 403 (?i)\\.(bak|cgi)$\n", "RedirectMatch 403 (?i)\\.(bak|cgi)$ takes the program itself"},
+		{"redirects in a section", "<Files x>\nRedirectMatch 403 \\.cgi$\n</Files>\nRedirect 301 /old /new\n", ""},
 	} {
 		text, err := Put(c.text, "SetEnv a\n")
 		if err != nil {

@@ -36,12 +36,13 @@ func Notes(text string) (notes []string) {
 			add("RewriteEngine Off below the lines of proxy.cgi turns them off: take it out")
 		}
 	}
-	return append(notes, sectionNotes(rest)...)
+	variant, _ := VariantIn(text)
+	return append(notes, sectionNotes(rest, variant.Scripts.Names())...)
 }
 
 // sectionNotes tells of sections that Apache merges after all that is outside of
-// them, wherever they stand.
-func sectionNotes(rest string) (notes []string) {
+// them, wherever they stand, and of redirects outside of them that take the scripts.
+func sectionNotes(rest string, scripts []string) (notes []string) {
 	section := ""
 	for line := range Lines(rest) {
 		words := words(line)
@@ -55,6 +56,8 @@ func sectionNotes(rest string) (notes []string) {
 			section = ""
 		case isMerged && strings.HasPrefix(name, "<"):
 			section = strings.TrimSpace(line)
+		case section == "" && slices.ContainsFunc(scripts, func(script string) bool { return Redirects(line, "/"+script) }):
+			notes = append(notes, Joined(line)+" takes the program itself, for which Apache asks at each page: none reaches the app; write it so that it leaves "+strings.Join(scripts, " and ")+" out, or take it out")
 		case section != "" && strings.HasPrefix(name, "rewrite"):
 			notes = append(notes, "the rewrite lines in "+section+" count there in place of those of proxy.cgi, and the app gets nothing of what it is for: take them out of it")
 			section = ""

@@ -6,7 +6,7 @@
 //	leftout.go  those that their owner has taken out, for the host forbids them
 //	place.go    where they have to stand there
 //	line.go     the directives of a .htaccess
-//	notes.go    what the others mean for the app
+//	notes.go    what the others mean for the app; redirects.go: of mod_alias
 //
 // All of them are functions from text to text. The text of htaccess.example
 // comes from who calls: it is at the top of the repository, once.

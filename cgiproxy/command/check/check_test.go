@@ -35,6 +35,8 @@ func TestSound(t *testing.T) {
 func TestHarmless(t *testing.T) {
 	for _, tt := range []struct{ name, lines string }{
 		{"a file that is closed, as Drupal has it", "<FilesMatch \"\\.(inc|sql)$\">\n<IfModule mod_authz_core.c>\nRequire all denied\n</IfModule>\n<IfModule !mod_authz_core.c>\nOrder allow,deny\nDeny from all\n</IfModule>\n</FilesMatch>"},
+		{"redirects of some pages", "Redirect 301 /old https://example.org/\nRedirect gone /shop/old\nRedirectMatch 403 (?i)\\.(aspx?|bash)$"},
+		{"a redirect of all but one and the program", "RedirectMatch ^/(?!api|shop/proxy\\.cgi$)(.*)$ https://example.org/$1"},
 		{"a file with a password", "<IfModule mod_auth_basic.c>\n<Files wp-login.php>\nRequire valid-user\n</Files>\n</IfModule>"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

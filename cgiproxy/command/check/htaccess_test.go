@@ -18,6 +18,9 @@ func htaccessTests() []findingTest {
 	above := func(line string) func(*testSite) {
 		return func(s *testSite) { s.write("../.htaccess", line+"\n", 0o644) }
 	}
+	below := func(line string) func(*testSite) {
+		return func(s *testSite) { s.write(".htaccess", example(s.t)+line+"\n", 0o644) }
+	}
 	return []findingTest{
 		{"htaccess", "none", Fault, "listing", func(s *testSite) { s.do(os.Remove(s.path(".htaccess"))) }, "there is no .htaccess"},
 		{"htaccess", "another name", Fault, "listing", func(s *testSite) {
@@ -67,7 +70,11 @@ func htaccessTests() []findingTest {
 		{"parents", "all denied", Warning, "forbidden", above("Require all denied"), "refuses every page"},
 		{"parents", "scripts denied", Warning, "forbidden", above("<FilesMatch \"\\.(cgi|pl)$\">\nRequire all denied\n</FilesMatch>"), "where proxy.cgi is one of the files"},
 		{"parents", "all denied where a module is", Warning, "forbidden", above("<IfModule a>\n<IfModule b>\nRequire all denied\n</IfModule>\n</IfModule>"), "refuses every page"},
-		{"parents", "a redirect", Warning, "forbidden", above("Redirect 301 / https://example.org/"), "a redirect"},
+		{"parents", "a redirect", Warning, "forbidden", above("Redirect 301 / https://example.org/"), "takes /shop/proxy.cgi"},
+		{"parents", "a redirect of all in its own file", Warning, "forbidden", below("Redirect 301 / https://example.org/"), "takes /shop/proxy.cgi"},
+		{"parents", "a list against scripts", Warning, "forbidden", below("RedirectMatch 403 (?i)\\.(aspx?|bash|cgi)$"), "redirectmatch 403 (?i)\\.(aspx?|bash|cgi)$ takes /shop/proxy.cgi"},
+		{"parents", "a redirect of all but one", Warning, "forbidden", below("<IfModule mod_alias.c>\nRedirectMatch ^/(?!(api|img)/)(.*)$ https://example.org/$1\n</IfModule>"), "takes /shop/proxy.cgi"},
+		{"parents", "a redirect for a domain of its own", Warning, "forbidden", below("RedirectMatch gone ^/[a-z]+\\.cgi"), "takes /proxy.cgi"},
 		{"parents", "rules that go down", Warning, "forbidden", above("RewriteOptions InheritDown"), "count here, too"},
 	}
 }

@@ -1,8 +1,12 @@
 package check
 
 import (
+	"path"
 	"slices"
 	"strings"
+
+	"proxy.cgi/cgiproxy/command/docroot"
+	"proxy.cgi/cgiproxy/htaccess"
 )
 
 func checkSlash(s *site) []Finding {
@@ -65,9 +69,9 @@ func checkParents(s *site) (all []Finding) {
 				note(d, "take the line out, or write Require all granted into "+s.own().path, "the web server refuses every page (403)")
 			case d.name == "require" && strings.HasPrefix(args, "valid-user"):
 				note(d, "take it out if the app has a login of its own", "visitors have to log in at the web server")
-			case d.name == "redirect" || d.name == "redirectmatch" || d.name == "redirectpermanent":
-				if h != s.own() || strings.Contains(args, " / ") || strings.HasPrefix(args, "/ ") {
-					note(d, "take it out if it is not meant for the app", "a redirect that comes before the app: "+d.name+" "+d.args)
+			case strings.HasPrefix(d.name, "redirect"):
+				if path := s.redirected(d); path != "" {
+					note(d, "write it so that it leaves "+path+" out, or take it out", d.name+" "+d.args+" takes "+path+", for which Apache asks at each page: none reaches the app")
 				}
 			case d.name == "rewriteoptions" && strings.Contains(args, "inheritdown"):
 				note(d, "write RewriteOptions IgnoreInherit into "+s.own().path, "the rewrite rules of that file count here, too")
@@ -77,6 +81,20 @@ func checkParents(s *site) (all []Finding) {
 		}
 	}
 	return all
+}
+
+// redirected returns the path of the URL of a program that the directive redirects or
+// refuses, "" for none. A domain of its own may have the folder as its root.
+func (s *site) redirected(d directive) string {
+	_, below, _ := docroot.Split(s.folder)
+	for _, name := range s.scripts {
+		for _, url := range []string{path.Join("/", below, name), "/" + name} {
+			if htaccess.Redirects(d.name+" "+d.args, url) {
+				return url
+			}
+		}
+	}
+	return ""
 }
 
 // isForScripts reports whether the directive is for files whose names seem to be

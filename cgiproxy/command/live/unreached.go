@@ -90,7 +90,7 @@ func (s *site) unreached(r *response) Finding {
 	case http.StatusUnauthorized:
 		return fault("give them in the URL: https://name:password@...", "the site asks for a name and a password: %s", r.summary())
 	case http.StatusForbidden:
-		return fault("the folder, proxy.cgi (755) and all folders above must be open to the server; links must be on, as by <If \"true\"> in htaccess.example; or a filter of the host (mod_security) refuses what it does not know: see the error log",
+		return fault("the folder, proxy.cgi (755) and all folders above must be open to the server; links must be on, as by <If \"true\"> in htaccess.example; or a line of .htaccess against scripts (\\.cgi$) takes proxy.cgi, too; or a filter of the host (mod_security) refuses what it does not know: see the error log",
 			"refused: %s", r.summary())
 	case http.StatusNotFound, http.StatusMethodNotAllowed:
 		return s.notLedThere(r)
