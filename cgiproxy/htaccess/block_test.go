@@ -213,6 +213,7 @@ func TestNotes(t *testing.T) {
 		{"scripts refused as of old", "<Files *.cgi>\nOrder allow,deny\nDeny from all\n</Files>\n", "every page is 403"},
 		{"others refused", "<FilesMatch \"\\.(py|pl)$\">\nRequire all denied\n</FilesMatch>\n", ""},
 		{"redirects that take the program", "RedirectMatch 403 (?i)\\.(bak|cgi)$\n", "RedirectMatch 403 (?i)\\.(bak|cgi)$ takes the program itself"},
+		{"a refusal below", "RewriteRule ^ index.php [L]\nRewriteRule ^private - [F]\n", "RewriteRule ^private - [F] below the lines of proxy.cgi is for existing files"},
 		{"redirects in a section", "<Files x>\nRedirectMatch 403 \\.cgi$\n</Files>\nRedirect 301 /old /new\n", ""},
 	} {
 		text, err := Put(c.text, "SetEnv a\n")

@@ -72,18 +72,26 @@ func isDirective(words []string, name string) bool {
 // leadsTo returns what a RewriteRule makes of a request inside the site; "" is
 // another line, or a rule that redirects, refuses or does nothing.
 func leadsTo(words []string) string {
-	if !isDirective(words, "RewriteRule") || len(words) < 3 || words[2] == "-" || strings.Contains(words[2], "://") {
+	if !isDirective(words, "RewriteRule") || len(words) < 3 || words[2] == "-" || leaves(words) {
 		return ""
+	}
+	return words[2]
+}
+
+// leaves reports whether a line is a RewriteRule that redirects or refuses.
+func leaves(words []string) bool {
+	if !isDirective(words, "RewriteRule") || len(words) < 3 {
+		return false
 	}
 	if len(words) > 3 {
 		for flag := range strings.SplitSeq(strings.Trim(words[3], "[]"), ",") {
 			name, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(flag)), "=")
 			if slices.Contains([]string{"r", "redirect", "f", "forbidden", "g", "gone"}, name) {
-				return ""
+				return true
 			}
 		}
 	}
-	return words[2]
+	return strings.Contains(words[2], "://")
 }
 
 // anyLeads reports whether a rule of text leads to a place of that kind.

@@ -1,6 +1,7 @@
 package htaccess
 
 import (
+	"iter"
 	"slices"
 	"strings"
 )
@@ -31,9 +32,13 @@ func Notes(text string) (notes []string) {
 			break
 		}
 	}
-	for line := range Lines(below) {
-		if words := words(line); isDirective(words, "RewriteEngine") && len(words) > 1 && strings.EqualFold(words[1], "off") {
+	for line := range outside(below) {
+		words := words(line)
+		switch {
+		case isDirective(words, "RewriteEngine") && len(words) > 1 && strings.EqualFold(words[1], "off"):
 			add("RewriteEngine Off below the lines of proxy.cgi turns them off: take it out")
+		case leaves(words):
+			add(Joined(line) + " below the lines of proxy.cgi is for existing files, and for none of the app's pages: put it above them")
 		}
 	}
 	variant, _ := VariantIn(text)
@@ -49,16 +54,14 @@ func sectionNotes(rest string, scripts []string) (notes []string) {
 		if len(words) == 0 {
 			continue
 		}
-		name := strings.ToLower(strings.TrimSuffix(words[0], ">"))
-		isMerged := slices.Contains([]string{"if", "elseif", "else", "files", "filesmatch"}, strings.TrimLeft(name, "</"))
-		switch {
-		case isMerged && strings.HasPrefix(name, "</"):
+		switch begins, ends := mergedSection(words); {
+		case ends:
 			section = ""
-		case isMerged && strings.HasPrefix(name, "<"):
+		case begins:
 			section = strings.TrimSpace(line)
 		case section == "" && slices.ContainsFunc(scripts, func(script string) bool { return Redirects(line, "/"+script) }):
 			notes = append(notes, Joined(line)+" takes the program itself, for which Apache asks at each page: none reaches the app; write it so that it leaves "+strings.Join(scripts, " and ")+" out, or take it out")
-		case section != "" && strings.HasPrefix(name, "rewrite"):
+		case section != "" && strings.HasPrefix(strings.ToLower(words[0]), "rewrite"):
 			notes = append(notes, "the rewrite lines in "+section+" count there in place of those of proxy.cgi, and the app gets nothing of what it is for: take them out of it")
 			section = ""
 		case strings.Contains(section, "cgi") && refuses(words):
@@ -67,6 +70,36 @@ func sectionNotes(rest string, scripts []string) (notes []string) {
 		}
 	}
 	return notes
+}
+
+// mergedSection reports whether a line begins or ends a section that Apache merges
+// after all that is outside of it.
+func mergedSection(words []string) (begins, ends bool) {
+	if len(words) == 0 || !strings.HasPrefix(words[0], "<") {
+		return false, false
+	}
+	name := strings.ToLower(strings.Trim(words[0], "</>"))
+	is := slices.Contains([]string{"if", "elseif", "else", "files", "filesmatch"}, name)
+	ends = strings.HasPrefix(words[0], "</")
+	return is && !ends, is && ends
+}
+
+// outside returns the lines that are in no such section.
+func outside(text string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		depth := 0
+		for line := range Lines(text) {
+			begins, ends := mergedSection(words(line))
+			switch {
+			case begins:
+				depth++
+			case ends:
+				depth--
+			case depth == 0 && !yield(line):
+				return
+			}
+		}
+	}
 }
 
 // refuses reports whether a line keeps everybody out.

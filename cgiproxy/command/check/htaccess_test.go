@@ -94,6 +94,12 @@ func ruleTests() []findingTest {
 		{"rule-order", "in a section", Warning, "apache-404", before("<If \"true\">\nRewriteRule ^x$ y [L]\n</If>"), "rewriterule in a section <if \"true\"> counts there in place of"},
 		{"rule-order", "to https", OK, "", before("RewriteCond %{HTTPS} off\nRewriteRule ^ https://%{HTTP_HOST}%{REQUEST_URI} [R=301,L]"), "no other"},
 		{"rule-order", "WordPress below", OK, "", func(s *testSite) { s.write(".htaccess", example(s.t)+wordPress+"\n", 0o644) }, "no other"},
+		{"rule-order", "to https, below", Warning, "", func(s *testSite) {
+			s.write(".htaccess", example(s.t)+"RewriteCond %{HTTPS} off\nRewriteRule ^ https://%{HTTP_HOST}%{REQUEST_URI}\n", 0o644)
+		}, "comes after the app's"},
+		{"rule-order", "a refusal below", Warning, "", func(s *testSite) {
+			s.write(".htaccess", example(s.t)+"RewriteRule \\.jpg$ - [NC,F,L]\n", 0o644)
+		}, "none of the app's pages"},
 		{"error-pages", "no condition", Fault, "refused", func(s *testSite) {
 			s.rules("RewriteCond %{ENV:REDIRECT_STATUS}%{ENV:REDIRECT_REDIRECT_STATUS} ^(200)*$\n", "")
 			s.write("../.htaccess", "ErrorDocument 403 /no.shtml\n", 0o644)

@@ -46,6 +46,11 @@ func (r rule) has(names ...string) bool {
 	return false
 }
 
+// leaves reports whether a rule redirects or refuses.
+func (r rule) leaves() bool {
+	return r.has("r", "redirect", "f", "forbidden", "g", "gone") || strings.Contains(r.to, "://")
+}
+
 // lead is what to do where rules do not lead to the program.
 func lead(trouble string) cause {
 	return cause{trouble, "run proxy.cgi install, or take the rewrite lines from htaccess.example"}
@@ -96,8 +101,8 @@ func ourRules() []string {
 	}
 }
 
-// checkRuleOrder looks for rules of others that take requests before ours do.
-// Redirects and refusals are as good as ever there.
+// checkRuleOrder looks for rules of others that take requests before ours do, and for
+// redirects and refusals that are not before ours, where they are as good as ever.
 func checkRuleOrder(s *site) (all []Finding) {
 	h := s.own()
 	rules := h.rewriteRules()
@@ -118,11 +123,16 @@ func checkRuleOrder(s *site) (all []Finding) {
 	for _, r := range rules[:last] {
 		switch {
 		case r.isMergedLater():
-		case r.script() != "" || slices.Contains(ourRules(), r.pattern) || r.has("r", "redirect", "f", "forbidden", "g", "gone") || strings.Contains(r.to, "://"):
+		case r.script() != "" || slices.Contains(ourRules(), r.pattern) || r.leaves():
 		case strings.Contains(r.to, "index.php"):
 			all = append(all, cause{"apache-404", "take WordPress's lines out, or put those of proxy.cgi above them: proxy.cgi install does"}.fault("%s: the rule for index.php (WordPress has it) comes before the app's, and takes its requests", r.place())...)
 		case r.to != "-" || r.has("l", "last", "end"):
 			all = append(all, cause{"apache-404", "put it below the lines of proxy.cgi, or take it out"}.warning("%s: RewriteRule %s %s comes before the app's, and what it matches does not reach the app", r.place(), r.pattern, r.to)...)
+		}
+	}
+	for _, r := range rules[last+1:] {
+		if r.leaves() && !r.isMergedLater() && len(all) < mostLines {
+			all = append(all, cause{"", "put it above the lines of proxy.cgi"}.warning("%s: RewriteRule %s %s comes after the app's: it is for existing files, and for none of the app's pages", r.place(), r.pattern, r.to)...)
 		}
 	}
 	if all == nil {
