@@ -37,6 +37,7 @@ func TestHarmless(t *testing.T) {
 		{"a file that is closed, as Drupal has it", "<FilesMatch \"\\.(inc|sql)$\">\n<IfModule mod_authz_core.c>\nRequire all denied\n</IfModule>\n<IfModule !mod_authz_core.c>\nOrder allow,deny\nDeny from all\n</IfModule>\n</FilesMatch>"},
 		{"redirects of some pages", "Redirect 301 /old https://example.org/\nRedirect gone /shop/old\nRedirectMatch 403 (?i)\\.(aspx?|bash)$"},
 		{"a redirect of all but one and the program", "RedirectMatch ^/(?!api|shop/proxy\\.cgi$)(.*)$ https://example.org/$1"},
+		{"types of some files", "<Files x>\nForceType text/plain\nSetHandler default-handler\n</Files>\nForceType None\nSetHandler None"},
 		{"a file with a password", "<IfModule mod_auth_basic.c>\n<Files wp-login.php>\nRequire valid-user\n</Files>\n</IfModule>"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

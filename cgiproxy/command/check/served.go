@@ -39,6 +39,7 @@ func checkServed(s *site) (all []Finding) {
 	if sources != nil {
 		all = append(all, away.warning("visitors can read the app's own files: %s", firstFew(sources))...)
 	}
+	all = append(all, shownAsText(s.own())...)
 	if s.isPublicOnly() {
 		if requires(readHtaccess(s.path("public/.htaccess"))) {
 			all = append(all, cause{"", "write what asks for it into the .htaccess beside proxy.cgi"}.warning("the password, or what else public/.htaccess requires, is not asked for /proxy.cgi, which is the app's first page")...)
@@ -49,6 +50,22 @@ func checkServed(s *site) (all []Finding) {
 	}
 	if all == nil {
 		return fine("no file in the folder looks as if visitors should not get it")
+	}
+	return all
+}
+
+// shownAsText looks for lines by which Apache takes scripts for files: those of a section
+// that was taken out around them, say.
+func shownAsText(h *rulesFile) (all []Finding) {
+	outside := cause{"", "take it out, or put it into a section for the files that it is for"}
+	for _, d := range h.directives {
+		switch {
+		case !d.isForAll() || len(all) == mostLines:
+		case d.name == "sethandler" && strings.EqualFold(unquote(d.args), "default-handler"):
+			all = append(all, outside.fault("%s: SetHandler %s is for all files here, and in the folders below: visitors see the text of scripts (PHP), and the passwords in it", d.place(), d.args)...)
+		case d.name == "forcetype" && !strings.EqualFold(unquote(d.args), "none"):
+			all = append(all, outside.warning("%s: ForceType %s is for all files here, and in the folders below: where the host knows scripts (PHP) by their type, visitors see the text of them, and the passwords in it", d.place(), d.args)...)
+		}
 	}
 	return all
 }

@@ -16,6 +16,12 @@ func servedTests() []findingTest {
 		{"served", "the log that the rules keep", OK, "", has("app.log"), "no file in the folder"},
 		{"served", "sources", Warning, "", has("app.py", "lib/x.rb", "requirements.txt"), "app.py, lib/x.rb, requirements.txt"},
 		{"served", "closed by the rules", OK, "", has(".env", ".git/config", ".htpasswd", "error_log", "index.html", "a.js", "a.php"), "no file"},
+		{"served", "scripts taken for files", Fault, "", func(s *testSite) {
+			s.rules("RewriteEngine On", "<IfModule x>\nSetHandler default-handler\n</IfModule>\nRewriteEngine On")
+		}, "visitors see the text of scripts"},
+		{"served", "scripts taken for files, by their type", Warning, "", func(s *testSite) {
+			s.rules("RewriteEngine On", "ForceType 'text/plain'\nRewriteEngine On")
+		}, "visitors see the text of them"},
 		{"served", "an old block", Fault, "", func(s *testSite) {
 			has(".env", ".git/config")(s)
 			s.rules(`RewriteCond %{REQUEST_URI} /\.(?!well-known(/|$))`, "")
