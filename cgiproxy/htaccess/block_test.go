@@ -270,6 +270,9 @@ func TestVariantIn(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if got, _ := VariantIn(beginMark + "\n" + strings.ReplaceAll(lines, "[END]", "[L]") + endMark + "\n"); got != want {
+				t.Errorf("of another version: got %+v, want %+v", got, want)
+			}
 			for name, text := range map[string]string{"no file": "", "Windows": "RewriteRule ^(?!public/) x\r\n", "the marks in a comment": "# Nothing between \"" + beginMark + "\" and \"" + endMark + "\"!\n"} {
 				text, err := Put(text, lines)
 				if got, ok := VariantIn(text); err != nil || !ok || got != want {

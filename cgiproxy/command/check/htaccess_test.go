@@ -106,6 +106,7 @@ func ruleTests() []findingTest {
 		}, "REDIRECT_STATUS"},
 		{"block", "one that lets Apache read the path twice", Warning, "", rules(`RewriteRule ^proxy\.f?cgi/(.*[?%#[:cntrl:]]|[^/]*:) - [F]`, ""), "which refuses what Apache would read twice"},
 		{"block", "without the first condition", Warning, "", rules("RewriteCond %{REQUEST_FILENAME} !-f [OR]\n", ""), "which sends to the app what is no file"},
+		{"block", "one after which the rules are read again", Warning, "", rules("proxy.cgi [END]", "proxy.cgi [L]"), "keeps redirects and refusals above from taking /proxy.cgi itself"},
 		{"block", "an older one", Warning, "", rules(`RewriteRule ^proxy\.f?cgi/(.*)$ $1 [L]`, ""), "of another version"},
 		{"block", "between a condition and its rule", Fault, "", before("RewriteCond a b\n\n# BEGIN proxy.cgi\n# END proxy.cgi"), "a RewriteCond is for the next RewriteRule, which is one of proxy.cgi's block"},
 		{"block", "below a rule with its condition", OK, "", before("RewriteCond %{HTTPS} off\nRewriteRule ^ https://x/ [R]\n# BEGIN proxy.cgi\n# END proxy.cgi"), "are those of this version"},

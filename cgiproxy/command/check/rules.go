@@ -199,6 +199,7 @@ func wantedLines() []wanted {
 		{"rewriterule", []string{`(\.ht|(error_log|app\.log)(/|$))`}, "refuses .htaccess, .htcgiproxy, error_log and app.log"},
 		{"rewriterule", []string{`^proxy\.f?cgi/(.*[?%#`, "[F]"}, "refuses what Apache would read twice behind the program's name"},
 		{"rewriterule", []string{`^proxy\.f?cgi/(.*)$`}, "closes the way round the rules behind the program's name"},
+		{"rewriterule", []string{"^.*$ proxy.", "[END]"}, "keeps redirects and refusals above from taking /proxy.cgi itself: those of firewall lists (\\.cgi$) refuse every page"},
 		{"rewriteoptions", []string{"AllowNoSlash"}, "is for the folder's own name without its slash"},
 	}
 }
