@@ -11,6 +11,7 @@ import (
 
 	"proxy.cgi/cgiproxy"
 	"proxy.cgi/cgiproxy/command/install"
+	"proxy.cgi/cgiproxy/htaccess"
 	"proxy.cgi/cgiproxy/ondemand"
 	"proxy.cgi/cgiproxy/settings"
 )
@@ -114,13 +115,30 @@ func installSite(t *terminal, in *install.Site, dryRun bool) int {
 		notes = append(notes, "where every page is then 500 and the log says \"permission denied\", the host does not run scripts as you: chmod 644 "+settings.File)
 	}
 	former, noApp := loadApp(t, in.Folder, false)
-	status := finish(t, in.Folder, changes, notes, dryRun)
+	status := finish(t, in.Folder, changes, append(notes, publicNotes(in, changes)...), dryRun)
 	if status == exitOK && !dryRun && noApp == nil && slices.ContainsFunc(changes, func(c install.Change) bool {
 		return c.Name == settings.File && settings.ValueIn(c.New, "START") == ""
 	}) {
 		return stopUninstalled(t, former)
 	}
 	return status
+}
+
+// publicNotes tells of rewrite lines in public/ where it alone is for visitors.
+func publicNotes(in *install.Site, changes []install.Change) []string {
+	file, _ := in.Read(install.HtaccessFile) // which Plan has read
+	text := file.Old
+	for _, c := range changes {
+		if c.Name == install.HtaccessFile {
+			text = c.New
+		}
+	}
+	variant, _ := htaccess.VariantIn(string(text))
+	inPublic, err := in.Read("public/" + install.HtaccessFile)
+	if err != nil || !variant.PublicOnly || !htaccess.Rewrites(string(inPublic.Old)) {
+		return nil
+	}
+	return []string{"the rewrite lines in public/" + install.HtaccessFile + " count there in place of those that lead to the app, which gets nothing: take them out of it"}
 }
 
 // uninstallSite stops the app once no request can start it again.

@@ -45,6 +45,17 @@ func Notes(text string) (notes []string) {
 	return append(notes, sectionNotes(rest, variant.Scripts.Names())...)
 }
 
+// Rewrites reports whether a .htaccess has rewrite lines, which count in its folder in
+// place of all that are above.
+func Rewrites(text string) bool {
+	for line := range outside(text) {
+		if words := words(line); len(words) > 0 && strings.HasPrefix(strings.ToLower(words[0]), "rewrite") {
+			return true
+		}
+	}
+	return false
+}
+
 // sectionNotes tells of sections that Apache merges after all that is outside of
 // them, wherever they stand, and of redirects outside of them that take the scripts.
 func sectionNotes(rest string, scripts []string) (notes []string) {

@@ -82,6 +82,9 @@ func checkRewrite(s *site) []Finding {
 			return cause{"apache-404", "upload the program as " + name + ", too"}.fault("a RewriteRule of %s leads to %s, which is not there", h.path, name)
 		}
 	}
+	if inPublic := readHtaccess(s.path("public/.htaccess")); s.isPublicOnly() && slices.ContainsFunc(inPublic.directives, directive.replacesOurs) {
+		return cause{"apache-404", "take them out of it"}.fault("the rewrite lines of %s count there in place of those that lead to the app, which gets nothing", inPublic.path)
+	}
 	for _, d := range h.lines("rewritebase") {
 		if base := s.publicPrefix(); base != "" && strings.TrimSuffix(d.args, "/") != base {
 			return cause{"apache-404", "take the line out"}.warning("%s: RewriteBase %s counts for the app's rule, too, and is not the path of this folder", d.place(), d.args)
@@ -139,6 +142,12 @@ func checkRuleOrder(s *site) (all []Finding) {
 		return fine("no other rewrite rule takes the app's requests")
 	}
 	return all
+}
+
+// replacesOurs reports whether the directive, in a folder below, has mod_rewrite take
+// none of the lines here. With RewriteOptions Inherit they lead nowhere there.
+func (d directive) replacesOurs() bool {
+	return strings.HasPrefix(d.name, "rewrite") && !d.isMergedLater()
 }
 
 // isMergedLater reports whether the directive is in a section that Apache merges

@@ -36,6 +36,14 @@ func servedTests() []findingTest {
 			s.write("shop/.htaccess", "RewriteEngine On\n", 0o644)
 			s.write("shop/proxy.cgi", "x", 0o755)
 		}, "no file"},
+		{"rewrite", "public only, and rewrite lines there", Fault, "apache-404", func(s *testSite) {
+			publicOnly(s)
+			s.write("public/.htaccess", "<IfModule mod_rewrite.c>\nRewriteOptions Inherit\n</IfModule>\n", 0o644)
+		}, "count there in place of those that lead to the app"},
+		{"rewrite", "public only, and rewrite lines there for a file", OK, "", func(s *testSite) {
+			publicOnly(s)
+			s.write("public/.htaccess", "<Files x>\nRewriteEngine On\n</Files>\nOptions -Indexes\n", 0o644)
+		}, "sent to proxy.cgi"},
 		{"served", "public only, and a password there for all", Warning, "", func(s *testSite) {
 			publicOnly(s)
 			s.write("public/.htaccess", "AuthType Basic\nRequire valid-user\n", 0o644)

@@ -115,7 +115,7 @@ func (s *site) notLedThere(r *response) Finding {
 		switch {
 		case err != nil:
 		case named.ours:
-			return fault("put htaccess.example's lines into .htaccess; if they are there, the server does not read them (AllowOverride None), or has no mod_rewrite: ask the host",
+			return fault("put htaccess.example's lines into .htaccess; if they are there, the server does not read them (AllowOverride None), or has no mod_rewrite: ask the host; where only public/ is for visitors, public/.htaccess may have no rewrite lines",
 				"%s runs, but requests are not led to it: %s", name, r.summary())
 		case isProgram(named.body):
 			return fault("put htaccess.example's lines into .htaccess; if they are there, the server does not read them, or does not run CGI: ask the host",
