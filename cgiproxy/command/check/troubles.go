@@ -101,7 +101,7 @@ func Troubles() []Trouble {
 		{
 			ID:     "apache-404",
 			See:    "404 from Apache",
-			Do:     "Other rewrite rules in ~.htaccess~ come first. ~%2F~ in a path is 404 unless the server's own configuration has ~AllowEncodedSlashes~.",
+			Do:     "Other rewrite rules in ~.htaccess~ come first; where only ~public/~ is for visitors, any that are in ~public/.htaccess~. ~%2F~ in a path is 404 unless the server's own configuration has ~AllowEncodedSlashes~.",
 			Checks: []string{"rule-order", "rewrite"},
 			Live:   "%2F in a path (AllowEncodedSlashes)",
 		},
