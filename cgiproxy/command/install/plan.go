@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 
+	"proxy.cgi/cgiproxy/challenge"
 	"proxy.cgi/cgiproxy/htaccess"
 	"proxy.cgi/cgiproxy/settings"
 )
@@ -151,7 +152,7 @@ func (in *Site) PlanUninstall() (changes []Change, notes []string, err error) {
 		if name == settings.File && stays {
 			continue // what install has replaced is nowhere else
 		}
-		if name == HtaccessFile && record[name] == changed && rest == string(rules.Old) && !bytes.Equal(copied, rules.Old) {
+		if name == HtaccessFile && record[name] == changed && copied != nil && rest == string(rules.Old) && !bytes.Equal(copied, rules.Old) {
 			notes = append(notes, HtaccessFile+" has been replaced since: what it was before is in "+name+oldSuffix)
 			continue
 		}
@@ -161,6 +162,7 @@ func (in *Site) PlanUninstall() (changes []Change, notes []string, err error) {
 	}
 	d.remove(recordFile)
 	d.remove(".htproxycgi-wrong") // of the status page
+	d.remove(challenge.KeyFile)   // of a check --url that was killed
 	return d.changes, notes, d.err
 }
 
