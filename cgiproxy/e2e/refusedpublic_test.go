@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"testing"
 
 	"proxy.cgi/cgiproxy/e2e/webserver"
@@ -65,5 +66,29 @@ func TestRefusedInPublic(t *testing.T) {
 				})
 			}
 		})
+	}
+}
+
+// TestRulesInPublic has rewrite lines in public/, which count there in place of those
+// that lead to the app: check and install say so of the same ones.
+func TestRulesInPublic(t *testing.T) {
+	app := tellTarget(t)
+	s := webserver.Run(t, webserver.ApacheEvent, webserver.Options{Config: overriding("All", "None")})
+	for i, c := range []struct{ lines, page string }{
+		{"", "200"},
+		{"Options -Indexes\n", "200"},
+		{"<Files x>\nRewriteEngine On\n</Files>\n", "200"},
+		{"RewriteEngine Off\n", "404"},
+		{"RewriteBase /\n", "404"},
+		{"<IfModule mod_rewrite.c>\nRewriteEngine On\n</IfModule>\n", "404"},
+		{"RewriteOptions Inherit\n", "404"},
+	} {
+		folder := fmt.Sprintf("p%d/", i)
+		fillSite(t, s, folder, publicExample(t), app, "proxy.cgi")
+		s.WriteFile(t, folder+"public/.htaccess", c.lines, 0o644)
+		got := visit(t, s.Addr, "GET /"+folder+"page HTTP/1.1\r\nHost: "+s.Addr+"\r\nConnection: close\r\n\r\n")
+		if tells := htaccess.Rewrites(c.lines); got.Status[:3] != c.page || tells != (c.page == "404") {
+			t.Errorf("%q: %s, want %s; install tells of it: %t", c.lines, got.Status, c.page, tells)
+		}
 	}
 }
