@@ -65,11 +65,11 @@ func (d *deploy) isAboveAll(folder string) bool {
 }
 
 // fileOnHost returns how FTP calls a file of the settings, whose path begins in dir if it
-// is relative, "" where that cannot be told. What the host calls dir is START_DIR.
-func (d *deploy) fileOnHost(dir, name string) string {
-	start := path.Clean(d.setting("START_DIR"))
-	if below, isBelow := strings.CutPrefix(path.Clean(name), start+"/"); isBelow && path.IsAbs(start) {
-		name = below
+// is relative, "" where that cannot be told. FTP calls START_DIR start, "" is not known.
+func (d *deploy) fileOnHost(start, dir, name string) string {
+	onHost := path.Clean(d.setting("START_DIR"))
+	if below, isBelow := strings.CutPrefix(path.Clean(name), onHost+"/"); isBelow && path.IsAbs(onHost) && start != "" {
+		return path.Join(start, below)
 	}
 	if path.IsAbs(name) {
 		if dir, _ = d.findOnHost(path.Dir(name)); dir == "" {

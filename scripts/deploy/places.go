@@ -159,7 +159,7 @@ func (d *deploy) findPlaces() (p places) {
 	if p.dir == "" {
 		return p
 	}
-	p.log = d.fileOnHost(p.dir, cmp.Or(settings.ValueIn(d.lines, "START_LOG"), "app.log"))
-	p.restart = d.fileOnHost(p.dir, cmp.Or(settings.ValueIn(d.lines, "RESTART_FILE"), "tmp/restart.txt"))
+	p.log = d.fileOnHost(p.dir, p.dir, cmp.Or(settings.ValueIn(d.lines, "START_LOG"), "app.log"))
+	p.restart = d.fileOnHost(p.dir, p.dir, cmp.Or(settings.ValueIn(d.lines, "RESTART_FILE"), "tmp/restart.txt"))
 	return p
 }
