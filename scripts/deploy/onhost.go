@@ -94,6 +94,18 @@ func realPath(host remote.Host, folder string) (string, error) {
 	}
 }
 
+// between returns where a folder is as seen from another, by their whole paths.
+func (d *deploy) between(from, to string) (string, error) {
+	from, err := realPath(d.host, from)
+	if err != nil {
+		return "", err
+	}
+	if to, err = realPath(d.host, to); err != nil {
+		return "", err
+	}
+	return relative(from, to)
+}
+
 // relative is filepath.Rel for the names of hosts.
 func relative(from, to string) (string, error) {
 	rel, err := filepath.Rel(filepath.FromSlash(from), filepath.FromSlash(to))
