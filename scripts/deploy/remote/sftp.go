@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/pkg/sftp"
@@ -55,7 +56,7 @@ func dialSFTP(t *Target, password string) (Host, error) {
 		return nil, broken(err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("log in as %s at %s: %w", t.User, t.Host, err)
+		return nil, fmt.Errorf("log in as %s at %s: %w", t.User, t.Host, refusal(err))
 	}
 	client := ssh.NewClient(conn, channels, requests)
 	go keepAlive(client)
@@ -65,6 +66,16 @@ func dialSFTP(t *Target, password string) (Host, error) {
 		return nil, sftpError("start SFTP", err)
 	}
 	return &sftpHost{client, files}, nil
+}
+
+// refusal is an error of package ssh, which of a server that lets in nobody tells the
+// message's number alone (RFC 4252, section 6), where that asks nothing in the end: so does
+// OpenSSH without PAM.
+func refusal(err error) error {
+	if strings.Contains(err.Error(), "unexpected message type 51 ") {
+		return errors.New("the server refuses name, key or password")
+	}
+	return err
 }
 
 // keepAlive has something come from the server now and then, until the connection
