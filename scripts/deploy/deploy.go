@@ -7,7 +7,6 @@ import (
 	"path"
 	"strings"
 
-	"proxy.cgi/cgiproxy/command/install"
 	"proxy.cgi/cgiproxy/settings"
 )
 
@@ -132,10 +131,12 @@ func (d *deploy) planApp() (leftOut []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	setsDir := d.setting("START") != "" && !known
-	if setsDir {
-		if link := d.linkAbove(folder); link != "" {
-			return nil, errLink(link, "--start-dir how the host calls the folder "+folder)
+	if files := d.filesDir(); files != d.setting("START_DIR") && !d.mayLeadTo(files, folder) {
+		return nil, fmt.Errorf("%sSTART goes to the folder %s, and would not find there what --app-to brings to %s: change one of the two", settings.Prefix, files, folder)
+	}
+	if d.setting("START") != "" && !known {
+		if err := d.leadToApp(folder); err != nil {
+			return nil, err
 		}
 	}
 	if err := d.openApp(folder); err != nil {
@@ -149,13 +150,6 @@ func (d *deploy) planApp() (leftOut []string, err error) {
 	}
 	if d.app.site == "." {
 		return nil, fmt.Errorf("%s is the served folder itself, where nothing would keep visitors from the app after --uninstall: name a folder in it that begins with a dot, as in --app-to %s", folder, d.hiddenFolder())
-	}
-	if setsDir {
-		dir, err := relative(d.target.Folder, folder)
-		if err != nil { // one is absolute, the other is not
-			dir = d.app.at
-		}
-		d.settings = append(d.settings, install.Assignment{Name: "START_DIR", Value: dir})
 	}
 	d.app.settings = d.changedSettings()
 	switch isNew := d.appTo == "" && d.app.now.Number == 0; {

@@ -20,7 +20,7 @@ func (d *deploy) findLogs() (logs []*log) {
 	root, _ := d.servedRoot()
 	names := []string{
 		d.places.log,
-		d.fileOnHost(d.target.Folder, settings.ValueIn(d.lines, "LOG_FILE")), // the folder itself where there is none
+		d.fileOnHost(d.places.dir, d.target.Folder, settings.ValueIn(d.lines, "LOG_FILE")), // the folder itself where there is none
 		d.served.path("error_log"),
 		path.Join(path.Dir(root), "logs/error_log"),
 		path.Join(path.Dir(root), "logs/error.log"),

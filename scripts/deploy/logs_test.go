@@ -52,6 +52,32 @@ func TestTail(t *testing.T) {
 	}
 }
 
+// TestLogFile has LOG_FILE where proxy.cgi writes it, and how FTP calls that.
+func TestLogFile(t *testing.T) {
+	for _, c := range []struct{ name, file, want string }{
+		{"beside proxy.cgi", ".htproxy.log", "public_html/.htproxy.log"},
+		{"beside proxy.cgi, absolute", "/home/me/public_html/.htproxy.log", "public_html/.htproxy.log"},
+		{"in START_DIR", "/home/me/app/proxy.log", "app/proxy.log"},
+		{"below START_DIR, where nothing is yet", "/home/me/app/logs/proxy.log", "app/logs/proxy.log"},
+		{"elsewhere", "/home/me/logs/proxy.log", "logs/proxy.log"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			here, home := thisHost(t)
+			writeFiles(t, home, map[string]string{"public_html/x": "x", "app/x": "x", "logs/x": "x"})
+			host := rooted{here, home}
+			d := &deploy{
+				options: &options{target: &remote.Target{User: "me", Folder: "public_html"}},
+				host:    host, served: &served{host: host, folder: "public_html"},
+				lines: []byte("CGIPROXY_START=x\nCGIPROXY_START_DIR=/home/me/app\nCGIPROXY_LOG_FILE=" + c.file + "\n"),
+			}
+			d.places = d.findPlaces()
+			if l := d.findLogs()[1]; l.name != c.want {
+				t.Errorf("it is %q, want %q", l.name, c.want)
+			}
+		})
+	}
+}
+
 // TestUnquoted shows a traceback once, where two logs have it.
 func TestUnquoted(t *testing.T) {
 	const shown = "app/app.log:\n    Traceback:\n      line 1\n    ImportError: no x"

@@ -17,25 +17,62 @@ import (
 	"proxy.cgi/scripts/deploy/remote"
 )
 
-// places are where the settings say that the app's files are, as FTP calls them.
-// They are "" where nothing is known.
+// places are where proxy.cgi starts the app, which is where the app's files are unless
+// filesDir says otherwise, as FTP calls them. They are "" where nothing is known.
 type places struct{ dir, log, restart string }
+
+// filesDir returns the folder of the app's files in the words of the settings, "" for
+// none: START_DIR, or another one to which START goes first, as MANUAL has it for hosts
+// that run scripts as another user, who writes to START_DIR.
+func (d *deploy) filesDir() string {
+	start := d.setting("START_DIR")
+	rest, goes := strings.CutPrefix(d.setting("START"), "cd ")
+	end := strings.IndexAny(rest, "&;|\n")
+	if !goes || end < 0 || strings.ContainsAny(rest[:end], "$`~*?\\") {
+		return start
+	}
+	to := strings.Trim(rest[:end], ` "'`)
+	switch {
+	case path.IsAbs(to):
+	case start == "":
+		return start
+	default:
+		to = path.Join(start, to)
+	}
+	if d.isBelow(start, to) {
+		return start
+	}
+	return to
+}
+
+// isBelow reports whether a folder of the settings is the same as another, or in it.
+func (d *deploy) isBelow(folder, to string) bool {
+	between, err := relative(folder, to)
+	if err != nil { // one is absolute, the other is not
+		at, below := d.onHost(folder), d.onHost(to)
+		if at == "" || below == "" {
+			return false
+		}
+		between, err = d.between(at, below)
+	}
+	return err == nil && filepath.IsLocal(filepath.FromSlash(between))
+}
 
 // appFolder returns where the app shall be, and whether the settings say so.
 func (d *deploy) appFolder() (folder string, known bool, err error) {
-	start := d.setting("START_DIR")
+	start, files := d.setting("START_DIR"), d.filesDir()
 	switch {
 	case d.appTo != "":
 		folder = path.Clean(d.appTo)
-		return folder, start != "" && d.mayLeadTo(start, folder), nil
-	case start != "":
-		if folder = d.onHost(start); folder == "" {
-			if link := d.linkAbove(path.Join(d.target.Folder, start)); link != "" && !path.IsAbs(start) {
-				return "", true, errLink(link, "--app-to how FTP calls the folder START_DIR="+start)
+		return folder, start != "" && (d.isSaid("START_DIR") || d.mayLeadTo(files, folder)), nil
+	case files != "":
+		if folder = d.onHost(files); folder == "" {
+			if link := d.linkAbove(path.Join(d.target.Folder, files)); link != "" && !path.IsAbs(files) {
+				return "", true, errLink(link, "--app-to how FTP calls the folder "+files)
 			}
-			return "", true, fmt.Errorf("how does FTP call the folder %s of the host, if this login sees it? Say it with --app-to", start)
+			return "", true, fmt.Errorf("how does FTP call the folder %s of the host, if this login sees it? Say it with --app-to", files)
 		}
-		return folder, true, nil
+		return folder, start != "", nil
 	}
 	root, below := d.servedRoot()
 	if root == "." || root == "/" {
@@ -51,20 +88,44 @@ func (d *deploy) appFolder() (folder string, known bool, err error) {
 	return path.Join(path.Dir(root), name), false, nil
 }
 
-// mayLeadTo reports whether a START_DIR is that folder. It is where it is said together
-// with it, or where that cannot be told.
-func (d *deploy) mayLeadTo(start, folder string) bool {
-	if slices.ContainsFunc(d.settings, func(s install.Assignment) bool { return s.Name == "START_DIR" }) {
+// isSaid reports whether a flag says a setting.
+func (d *deploy) isSaid(setting string) bool {
+	return slices.ContainsFunc(d.settings, func(s install.Assignment) bool { return s.Name == setting })
+}
+
+// mayLeadTo reports whether a folder of the settings is that one, or whether that cannot
+// be told.
+func (d *deploy) mayLeadTo(name, folder string) bool {
+	at := d.onHost(name)
+	if at == "" {
 		return true
 	}
-	at := d.onHost(start)
-	return at == "" || at == folder
+	between, err := d.between(at, folder)
+	return err != nil || between == "."
+}
+
+// leadToApp has START_DIR name the app's folder, and says so where it named another one.
+func (d *deploy) leadToApp(folder string) error {
+	if link := d.linkAbove(folder); link != "" {
+		return errLink(link, "--start-dir how the host calls the folder "+folder)
+	}
+	dir, err := relative(d.target.Folder, folder)
+	if err != nil { // one is absolute, the other is not
+		if dir, err = d.between(d.target.Folder, folder); err != nil {
+			return err
+		}
+	}
+	if was := d.setting("START_DIR"); was != "" {
+		d.note(fmt.Sprintf("--app-to names another folder than %sSTART_DIR=%s, which is %s from now on: with --start-dir %s it stays", settings.Prefix, was, dir, was))
+	}
+	d.settings = append(d.settings, install.Assignment{Name: "START_DIR", Value: dir})
+	return nil
 }
 
 // isAnother demands of a folder that no deploy has brought anything to that it is not
 // another one of the host, where START_DIR is found by its last parts alone (onHost).
 func (d *deploy) isAnother(folder string) error {
-	start := d.setting("START_DIR")
+	start := d.filesDir()
 	list, _ := d.host.List(folder) // it has been found, or is yet to be made
 	// A first deploy that was taken back has left this.
 	_, isBegun := entryIn(list, stateFolder)
@@ -82,6 +143,9 @@ func (d *deploy) openApp(folder string) (err error) {
 	d.app.turn = d.holdsTurn
 	if d.places = d.findPlaces(); d.places.restart == "" {
 		file := settings.ValueIn(d.lines, "RESTART_FILE")
+		if d.places.dir == "" {
+			return fmt.Errorf("the folder of %sSTART_DIR=%s is not seen by this login, so that no file there can restart the app: make it, or let it be one that is seen", settings.Prefix, d.setting("START_DIR"))
+		}
 		return fmt.Errorf("the folder of %sRESTART_FILE=%s is not seen by this login, so that no file there can restart the app: make the folder, or name one in the app's, as in tmp/restart.txt", settings.Prefix, file)
 	}
 	if err := d.app.isForRestart(d.places.restart, d.app.now.Files); err != nil {
@@ -135,136 +199,26 @@ func (d *deploy) isSite(folder string) (bool, error) {
 // locate finds out where the app's folder and the served one are, each as seen from the
 // other, which is the same wherever a login begins. The names of folders do not tell it:
 // one may be absolute, or there is a link on the way.
-func (d *deploy) locate() error {
-	app, err := realPath(d.host, d.app.folder)
-	if err != nil {
+func (d *deploy) locate() (err error) {
+	if d.app.site, err = d.between(d.app.folder, d.target.Folder); err != nil {
 		return err
 	}
-	served, err := realPath(d.host, d.target.Folder)
-	if err != nil {
-		return err
-	}
-	if d.app.site, err = relative(app, served); err != nil {
-		return err
-	}
-	d.app.at, err = relative(served, app)
+	d.app.at, err = d.between(d.target.Folder, d.app.folder)
 	return err
 }
 
-// realPath returns the whole path of a folder, of which the last parts may yet have to be
-// made.
-func realPath(host remote.Host, folder string) (string, error) {
-	for above, rest := folder, ""; ; above, rest = path.Dir(above), path.Join(path.Base(above), rest) {
-		real, err := host.Real(above)
-		if err == nil {
-			return path.Join(real, rest), nil
-		}
-		if !errors.Is(err, fs.ErrNotExist) || above == path.Dir(above) {
-			return "", err
-		}
-	}
-}
-
-// relative is filepath.Rel for the names of hosts.
-func relative(from, to string) (string, error) {
-	rel, err := filepath.Rel(filepath.FromSlash(from), filepath.FromSlash(to))
-	return filepath.ToSlash(rel), err
-}
-
-// linkAbove returns the first link on the way from the served folder up to where
-// the app's is below, too, "" for none: what is beside the link is not beside what
-// it leads to.
-func (d *deploy) linkAbove(app string) string {
-	for name := d.target.Folder; name != path.Dir(name) && !strings.HasPrefix(app+"/", name+"/"); name = path.Dir(name) {
-		list, _ := d.host.List(path.Dir(name)) // it has been found by its name
-		if e, _ := entryIn(list, path.Base(name)); isLink(e) {
-			return name
-		}
-	}
-	return ""
-}
-
-func errLink(link, remedy string) error {
-	return fmt.Errorf("%s is a link on the host, and the app is looked for beside what it leads to: name that folder as the target, as in domains/example.com/public_html, or say with %s", link, remedy)
-}
-
-// onHost returns how FTP calls a folder of the settings: a login sees the whole
-// machine, or its own home as all there is. It is "" where that is not there, or
-// cannot be told: proxy.cgi goes up from what a link leads to.
-func (d *deploy) onHost(folder string) string {
-	if at, isThere := d.findOnHost(folder); isThere {
-		return at
-	}
-	return ""
-}
-
-// findOnHost is onHost for a folder that may have to be made: the one that it is in has
-// to be there then, in which another of that name elsewhere is not the one.
-func (d *deploy) findOnHost(folder string) (at string, isThere bool) {
-	if !path.IsAbs(folder) {
-		at := path.Join(d.target.Folder, folder)
-		if d.linkAbove(at) != "" || d.isAboveAll(folder) {
-			return "", false
-		}
-		return at, true
-	}
-	for name := folder; name != ""; {
-		if _, err := d.host.List(name); err == nil {
-			return name, true
-		}
-		if above := path.Dir(name); above != "/" && above != "." {
-			if _, err := d.host.List(above); err == nil {
-				return name, false
-			}
-		}
-		_, name, _ = strings.Cut(strings.TrimPrefix(name, "/"), "/")
-	}
-	if path.Base(folder) == d.target.User { // /home/me
-		return ".", true
-	}
-	return "", false
-}
-
-// isAboveAll reports whether a folder, as seen from the served one, is above all that the
-// login sees: to that, what is above / is / again.
-func (d *deploy) isAboveAll(folder string) bool {
-	up := 0
-	for rest := path.Clean(folder) + "/"; strings.HasPrefix(rest, "../"); rest = rest[len("../"):] {
-		up++
-	}
-	if up == 0 {
-		return false
-	}
-	served, err := d.host.Real(d.target.Folder)
-	return err == nil && up > strings.Count(strings.TrimSuffix(served, "/"), "/")
-}
-
 func (d *deploy) findPlaces() (p places) {
-	if d.app != nil {
+	start := d.setting("START_DIR")
+	if d.setting("START") != "" && (start != "" || d.app == nil) {
+		p.dir = d.onHost(start)
+	}
+	if p.dir == "" && d.app != nil && d.filesDir() == start {
 		p.dir = d.app.folder
-	} else if settings.ValueIn(d.lines, "START") != "" {
-		p.dir = d.onHost(settings.ValueIn(d.lines, "START_DIR"))
 	}
 	if p.dir == "" {
 		return p
 	}
-	p.log = d.fileOnHost(p.dir, cmp.Or(settings.ValueIn(d.lines, "START_LOG"), "app.log"))
-	p.restart = d.fileOnHost(p.dir, cmp.Or(settings.ValueIn(d.lines, "RESTART_FILE"), "tmp/restart.txt"))
+	p.log = d.fileOnHost(p.dir, p.dir, cmp.Or(settings.ValueIn(d.lines, "START_LOG"), "app.log"))
+	p.restart = d.fileOnHost(p.dir, p.dir, cmp.Or(settings.ValueIn(d.lines, "RESTART_FILE"), "tmp/restart.txt"))
 	return p
-}
-
-// fileOnHost returns how FTP calls a file of the settings, whose path begins in dir if it
-// is relative, "" where that cannot be told. What the host calls dir is START_DIR.
-func (d *deploy) fileOnHost(dir, name string) string {
-	start := path.Clean(d.setting("START_DIR"))
-	if below, isBelow := strings.CutPrefix(path.Clean(name), start+"/"); isBelow && path.IsAbs(start) {
-		name = below
-	}
-	if path.IsAbs(name) {
-		if dir, _ = d.findOnHost(path.Dir(name)); dir == "" {
-			return ""
-		}
-		name = path.Base(name)
-	}
-	return path.Join(dir, name)
 }

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"proxy.cgi/cgiproxy/command/install"
 	"proxy.cgi/scripts/deploy/remote"
 )
 
@@ -111,37 +110,6 @@ func TestLinkToServed(t *testing.T) {
 		if p := d.findPlaces(); d.app == nil && p.dir != "" {
 			t.Errorf("%s, %q: the app is looked for in %s", c.folder, c.settings, p.dir)
 		}
-	}
-}
-
-// TestAppMoves names another folder for the app than the settings on the host do: that
-// is then where the app is started.
-func TestAppMoves(t *testing.T) {
-	host, home := thisHost(t)
-	dir := t.TempDir()
-	writeFiles(t, dir, map[string]string{"app.py": "x"})
-	writeFiles(t, home, map[string]string{"public_html/index.html": "x", "app/app.py": "old"})
-	for _, c := range []struct{ name, startDir, flag, appTo, want string }{
-		{"elsewhere", "../app", "", "app2", "../app2"},
-		{"elsewhere than an absolute one", home + "/app", "", "app2", "../app2"},
-		{"the same", "../app", "", "app", "../app"},
-		{"the same, absolute", home + "/app", "", "app", home + "/app"},
-		{"one that is not seen here", "/nowhere/else", "", "app", "/nowhere/else"},
-		{"both are said", "../app", "/nowhere/else", "app2", "/nowhere/else"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			o := &options{target: &remote.Target{Folder: path.Join(home, "public_html")}, app: dir, appTo: path.Join(home, c.appTo)}
-			if c.flag != "" {
-				o.settings = []install.Assignment{{Name: "START_DIR", Value: c.flag}}
-			}
-			d := &deploy{options: o, host: host, out: io.Discard, lines: []byte("CGIPROXY_START=x\nCGIPROXY_START_DIR=" + c.startDir + "\n")}
-			if _, err := d.planApp(); err != nil {
-				t.Fatal(err)
-			}
-			if got := d.setting("START_DIR"); got != c.want {
-				t.Errorf("START_DIR is %s, want %s", got, c.want)
-			}
-		})
 	}
 }
 

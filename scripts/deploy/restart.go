@@ -43,7 +43,7 @@ func (a *app) putRestart(file string) (temp string, err error) {
 // be a link that this login cannot follow. To go back it has to be restarted, too.
 func (a *app) mayRestart(file string) error {
 	temp, err := a.putRestart(file)
-	if err != nil && !remote.IsBroken(err) {
+	if err != nil && !remote.IsBroken(err) && !errors.Is(err, remote.ErrFull) {
 		err = fmt.Errorf("the app could not be restarted, for no file can be put into %s: %w: make that a folder, or name another file in %s, as in %sRESTART_FILE=restart.txt", path.Dir(file), err, settings.File, settings.Prefix)
 	}
 	if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -106,5 +107,37 @@ func TestNoRestart(t *testing.T) {
 				t.Errorf("it is under way: %v", err)
 			}
 		})
+	}
+}
+
+// A roomless host has no room for a file, and makes folders that it gives no permissions.
+type roomless struct{ remote.Host }
+
+func (roomless) Write(name string, _ []byte, _ fs.FileMode, _ func(int)) error {
+	return fmt.Errorf("%s: %w", name, remote.ErrFull)
+}
+
+func (roomless) Chmod(string, fs.FileMode) error { return errors.New("unknown command") }
+
+// TestFull has no room for the file that restarts the app, which no other place for it mends.
+func TestFull(t *testing.T) {
+	host, folder := thisHost(t)
+	a, err := openApp(roomless{host}, folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.mayRestart(filepath.Join(folder, "tmp/restart.txt")); !errors.Is(err, remote.ErrFull) || strings.Contains(err.Error(), "RESTART_FILE") {
+		t.Errorf("said is %v", err)
+	}
+}
+
+// TestTempRefused leaves no folder in the served one where a server gives it no permissions:
+// the next run would take it for another's.
+func TestTempRefused(t *testing.T) {
+	host, folder := thisHost(t)
+	s := &served{host: roomless{host}, folder: folder}
+	err := s.makeTemp()
+	if left, _ := os.ReadDir(folder); err == nil || len(left) != 0 {
+		t.Errorf("%v, left are %q", err, left)
 	}
 }

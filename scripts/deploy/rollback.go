@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"proxy.cgi/scripts/deploy/remote"
 )
@@ -40,7 +41,15 @@ func (d *deploy) repair(ctx context.Context) error {
 	if err := d.putFormer(context.WithoutCancel(ctx)); err != nil {
 		return err
 	}
-	return d.settleBack()
+	if err := d.settleBack(); err != nil {
+		return err
+	}
+	// What this run uploads is not to have the second of what is back: by that and its size
+	// Python knows what it has compiled.
+	if d.options.app != "" {
+		time.Sleep(time.Second)
+	}
+	return nil
 }
 
 func (d *deploy) rollBack(ctx context.Context) error {

@@ -39,6 +39,7 @@ func (s *served) makeTemp() error {
 	}
 	temp := s.path(tempPrefix + rand.Text()[:10])
 	if err := makePrivate(s.host, temp); err != nil {
+		s.host.Rmdir(temp) // it may have been made, and the next run would wait for this one
 		return fmt.Errorf("in %s nothing can be written: %w", s.folder, err)
 	}
 	s.temp = temp

@@ -146,3 +146,16 @@ func TestDiskFull(t *testing.T) {
 		}
 	}
 }
+
+// TestNoChmod has a server that gives a file no permissions, for either reason.
+func TestNoChmod(t *testing.T) {
+	h, err := (&scriptedServer{replies: map[string]string{"SITE": "550 no such file"}}).start(t, "ftp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"a": "must know SITE CHMOD", `a "b"`: "takes quotation marks out"} {
+		if err := h.Chmod(name, 0o644); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", name, err, want)
+		}
+	}
+}

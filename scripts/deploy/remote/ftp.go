@@ -87,7 +87,7 @@ func ftpError(what string, err error) error {
 	case refusal.Code == 550:
 		return fmt.Errorf("%s: %w (the server says: %w)", what, fs.ErrNotExist, refusal)
 	case refusal.Code == 452, refusal.Code == 552, refusal.Code == 451 && strings.Contains(refusal.Msg, "writing"): // the last is vsftpd's
-		return fmt.Errorf("%s: %v: free some space or quota, and run this again", what, refusal)
+		return fmt.Errorf("%s: %v: %w", what, refusal, ErrFull)
 	}
 	return fmt.Errorf("%s: the server says: %v", what, refusal)
 }
@@ -117,10 +117,14 @@ func (h *ftpHost) Size(name string) (int64, error) {
 
 func (h *ftpHost) Chmod(name string, mode fs.FileMode) error {
 	_, err := h.ask(name, 2, fmt.Sprintf("SITE CHMOD %03o %s", mode.Perm(), h.path(name)))
-	if err != nil && !errors.Is(err, errBroken) {
-		return fmt.Errorf("permissions %03o of %w: the FTP server must know SITE CHMOD; try sftp://", mode.Perm(), err)
+	if err == nil || errors.Is(err, errBroken) {
+		return err
 	}
-	return err
+	remedy := "the FTP server must know SITE CHMOD; try sftp://"
+	if strings.Contains(name, `"`) {
+		remedy = "ProFTPD takes quotation marks out of such a name; try sftp://, or another name"
+	}
+	return fmt.Errorf("permissions %03o of %w: %s", mode.Perm(), err, remedy)
 }
 
 // Touch asks for MFMT (draft-somers-ftp-mfxx), which Pure-FTPd and ProFTPD know, and then

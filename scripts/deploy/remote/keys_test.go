@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"golang.org/x/crypto/ssh"
@@ -131,6 +132,36 @@ func TestKeyOrder(t *testing.T) {
 			}
 			if got := fmt.Sprint(tried); err != nil || got != c.want {
 				t.Errorf("tried are %s, want %s; %v", got, c.want, err)
+			}
+		})
+	}
+}
+
+// TestRefused is not let in, by a server that asks for the password once more, or does not.
+func TestRefused(t *testing.T) {
+	no := errors.New("no")
+	for _, c := range []struct {
+		name      string
+		challenge func(ssh.ConnMetadata, ssh.KeyboardInteractiveChallenge) (*ssh.Permissions, error)
+		want      string
+	}{
+		{"it does not ask", func(ssh.ConnMetadata, ssh.KeyboardInteractiveChallenge) (*ssh.Permissions, error) {
+			return nil, no
+		}, "the server refuses name, key or password"},
+		{"it asks", func(_ ssh.ConnMetadata, ask ssh.KeyboardInteractiveChallenge) (*ssh.Permissions, error) {
+			ask("", "", []string{"Password: "}, []bool{false})
+			return nil, no
+		}, "unable to authenticate"},
+		{"it has no such question", nil, "unable to authenticate"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Setenv("SSH_AUTH_SOCK", "")
+			err := logInWith(t, sshAuth(t.TempDir(), "wrong"), &ssh.ServerConfig{
+				PasswordCallback:            func(ssh.ConnMetadata, []byte) (*ssh.Permissions, error) { return nil, no },
+				KeyboardInteractiveCallback: c.challenge,
+			})
+			if err == nil || !strings.Contains(refusal(err).Error(), c.want) {
+				t.Errorf("%v, want %q", err, c.want)
 			}
 		})
 	}

@@ -189,6 +189,9 @@ func (t *Target) Open(password string, tell func(format string, args ...any)) (H
 // memory has room for a file, a list or a reply without an end.
 var ErrTooLong = errors.New("longer than expected")
 
+// ErrFull is wrapped by errors of a host that has no room for a file.
+var ErrFull = errors.New("free some space or quota, and run this again")
+
 // readMost reads to the end, if that comes within so many bytes.
 func readMost(r io.Reader, most int64) ([]byte, error) {
 	text, err := io.ReadAll(io.LimitReader(r, most+1))

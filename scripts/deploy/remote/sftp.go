@@ -10,12 +10,11 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"slices"
+	"strings"
 	"time"
 
 	"github.com/pkg/sftp"
 	"golang.org/x/crypto/ssh"
-	"golang.org/x/crypto/ssh/agent"
 	"golang.org/x/crypto/ssh/knownhosts"
 )
 
@@ -55,7 +54,7 @@ func dialSFTP(t *Target, password string) (Host, error) {
 		return nil, broken(err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("log in as %s at %s: %w", t.User, t.Host, err)
+		return nil, fmt.Errorf("log in as %s at %s: %w", t.User, t.Host, refusal(err))
 	}
 	client := ssh.NewClient(conn, channels, requests)
 	go keepAlive(client)
@@ -65,6 +64,16 @@ func dialSFTP(t *Target, password string) (Host, error) {
 		return nil, sftpError("start SFTP", err)
 	}
 	return &sftpHost{client, files}, nil
+}
+
+// refusal is an error of package ssh, which of a server that lets in nobody tells the
+// message's number alone (RFC 4252, section 6), where that asks nothing in the end: so does
+// OpenSSH without PAM.
+func refusal(err error) error {
+	if strings.Contains(err.Error(), "unexpected message type 51 ") {
+		return errors.New("the server refuses name, key or password")
+	}
+	return err
 }
 
 // keepAlive has something come from the server now and then, until the connection
@@ -97,75 +106,6 @@ func knownAlgorithms(known ssh.HostKeyCallback, host string) (algorithms []strin
 		algorithms = append(algorithms, kind)
 	}
 	return algorithms
-}
-
-// sshAuth is what ssh tries, too: the agent's keys, the files, the password. All keys
-// are one method, for package ssh tries none of a name twice.
-func sshAuth(folder, password string) (auth []ssh.AuthMethod) {
-	auth = append(auth, ssh.PublicKeysCallback(func() ([]ssh.Signer, error) {
-		return inOrder(agentKeys(), fileKeys(folder, password)), nil
-	}))
-	if password != "" {
-		auth = append(auth, ssh.Password(password), ssh.KeyboardInteractive(func(_, _ string, questions []string, _ []bool) ([]string, error) {
-			answers := make([]string, len(questions))
-			for i := range answers {
-				answers[i] = password
-			}
-			return answers, nil
-		}))
-	}
-	return auth
-}
-
-// inOrder has first the keys of files that the agent has, too, as ssh does, and each
-// once: a server refuses who has tried many (six in OpenSSH, its MaxAuthTries).
-func inOrder(agent, files []ssh.Signer) []ssh.Signer {
-	has := func(list []ssh.Signer, s ssh.Signer) bool {
-		return slices.ContainsFunc(list, func(other ssh.Signer) bool {
-			return bytes.Equal(s.PublicKey().Marshal(), other.PublicKey().Marshal())
-		})
-	}
-	var both, others []ssh.Signer
-	for _, s := range agent {
-		if has(files, s) {
-			both = append(both, s)
-		} else {
-			others = append(others, s)
-		}
-	}
-	for _, s := range files {
-		if !has(both, s) {
-			others = append(others, s)
-		}
-	}
-	return append(both, others...)
-}
-
-// agentKeys are none where no agent runs, or it does not say.
-func agentKeys() []ssh.Signer {
-	conn, err := net.Dial("unix", os.Getenv("SSH_AUTH_SOCK"))
-	if err != nil {
-		return nil
-	}
-	signers, _ := agent.NewClient(conn).Signers() // which need the connection on
-	return signers
-}
-
-func fileKeys(folder, password string) (signers []ssh.Signer) {
-	for _, name := range [...]string{"id_ed25519", "id_ecdsa", "id_rsa"} {
-		text, err := os.ReadFile(filepath.Join(folder, name))
-		if err != nil {
-			continue
-		}
-		signer, err := ssh.ParsePrivateKey(text)
-		if _, locked := errors.AsType[*ssh.PassphraseMissingError](err); locked && password != "" {
-			signer, err = ssh.ParsePrivateKeyWithPassphrase(text, []byte(password))
-		}
-		if err == nil {
-			signers = append(signers, signer)
-		}
-	}
-	return signers
 }
 
 // sftpError tells a refusal, which has a status, from a connection that broke
@@ -218,6 +158,14 @@ func (h *sftpHost) Read(name string, offset, most int64) ([]byte, error) {
 }
 
 func (h *sftpHost) Write(name string, content []byte, mode fs.FileMode, tell func(int)) error {
+	err := h.write(name, content, mode, tell)
+	if status, ok := errors.AsType[*sftp.StatusError](err); ok && status.FxCode() == sftp.ErrSSHFxFailure { // the protocol has no word for it
+		err = fmt.Errorf("%w: the disk or quota may be full: %w", err, ErrFull)
+	}
+	return err
+}
+
+func (h *sftpHost) write(name string, content []byte, mode fs.FileMode, tell func(int)) error {
 	f, err := h.Client.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
 	if err != nil {
 		return sftpError(name, err)
