@@ -97,6 +97,17 @@ func ruleTests() []findingTest {
 		{"rule-order", "to https, below", Warning, "", func(s *testSite) {
 			s.write(".htaccess", example(s.t)+"RewriteCond %{HTTPS} off\nRewriteRule ^ https://%{HTTP_HOST}%{REQUEST_URI}\n", 0o644)
 		}, "comes after the app's"},
+		{"rule-order", "to https, in the folder above", Warning, "", func(s *testSite) {
+			s.write("../.htaccess", "RewriteEngine On\nRewriteCond %{HTTPS} off\nRewriteRule ^ https://%{HTTP_HOST}%{REQUEST_URI} [R=301,L]\nRewriteRule . /index.php [L]\n", 0o644)
+		}, "are not read for this folder"},
+		{"rule-order", "to https, in the folder above and here", OK, "", func(s *testSite) {
+			const toHTTPS = "RewriteEngine On\nRewriteCond %{HTTPS} off\nRewriteRule ^ https://%{HTTP_HOST}%{REQUEST_URI} [R=301,L]\n"
+			s.write("../.htaccess", toHTTPS, 0o644)
+			s.write(".htaccess", toHTTPS+example(s.t), 0o644)
+		}, "no other rewrite rule"},
+		{"rule-order", "WordPress in the folder above", OK, "", func(s *testSite) {
+			s.write("../.htaccess", "RewriteEngine On\nRewriteRule ^index\\.php$ - [L]\nRewriteRule . /index.php [L]\n", 0o644)
+		}, "no other rewrite rule"},
 		{"rule-order", "a refusal below", Warning, "", func(s *testSite) {
 			s.write(".htaccess", example(s.t)+"RewriteRule \\.jpg$ - [NC,F,L]\n", 0o644)
 		}, "none of the app's pages"},

@@ -100,7 +100,7 @@ const refusedFiles = `(^|/)(\.ht|(error_log|app\.log)(/|$))`
 // included.
 func ourRules() []string {
 	return []string{
-		`^proxy\.f?cgi$`, `^proxy\.f?cgi/(.*)$`, refusedFiles, `^.*$`, `^\.well-known/(acme-challenge|pki-validation|cpanel-dcv)/[^/]+$`, `^(?!public/)([^?%#\\]*(?:$|/)|)`,
+		`^proxy\.f?cgi$`, `^proxy\.f?cgi/(.*)$`, `^proxy\.f?cgi/(.*[?%#[:cntrl:]]|[^/]*:)`, refusedFiles, `^.*$`, `^\.well-known/(acme-challenge|pki-validation|cpanel-dcv)/[^/]+$`, `^(?!public/)([^?%#\\]*(?:$|/)|)`,
 	}
 }
 
@@ -138,10 +138,27 @@ func checkRuleOrder(s *site) (all []Finding) {
 			all = append(all, cause{"", "put it above the lines of proxy.cgi"}.warning("%s: RewriteRule %s %s comes after the app's: it is for existing files, and for none of the app's pages", r.place(), r.pattern, r.to)...)
 		}
 	}
+	all = append(all, s.notReadAbove(rules[:last])...)
 	if all == nil {
 		return fine("no other rewrite rule takes the app's requests")
 	}
 	return all
+}
+
+// notReadAbove tells of redirects and refusals above, which mod_rewrite does not read in
+// a folder that has rewrite lines itself, unless some stand before the app's there, too.
+func (s *site) notReadAbove(before []rule) []Finding {
+	isOwners := func(r rule) bool { return r.leaves() && !r.isMergedLater() && !slices.Contains(ourRules(), r.pattern) }
+	if slices.ContainsFunc(before, isOwners) || slices.ContainsFunc(s.lines("rewriteoptions"), func(d directive) bool { return strings.Contains(strings.ToLower(d.args), "inherit") }) {
+		return nil
+	}
+	for _, h := range s.rules[:len(s.rules)-1] {
+		if rules := h.rewriteRules(); slices.ContainsFunc(rules, isOwners) {
+			r := rules[slices.IndexFunc(rules, isOwners)]
+			return cause{"", "put what is meant for this folder, too, above the lines of proxy.cgi"}.warning("%s: RewriteRule %s %s, and others like it above, are not read for this folder: visitors are not led to https here, say", r.place(), r.pattern, r.to)
+		}
+	}
+	return nil
 }
 
 // replacesOurs reports whether the directive, in a folder below, has mod_rewrite take
