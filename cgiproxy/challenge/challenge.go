@@ -48,7 +48,10 @@ const (
 
 // Claims are fields that a client may forge, and that only a proxy in front may say.
 // The description of a request has what of them the app gets.
-var Claims = [...]string{"X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Prefix", "True-Client-Ip"}
+var Claims = [...]string{
+	"X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Scheme",
+	"True-Client-Ip", "Client-Ip", "X-Client-Ip",
+}
 
 // A Challenge is one question.
 type Challenge struct {

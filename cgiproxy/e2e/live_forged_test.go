@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"proxy.cgi/cgiproxy/challenge"
 	"proxy.cgi/cgiproxy/command/live"
 	"proxy.cgi/cgiproxy/e2e/webserver"
 	"proxy.cgi/cgiproxy/internal/testkit"
@@ -92,7 +93,7 @@ func TestLiveCheckForged(t *testing.T) {
 	const passesOn = "warning: the app gets any visitor's "
 	for _, f := range realFronts {
 		t.Run(f.name, func(t *testing.T) {
-			through := "X-Forwarded-Host, X-Forwarded-Port, X-Forwarded-Prefix, True-Client-Ip:"
+			through := strings.Join(challenge.Claims[:], ", ") + ":"
 			if f.name == "Caddy" { // it sets the first
 				through = strings.TrimPrefix(through, "X-Forwarded-Host, ")
 			}

@@ -67,7 +67,7 @@ func judgeClient(own, client, addr, chain string) Finding {
 // forgedFields has a visitor claim what only a proxy in front may say. One that is
 // trusted, and neither sets nor removes it, gives the app the visitor's word for its own.
 func forgedFields(s *site) Finding {
-	forged := [...]string{"forged.invalid", "65535", "/forged", claimedAddress} // of challenge.Claims
+	forged := [len(challenge.Claims)]string{"forged.invalid", "65535", "/forged", "forged", claimedAddress, claimedAddress, claimedAddress}
 	var q question
 	for i, name := range challenge.Claims {
 		q.fields = append(q.fields, name+": "+forged[i])
