@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"fmt"
+	"io"
+	"net"
 	"testing"
 
 	"proxy.cgi/cgiproxy/e2e/webserver"
@@ -43,6 +45,33 @@ func TestRulesAbove(t *testing.T) {
 					{"GET /other", "301 https://site.test{site}/other"},
 					{"GET /api/x.conf", ""},
 				})
+			}
+		})
+	}
+}
+
+// TestHTTPSByRule has a rule above say that the visitor came by https, as hosts with a
+// proxy in front are told to.
+func TestHTTPSByRule(t *testing.T) {
+	const rules = "RewriteEngine On\nRewriteCond %{HTTP:X-Forwarded-Proto} =https\nRewriteRule .* - [E=HTTPS:on]\n"
+	for _, kind := range []webserver.Kind{webserver.ApacheEvent, webserver.ApacheSuexec, fcgid} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			app := newRecorder(t, func(conn net.Conn, _ received) { io.WriteString(conn, plainResponse) })
+			s := webserver.Run(t, kind, webserver.Options{})
+			script := scriptName(kind)
+			lines := example(t)
+			if kind == fcgid {
+				lines = fastCGIExample(t)
+			}
+			fillSite(t, s, "", rules+lines, app.addr, script)
+			for _, r := range []struct{ field, want string }{
+				{"X-Forwarded-Proto: https\r\n", "https"}, {"", "http"}, {"REDIRECT_HTTPS: on\r\nHTTPS: on\r\n", "http"},
+			} {
+				visit(t, s.Addr, "GET /page HTTP/1.1\r\nHost: "+s.Addr+"\r\n"+r.field+"Connection: close\r\n\r\n")
+				if got := app.request(t).header.Get("X-Forwarded-Proto"); got != r.want {
+					t.Errorf("with %q the app is told of %q, want %q", r.field, got, r.want)
+				}
 			}
 		})
 	}

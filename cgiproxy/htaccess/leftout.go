@@ -10,7 +10,7 @@ import (
 // comment tells to leave out then: what they are known by, in a line that is no
 // comment, and what they begin and end with.
 var forbidden = [...]struct{ word, begin, end string }{
-	{"SymLinksIfOwnerMatch", "\n<If \"true\">\n  Options ", "\n</If>\n"},
+	{"SymLinks", "\n<If \"true\">\n  Options ", "\n</If>\n"},
 	{"MultiViews", "\nOptions ", "\n"},
 	{"ExecCGI", "\n  Options +ExecCGI", "\n"},
 	{"DirectorySlash", "\n<If \"%{REQUEST_URI} !~", "\n</If>\n"},
@@ -37,7 +37,7 @@ func withoutLeftOut(lines, before string) string {
 // ours are the directives of the lines in any variant.
 var ours = []string{
 	"options", "<if", "</if>", "directoryslash", "sethandler", "<files", "</files>", "<ifmodule", "</ifmodule>",
-	"rewriteengine", "rewriteoptions", "rewriterule", "rewritecond", "setenv", "setenvif", "setoutputfilter",
+	"rewriteengine", "rewriteoptions", "rewriterule", "rewritecond", "setenv", "setenvif", "setenvifexpr", "setoutputfilter",
 }
 
 // checkOurs reports a line of the block that somebody else has put there, a password

@@ -28,6 +28,8 @@ func TestLeftOut(t *testing.T) {
 		}, map[string]bool{"\nOptions -M": false, "\n  Options +Sym": false, "\n  Options +ExecCGI": false, "\n  DirectorySlash Off": true}},
 		{"DirectorySlash", func(text string) string { return slash.ReplaceAllString(text, "") },
 			map[string]bool{"\nOptions -M": true, "\n  Options +Sym": true, "\n  Options +ExecCGI": true, "\n  DirectorySlash Off": false, "\n  SetHandler default-handler": false}},
+		{"another kind of links", func(text string) string { return strings.Replace(text, "+SymLinksIfOwnerMatch", "+FollowSymLinks", 1) },
+			map[string]bool{"\n  Options +Sym": true}},
 		{"lines of an older version", func(text string) string {
 			return strings.ReplaceAll(strings.Replace(links.ReplaceAllString(text, ""), "\nOptions -", "\nOptions +SymLinksIfOwnerMatch -", 1), "[END]", "[L]")
 		}, map[string]bool{"\nOptions -M": true, "\n  Options +Sym": true, "\n  DirectorySlash Off": true, "[END]": true}},
@@ -60,6 +62,12 @@ func TestLeftOut(t *testing.T) {
 				})
 			}
 		}
+	}
+
+	// A whole file between the marks, as MANUAL tells, shows other variants in comments.
+	uploaded := beginMark + "\n" + links.ReplaceAllString(strings.Replace(example(t), "\nOptions -MultiViews\n", "\n", 1), "") + endMark + "\n"
+	if v, ok := VariantIn(uploaded); v != (Variant{}) || !ok {
+		t.Errorf("an uploaded file is taken for %+v, %t", v, ok)
 	}
 
 	guarded, err := Guard("", "proxy.cgi")

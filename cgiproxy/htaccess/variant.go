@@ -47,7 +47,12 @@ func VariantIn(text string) (v Variant, ok bool) {
 	if err != nil || begin < 0 {
 		return Variant{}, false
 	}
-	block := text[begin:end]
+	var block string // without comments, which show the other variants
+	for line := range Lines(text[begin:end]) {
+		if !strings.HasPrefix(Joined(line), "#") {
+			block += line
+		}
+	}
 	switch cgi, fastCGI := strings.Contains(block, " proxy.cgi ["), strings.Contains(block, " proxy.fcgi ["); { // whatever the flags of that version
 	case cgi && fastCGI:
 		v.Scripts = Both

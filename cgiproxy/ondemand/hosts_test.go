@@ -240,7 +240,8 @@ func TestReadOnly(t *testing.T) {
 // Some hosts put scripts into a folder of their own (chroot), without /proc.
 func TestNoProc(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, "")
+	s := newSite(t, "").settledBy(t)
+	s.SettingsChanged = s.settingsChanged()
 	c := s.process("/")
 	c.Args = append([]string{"unshare", "-m", "sh", "-c", `mount -t tmpfs none /proc || exit 99; exec "$0" "$@"`}, c.Args...)
 	path, err := exec.LookPath("unshare")

@@ -46,8 +46,8 @@ func (a *App) outdated() error {
 	if err == unix.ENOENT || err == nil && now.Ctim.Nano() != a.SettingsChanged.UnixNano() {
 		return outdated(fmt.Errorf("%s has changed while a request waited for the app that it named before", a.Settings))
 	}
-	program := a.arguments()[0]
-	if unix.Lstat(program, &now) == unix.ENOENT {
+	program, err := os.Executable() // not without /proc
+	if err == nil && unix.Lstat(program, &now) == unix.ENOENT {
 		return outdated(fmt.Errorf("%s was taken away while a request waited for the app", program))
 	}
 	return nil
