@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"testing"
 
 	"proxy.cgi/cgiproxy/e2e/webserver"
@@ -11,11 +12,14 @@ import (
 )
 
 // rulesAbove stand above ours, as installing leaves them: a redirect that leaves out
-// what is asked for by other programs, and lines of a firewall list (7G).
+// what is asked for by other programs, and lines of a firewall list (7G). Both have
+// MANUAL's line.
 const rulesAbove = `RewriteEngine On
+FIRST
 RewriteCond %{HTTPS} off
 RewriteCond %{REQUEST_URI} !^/(sub/)?(api|assets|style)
 RewriteRule ^ https://site.test%{REQUEST_URI} [R=301,L]
+FIRST
 RewriteCond %{REQUEST_URI} (\.)(ab4|cfml?|f?cgi|conf\b)$ [NC]
 RewriteRule .* - [F]
 `
@@ -23,28 +27,33 @@ RewriteRule .* - [F]
 // TestRulesAbove has them see the visitor's URL, and none that Apache goes on with.
 func TestRulesAbove(t *testing.T) {
 	app := tellTarget(t)
+	above := strings.ReplaceAll(rulesAbove, "FIRST", manualBlock(t, "<!-- the first time alone -->"))
 	for _, c := range []struct {
-		kind    webserver.Kind
-		scripts htaccess.Scripts
+		kind webserver.Kind
+		htaccess.Variant
 	}{
-		{webserver.ApacheEvent, htaccess.CGI},
-		{webserver.ApacheSuexec, htaccess.CGI},
-		{webserver.ApacheFcgid, htaccess.FastCGI},
-		{webserver.ApacheFcgid, htaccess.Both},
+		{webserver.ApacheEvent, htaccess.Variant{}},
+		{webserver.ApacheSuexec, htaccess.Variant{}},
+		{webserver.ApacheFcgid, htaccess.Variant{Scripts: htaccess.FastCGI}},
+		{webserver.ApacheFcgid, htaccess.Variant{Scripts: htaccess.Both}},
+		{webserver.ApacheEvent, htaccess.Variant{PublicOnly: true}},
 	} {
-		t.Run(fmt.Sprintf("%s/%d", c.kind, c.scripts), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%s/%+v", c.kind, c.Variant), func(t *testing.T) {
 			t.Parallel()
 			s := webserver.Run(t, c.kind, webserver.Options{})
 			for _, folder := range []string{"", "sub/"} {
-				fillSite(t, s, folder, rulesAbove+variant(t, htaccess.Variant{Scripts: c.scripts}), app, c.scripts.Names()...)
-				checkRoutes(t, s, "/"+folder, c.scripts.Names()[0], []route{
+				fillSite(t, s, folder, above+variant(t, c.Variant), app, c.Scripts.Names()...)
+				routes := []route{
 					{"POST /api/hook?a", "POST {site}/api/hook?a"},
 					{"GET /api/hook", "GET {site}/api/hook"},
 					{"GET /assets", "GET {site}/assets"},
-					{"GET /style.css", "static style"},
 					{"GET /other", "301 https://site.test{site}/other"},
 					{"GET /api/x.conf", ""},
-				})
+				}
+				if !c.PublicOnly {
+					routes = append(routes, route{"GET /style.css", "static style"})
+				}
+				checkRoutes(t, s, "/"+folder, c.Scripts.Names()[0], routes)
 			}
 		})
 	}

@@ -76,7 +76,7 @@ func TestLiveCheckHtaccess(t *testing.T) {
 		{name: "compressed, but not event streams", rules: plus("SetOutputFilter DEFLATE"),
 			want: findings{"compression": "ok: the host compresses (gzip)", "cut response": "warning: looks whole", "streaming": "warning: held back"}},
 		{name: ".ht files served", rules: func(t *testing.T) string {
-			return rule(t, "RewriteRule ^.*$ proxy.cgi [END]") + "<Files \".ht*\">\nRequire all granted\n</Files>\n"
+			return rule(t, "RewriteRule ^.*$ proxy.cgi [L]") + "<Files \".ht*\">\nRequire all granted\n</Files>\n"
 		}, want: findings{"private files": "fault: everybody can read .htcgiproxy"}},
 		{name: "https claimed", rules: plus("SetEnv HTTPS on"), want: findings{"https": "fault: seen as https, and it is http"}},
 		{name: "everybody is a trusted proxy", settings: "CGIPROXY_TRUSTED_PROXIES=0.0.0.0/0\n", rules: example,

@@ -139,6 +139,8 @@ func TestPutRefuses(t *testing.T) {
 		{"a backslash and one of Windows", "# see C:\\\r\n", "ends in a backslash"},
 		{"a backslash above the block", "# see C:\\\n# BEGIN proxy.cgi\n# END proxy.cgi\n", "ends in a backslash"},
 		{"a password in the block", "# BEGIN proxy.cgi\nSetEnv a\nRequire valid-user\n# END proxy.cgi\n", `a line of somebody else's, "Require valid-user": move it above them`},
+		{"links that the host allows, in the block", "# BEGIN proxy.cgi\nOptions +FollowSymLinks -MultiViews\n# END proxy.cgi\n", "a line of somebody else's"},
+		{"a refusal in the block", "# BEGIN proxy.cgi\nRewriteRule ^priv/ - [F]\n# END proxy.cgi\n", "a line of somebody else's"},
 		{"rules of the article", "RewriteRule ^(.*)$ proxy.fcgi/$1 [QSA,L]\n", "take the lines of htaccess.example out"},
 	} {
 		if _, err := Put(c.text, "SetEnv a\n"); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -157,8 +159,8 @@ func TestLines(t *testing.T) {
 				t.Fatalf("%+v: %v", v, err)
 			}
 			for text, want := range map[string]bool{
-				"RewriteRule ^.*$ proxy.cgi [END]\n":  scripts != FastCGI,
-				"RewriteRule ^.*$ proxy.fcgi [END]\n": scripts != CGI,
+				"RewriteRule ^.*$ proxy.cgi [L]\n":    scripts != FastCGI,
+				"RewriteRule ^.*$ proxy.fcgi [L]\n":   scripts != CGI,
 				"  SetHandler fcgid-script\n":         scripts != CGI,
 				"RewriteRule ^(?!public/)":            public,
 				"\nRewriteCond %{DOCUMENT_ROOT}//$0/": !public,
@@ -237,7 +239,7 @@ func TestVariantIn(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got, _ := VariantIn(beginMark + "\n" + strings.ReplaceAll(lines, "[END]", "[L]") + endMark + "\n"); got != want {
+			if got, _ := VariantIn(beginMark + "\n" + strings.ReplaceAll(lines, "[L]", "[END]") + endMark + "\n"); got != want {
 				t.Errorf("of another version: got %+v, want %+v", got, want)
 			}
 			for name, text := range map[string]string{"no file": "", "Windows": "RewriteRule ^(?!public/) x\r\n", "the marks in a comment": "# Nothing between \"" + beginMark + "\" and \"" + endMark + "\"!\n"} {

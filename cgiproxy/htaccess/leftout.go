@@ -10,7 +10,7 @@ import (
 // comment tells to leave out then: what they are known by, in a line that is no
 // comment, and what they begin and end with.
 var forbidden = [...]struct{ word, begin, end string }{
-	{"SymLinks", "\n<If \"true\">\n  Options ", "\n</If>\n"},
+	{"SymLinksIfOwnerMatch", "\n<If \"true\">\n  Options ", "\n</If>\n"},
 	{"MultiViews", "\nOptions ", "\n"},
 	{"ExecCGI", "\n  Options +ExecCGI", "\n"},
 	{"DirectorySlash", "\n<If \"%{REQUEST_URI} !~", "\n</If>\n"},
@@ -34,17 +34,34 @@ func withoutLeftOut(lines, before string) string {
 	return lines
 }
 
-// ours are the directives of the lines in any variant.
-var ours = []string{
-	"options", "<if", "</if>", "directoryslash", "sethandler", "<files", "</files>", "<ifmodule", "</ifmodule>",
-	"rewriteengine", "rewriteoptions", "rewriterule", "rewritecond", "setenv", "setenvif", "setenvifexpr", "setoutputfilter",
+var (
+	// ours are the directives of the lines in any variant, beside those with words of their own.
+	ours = []string{
+		"<if", "</if>", "directoryslash", "sethandler", "<files", "</files>", "<ifmodule", "</ifmodule>",
+		"rewriteengine", "rewriteoptions", "rewritecond", "setenv", "setenvif", "setoutputfilter",
+	}
+	ourOptions  = []string{"+execcgi", "-multiviews", "+symlinksifownermatch"}
+	ourPatterns = []string{`^proxy\.`, `(^|/)(\.ht`, `^\.well-known/`, `^(?!public/)`} // what they begin with
+)
+
+// mayBeOurs reports whether a line may be one of any variant. Some hosts write RewriteConds
+// of their own above every rule.
+func mayBeOurs(words []string) bool {
+	switch name := strings.ToLower(words[0]); name {
+	case "options":
+		return !slices.ContainsFunc(words[1:], func(o string) bool { return !slices.Contains(ourOptions, strings.ToLower(o)) })
+	case "rewriterule":
+		return isOurs(leadsTo(words)) || len(words) > 1 && slices.ContainsFunc(ourPatterns, func(p string) bool { return strings.HasPrefix(words[1], p) })
+	default:
+		return slices.Contains(ours, name)
+	}
 }
 
 // checkOurs reports a line of the block that somebody else has put there, a password
 // say, with which it would be lost.
 func checkOurs(block string) error {
 	for line := range Lines(block) {
-		if w := words(line); len(w) > 0 && !strings.HasPrefix(w[0], "#") && !slices.Contains(ours, strings.ToLower(w[0])) {
+		if w := words(line); len(w) > 0 && !strings.HasPrefix(w[0], "#") && !mayBeOurs(w) {
 			return fmt.Errorf("between %q and %q is a line of somebody else's, %.80q: move it above them, for all between them is replaced, or taken out", beginMark, endMark, Joined(line))
 		}
 	}

@@ -22,7 +22,8 @@ func Redirects(line, url string) bool {
 	case "redirect", "redirectpermanent", "redirecttemp":
 		return from == url || strings.HasPrefix(url, strings.TrimSuffix(from, "/")+"/")
 	case "redirectmatch":
-		return matches(from, url)
+		is, _ := Matches(from, url)
+		return is
 	}
 	return false
 }
@@ -31,13 +32,14 @@ func isStatus(word string) bool {
 	return slices.Contains([]string{"permanent", "temp", "seeother", "gone"}, strings.ToLower(word)) || strings.Trim(word, "0123456789") == ""
 }
 
-// matches reports whether a regular expression of Apache's matches. Of what Go has not,
-// what it excepts by (?!...) is no match only where the script is named there.
-func matches(pattern, url string) bool {
+// Matches reports whether a regular expression of Apache's matches, and whether that is
+// known. Of what Go has not, what it excepts by (?!...) is no match only where the script
+// is named there.
+func Matches(pattern, url string) (is, isKnown bool) {
 	exceptions := regexp.MustCompile(`\(\?<?!(?:[^()\\]|\\.|\((?:[^()\\]|\\.)*\))*\)`)
 	if slices.ContainsFunc(exceptions.FindAllString(pattern, -1), func(e string) bool { return strings.Contains(e, "proxy") }) {
-		return false
+		return false, true
 	}
 	re, err := regexp.Compile(exceptions.ReplaceAllString(pattern, ""))
-	return err == nil && re.MatchString(url)
+	return err == nil && re.MatchString(url), err == nil
 }

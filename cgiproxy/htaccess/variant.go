@@ -83,9 +83,9 @@ const (
 	// page and leads on: suEXEC tells proxy.cgi only of the last redirect.
 	StatusCondition = "RewriteCond %{ENV:REDIRECT_STATUS}%{ENV:REDIRECT_REDIRECT_STATUS} ^(200)*$\n"
 
-	lastRule   = "\nRewriteRule ^.*$ proxy.cgi [END]\n"
-	toCGI      = " proxy.cgi [END]\n"
-	toFastCGI  = " proxy.fcgi [END]\n"
+	lastRule   = "\nRewriteRule ^.*$ proxy.cgi [L]\n"
+	toCGI      = " proxy.cgi [L]\n"
+	toFastCGI  = " proxy.fcgi [L]\n"
 	publicRule = "RewriteRule ^(?!public/)"
 	filesBegin = "\n<Files \"proxy.cgi\">\n"
 	filesEnd   = "\n</Files>\n"

@@ -84,9 +84,9 @@ func ruleTests() []findingTest {
 	before := func(lines string) func(*testSite) { return rules("RewriteEngine On", "RewriteEngine On\n"+lines) }
 	const wordPress = "RewriteCond %{REQUEST_FILENAME} !-f\nRewriteRule . /index.php [L]"
 	return []findingTest{
-		{"rewrite", "no rule", Fault, "listing", rules("RewriteRule ^.*$ proxy.cgi [END]", ""), "no RewriteRule"},
+		{"rewrite", "no rule", Fault, "listing", rules("RewriteRule ^.*$ proxy.cgi [L]", ""), "no RewriteRule"},
 		{"rewrite", "off", Fault, "listing", rules("RewriteEngine On", "RewriteEngine Off"), "RewriteEngine On"},
-		{"rewrite", "another program", Fault, "apache-404", rules("RewriteRule ^.*$ proxy.cgi [END]", "RewriteRule ^.*$ proxy.fcgi [END]"), "leads to proxy.fcgi"},
+		{"rewrite", "another program", Fault, "apache-404", rules("RewriteRule ^.*$ proxy.cgi [L]", "RewriteRule ^.*$ proxy.fcgi [L]"), "leads to proxy.fcgi"},
 		{"rewrite", "a wrong base", Warning, "apache-404", before("RewriteBase /other/"), "RewriteBase /other/"},
 		{"rewrite", "the right base", OK, "", before("RewriteBase /shop/"), "are sent to proxy.cgi"},
 		{"rule-order", "WordPress", Fault, "apache-404", before(wordPress), "WordPress"},
@@ -97,6 +97,15 @@ func ruleTests() []findingTest {
 		{"rule-order", "to https, below", Warning, "", func(s *testSite) {
 			s.write(".htaccess", example(s.t)+"RewriteCond %{HTTPS} off\nRewriteRule ^ https://%{HTTP_HOST}%{REQUEST_URI}\n", 0o644)
 		}, "comes after the app's"},
+		{"rule-order", "to https without L", Warning, "", before("RewriteCond %{HTTPS} off\nRewriteRule ^ https://%{HTTP_HOST}%{REQUEST_URI} [R=301]\n"), "visitors are led to /proxy.cgi"},
+		{"rule-order", "to https but for a path", Warning, "forbidden", before("RewriteCond %{HTTPS} off\nRewriteCond %{REQUEST_URI} !^/api/\nRewriteRule ^ https://%{HTTP_HOST}%{REQUEST_URI} [R=301,L]\n"), "RewriteCond %{REQUEST_URI} !^/api/ is looked at again for proxy.cgi, which it does not leave out"},
+		{"rule-order", "to https but for a path, the first time", OK, "", before("RewriteCond %{HTTPS} off\nRewriteCond %{ENV:REDIRECT_STATUS} ^$\nRewriteCond %{REQUEST_URI} !^/api/\nRewriteRule ^ https://%{HTTP_HOST}%{REQUEST_URI} [R=301,L]\n"), "no other rewrite rule"},
+		{"rule-order", "to https but for this folder", OK, "", before("RewriteCond %{HTTPS} off\nRewriteCond %{REQUEST_URI} !^/shop/\nRewriteRule ^ https://%{HTTP_HOST}%{REQUEST_URI} [R=301,L]\n"), "no other rewrite rule"},
+		{"rule-order", "to https but for the host's proofs", OK, "", before("RewriteCond %{HTTPS} off\nRewriteCond %{REQUEST_URI} !^/\\.well-known/acme-challenge/[0-9a-zA-Z_-]+$\nRewriteRule ^ https://%{HTTP_HOST}%{REQUEST_URI} [R=301,L]\n"), "no other rewrite rule"},
+		{"rule-order", "a list against scripts", Warning, "forbidden", before("RewriteCond %{REQUEST_URI} (\\.)(ab4|cfml?|cgi)$ [NC]\nRewriteRule .* - [F]\n"), "which it takes: no page reaches the app"},
+		{"rule-order", "a rule against scripts", Warning, "forbidden", before("RewriteRule \\.(cgi|pl)$ - [F]\n"), "which it takes: no page reaches the app"},
+		{"rule-order", "a rule against pictures on other sites", OK, "", before("RewriteCond %{HTTP_REFERER} !^https://example.org/ [NC]\nRewriteRule \\.(gif|jpg)$ - [F,NC]\n"), "no other rewrite rule"},
+		{"rule-order", "what only Apache can read", OK, "", before("RewriteCond %{REQUEST_URI} !(?>a)\nRewriteRule ^ - [F]\n"), "no other rewrite rule"},
 		{"rule-order", "to https, in the folder above", Warning, "", func(s *testSite) {
 			s.write("../.htaccess", "RewriteEngine On\nRewriteCond %{HTTPS} off\nRewriteRule ^ https://%{HTTP_HOST}%{REQUEST_URI} [R=301,L]\nRewriteRule . /index.php [L]\n", 0o644)
 		}, "are not read for this folder"},
@@ -117,7 +126,6 @@ func ruleTests() []findingTest {
 		}, "REDIRECT_STATUS"},
 		{"block", "one that lets Apache read the path twice", Warning, "", rules(`RewriteRule ^proxy\.f?cgi/(.*[?%#[:cntrl:]]|[^/]*:) - [F]`, ""), "which refuses what Apache would read twice"},
 		{"block", "without the first condition", Warning, "", rules("RewriteCond %{REQUEST_FILENAME} !-f [OR]\n", ""), "which sends to the app what is no file"},
-		{"block", "one after which the rules are read again", Warning, "", rules("proxy.cgi [END]", "proxy.cgi [L]"), "keeps redirects and refusals above from taking /proxy.cgi itself"},
 		{"block", "an older one", Warning, "", rules(`RewriteRule ^proxy\.f?cgi/(.*)$ $1 [L]`, ""), "of another version"},
 		{"block", "between a condition and its rule", Fault, "", before("RewriteCond a b\n\n# BEGIN proxy.cgi\n# END proxy.cgi"), "a RewriteCond is for the next RewriteRule, which is one of proxy.cgi's block"},
 		{"block", "below a rule with its condition", OK, "", before("RewriteCond %{HTTPS} off\nRewriteRule ^ https://x/ [R]\n# BEGIN proxy.cgi\n# END proxy.cgi"), "are those of this version"},

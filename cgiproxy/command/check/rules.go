@@ -4,18 +4,30 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"proxy.cgi/cgiproxy/command/docroot"
+	"proxy.cgi/cgiproxy/htaccess"
 )
 
 // A rule is a RewriteRule of the site's own .htaccess.
 type rule struct {
 	directive
+	conditions         []directive
 	pattern, to, flags string
 }
 
 func (h *rulesFile) rewriteRules() (rules []rule) {
-	for _, d := range h.lines("rewriterule") {
+	var conditions []directive
+	for _, d := range h.directives {
+		if d.name == "rewritecond" {
+			conditions = append(conditions, d)
+		}
+		if d.name != "rewriterule" {
+			continue
+		}
 		words := strings.Fields(d.args)
-		r := rule{directive: d}
+		r := rule{directive: d, conditions: conditions}
+		conditions = nil
 		for i, part := range []*string{&r.pattern, &r.to, &r.flags} {
 			if i < len(words) {
 				*part = unquote(words[i])
@@ -126,7 +138,9 @@ func checkRuleOrder(s *site) (all []Finding) {
 	for _, r := range rules[:last] {
 		switch {
 		case r.isMergedLater():
-		case r.script() != "" || slices.Contains(ourRules(), r.pattern) || r.leaves():
+		case r.script() != "" || slices.Contains(ourRules(), r.pattern):
+		case r.leaves():
+			all = append(all, s.readAgain(r)...)
 		case strings.Contains(r.to, "index.php"):
 			all = append(all, cause{"apache-404", "take WordPress's lines out, or put those of proxy.cgi above them: proxy.cgi install does"}.fault("%s: the rule for index.php (WordPress has it) comes before the app's, and takes its requests", r.place())...)
 		case r.to != "-" || r.has("l", "last", "end"):
@@ -143,6 +157,51 @@ func checkRuleOrder(s *site) (all []Finding) {
 		return fine("no other rewrite rule takes the app's requests")
 	}
 	return all
+}
+
+// readAgain tells of a redirect or refusal above that does something else where Apache
+// reads the rules again, for the program that the last one leads to.
+func (s *site) readAgain(r rule) []Finding {
+	if r.has("r", "redirect") && !r.has("l", "last", "end") {
+		return cause{"", "write [R=301,L]"}.warning("%s: RewriteRule %s has no L: the rules below it go on with it, and visitors are led to /proxy.cgi", r.place(), r.args)
+	}
+	_, below, _ := docroot.Split(s.folder)
+	for _, script := range s.scripts {
+		looks := []string{r.pattern, script, r.place() + ": RewriteRule " + r.args}
+		for _, c := range r.conditions {
+			words := strings.Fields(c.args)
+			switch {
+			case len(words) < 2:
+			case strings.Contains(words[0], "REDIRECT_STATUS"), strings.Contains(words[0], "THE_REQUEST"):
+				return nil // it tells the second time from the first
+			case words[0] == "%{REQUEST_URI}":
+				looks = append(looks, unquote(words[1]), path.Join("/", below, script), c.place()+": RewriteCond "+c.args)
+			}
+		}
+		for look := range slices.Chunk(looks, 3) {
+			if what := tookAgain(look[0], look[1]); what != "" {
+				return cause{"forbidden", "write RewriteCond %{ENV:REDIRECT_STATUS} ^$ above it, for the first time alone"}.warning("%s is looked at again for %s, %s", look[2], script, what)
+			}
+		}
+	}
+	return nil
+}
+
+// tookAgain returns what becomes of pages where a pattern is for the program, or for all
+// but some paths. What hosts put above each rule for their proofs is for files.
+func tookAgain(pattern, program string) string {
+	but, isNot := strings.CutPrefix(pattern, "!")
+	isProof := slices.ContainsFunc([]string{"well-known", "cpanel", "pki-validation"}, func(s string) bool { return strings.Contains(but, s) })
+	takes, isKnown := htaccess.Matches(but, program)
+	isForPages := slices.ContainsFunc([]string{"", "/", "/page"}, func(page string) bool { is, _ := htaccess.Matches(but, page); return is })
+	switch {
+	case !isKnown:
+	case isNot && !takes && !isProof:
+		return "which it does not leave out: what it leaves out is led away all the same"
+	case !isNot && takes && !isForPages:
+		return "which it takes: no page reaches the app"
+	}
+	return ""
 }
 
 // notReadAbove tells of redirects and refusals above, which mod_rewrite does not read in
@@ -225,7 +284,6 @@ func wantedLines() []wanted {
 		{"rewriterule", []string{`(\.ht|(error_log|app\.log)(/|$))`}, "refuses .htaccess, .htcgiproxy, error_log and app.log"},
 		{"rewriterule", []string{`^proxy\.f?cgi/(.*[?%#`, "[F]"}, "refuses what Apache would read twice behind the program's name"},
 		{"rewriterule", []string{`^proxy\.f?cgi/(.*)$`}, "closes the way round the rules behind the program's name"},
-		{"rewriterule", []string{"^.*$ proxy.", "[END]"}, "keeps redirects and refusals above from taking /proxy.cgi itself: those of firewall lists (\\.cgi$) refuse every page"},
 		{"rewriteoptions", []string{"AllowNoSlash"}, "is for the folder's own name without its slash"},
 	}
 }

@@ -9,7 +9,7 @@ func servedTests() []findingTest {
 		}
 	}
 	publicOnly := func(s *testSite) {
-		s.rules("RewriteRule ^.*$ proxy.cgi [END]", "RewriteRule ^(?!public/)([^?%#\\\\]*(?:$|/)|) public/$1 [L]\nRewriteRule ^.*$ proxy.cgi [END]")
+		s.rules("RewriteRule ^.*$ proxy.cgi [L]", "RewriteRule ^(?!public/)([^?%#\\\\]*(?:$|/)|) public/$1 [L]\nRewriteRule ^.*$ proxy.cgi [L]")
 	}
 	return []findingTest{
 		{"served", "data", Fault, "", has("data.sqlite3", "dump.sql.gz", "debug.log", "tls.key"), "data.sqlite3, debug.log, dump.sql.gz, tls.key"},

@@ -88,7 +88,7 @@ func Troubles() []Trouble {
 			See:    "403",
 			Do:     "The permissions of the folder or of ~.htaccess~. Log: \"ExecCGI is off in this directory\": the host forbids CGI there; ask it. A line in ~.htaccess~ against scripts, as firewall lists have one (~RedirectMatch 403 \\.cgi$~), takes ~proxy.cgi~, too: leave ~cgi~ out of it. Parts of a path over 255 bytes, and paths over 4 KB in all, are 403 by Apache itself.",
 			Log:    []string{"ExecCGI is off in this directory"},
-			Checks: []string{"folders", "htaccess", "exec-cgi", "link", "parents"},
+			Checks: []string{"folders", "htaccess", "exec-cgi", "link", "parents", "rule-order"},
 			Live:   "a path of over 255 bytes",
 		},
 		{

@@ -97,7 +97,7 @@ func path(rest string) func(*site) Finding {
 		}
 		remedy := "ask what is in front of the server to pass on paths as they are (nginx: proxy_pass without a path)"
 		if r.seen.Get("pathinfo") == "true" {
-			remedy = "do without CGIPROXY_USE_PATH_INFO, and take htaccess.example's rule: RewriteRule ^.*$ proxy.cgi [END]"
+			remedy = "do without CGIPROXY_USE_PATH_INFO, and take htaccess.example's rule: RewriteRule ^.*$ proxy.cgi [L]"
 		}
 		return fault(remedy, "%s arrives as %s", rest, orElse(got, r.seen.Get("error")))
 	}

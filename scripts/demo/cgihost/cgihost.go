@@ -1,6 +1,6 @@
 // Package cgihost is a CGI web server of a few lines: every request is handed
 // to one program, in a process of its own, as Apache does behind
-// "RewriteRule ^.*$ proxy.cgi [END]".
+// "RewriteRule ^.*$ proxy.cgi [L]".
 //
 // It is not built on net/http/cgi.Handler, which cannot be put right from the
 // outside: it hides the exit status, so that a cut response looks whole; it
