@@ -38,7 +38,7 @@ func Notes(text string) (notes []string) {
 		case isDirective(words, "RewriteEngine") && len(words) > 1 && strings.EqualFold(words[1], "off"):
 			add("RewriteEngine Off below the lines of proxy.cgi turns them off: take it out")
 		case leaves(words):
-			add(Joined(line) + " below the lines of proxy.cgi is for existing files, and for none of the app's pages: put it above them")
+			add(Joined(line) + " below the lines of proxy.cgi is for existing files, and for none of the app's pages: put it, with its RewriteConds, above them")
 		}
 	}
 	variant, _ := VariantIn(text)

@@ -28,6 +28,8 @@ func htaccessTests() []findingTest {
 		}, "but htaccess.txt"},
 		{"lines", "an unknown one", Warning, "500-everywhere", rules("RewriteEngine On", "RewriteEngin On"), "did you mean rewriteengine"},
 		{"lines", "for the server alone", Fault, "500-everywhere", rules("RewriteEngine On", "RewriteEngine On\nProxyPass / http://x/"), "proxypass is not allowed"},
+		{"lines", "for the server alone, though it looks harmless", Fault, "500-everywhere", rules("RewriteEngine On", "RewriteEngine On\nDeflateCompressionLevel 9"), "deflatecompressionlevel is not allowed"},
+		{"lines", "HTTP/2", OK, "", rules("RewriteEngine On", "RewriteEngine On\nH2Push Off"), "Apache knows"},
 		{"lines", "an open section", Fault, "500-everywhere", rules("</If>\n<Files", "<Files"), "is not closed"},
 		{"lines", "an end too many", Fault, "500-everywhere", rules("RewriteEngine On", "</IfModule>\nRewriteEngine On"), "without <ifmodule>"},
 		{"lines", "a byte order mark", Fault, "500-everywhere", rules("# proxy.cgi: copy", "\ufeff# proxy.cgi: copy"), "byte order mark"},

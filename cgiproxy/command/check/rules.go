@@ -149,7 +149,7 @@ func checkRuleOrder(s *site) (all []Finding) {
 	}
 	for _, r := range rules[last+1:] {
 		if r.leaves() && !r.isMergedLater() && len(all) < mostLines {
-			all = append(all, cause{"", "put it above the lines of proxy.cgi"}.warning("%s: RewriteRule %s %s comes after the app's: it is for existing files, and for none of the app's pages", r.place(), r.pattern, r.to)...)
+			all = append(all, cause{"", "put it, with its RewriteConds, above the lines of proxy.cgi"}.warning("%s: RewriteRule %s %s comes after the app's: it is for existing files, and for none of the app's pages", r.place(), r.pattern, r.to)...)
 		}
 	}
 	all = append(all, s.notReadAbove(rules[:last])...)
