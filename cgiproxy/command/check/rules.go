@@ -188,15 +188,16 @@ func (s *site) readAgain(r rule) []Finding {
 }
 
 // tookAgain returns what becomes of pages where a pattern is for the program, or for all
-// but some paths. What hosts put above each rule for their proofs is for files.
+// but some paths. What hosts put above each rule for their proofs is for files, as is
+// what leaves out a script.
 func tookAgain(pattern, program string) string {
 	but, isNot := strings.CutPrefix(pattern, "!")
-	isProof := slices.ContainsFunc([]string{"well-known", "cpanel", "pki-validation"}, func(s string) bool { return strings.Contains(but, s) })
+	isForFiles := slices.ContainsFunc([]string{"well-known", "cpanel", "pki-validation", ".php"}, func(s string) bool { return strings.Contains(but, s) })
 	takes, isKnown := htaccess.Matches(but, program)
 	isForPages := slices.ContainsFunc([]string{"", "/", "/page"}, func(page string) bool { is, _ := htaccess.Matches(but, page); return is })
 	switch {
 	case !isKnown:
-	case isNot && !takes && !isProof:
+	case isNot && !takes && !isForFiles:
 		return "which it does not leave out: what it leaves out is led away all the same"
 	case !isNot && takes && !isForPages:
 		return "which it takes: no page reaches the app"
