@@ -12,14 +12,16 @@ import (
 )
 
 // rulesAbove stand above ours, as installing leaves them: a redirect that leaves out
-// what is asked for by other programs, and lines of a firewall list (7G). Both have
+// what is asked for by other programs, and lines of a firewall list (7G). All have
 // MANUAL's line.
 const rulesAbove = `RewriteEngine On
-FIRST
+BUT
+RewriteRule ^(closed/.*|.*\.f?cgi)$ - [F]
+BUT
 RewriteCond %{HTTPS} off
-RewriteCond %{REQUEST_URI} !^/(sub/)?(api|assets|style)
+RewriteCond %{REQUEST_URI} !^/(sub/)?(public/)?(api|assets|style|proxy\.f?cgi/)
 RewriteRule ^ https://site.test%{REQUEST_URI} [R=301,L]
-FIRST
+BUT
 RewriteCond %{REQUEST_URI} (\.)(ab4|cfml?|f?cgi|conf\b)$ [NC]
 RewriteRule .* - [F]
 `
@@ -27,7 +29,7 @@ RewriteRule .* - [F]
 // TestRulesAbove has them see the visitor's URL, and none that Apache goes on with.
 func TestRulesAbove(t *testing.T) {
 	app := tellTarget(t)
-	above := strings.ReplaceAll(rulesAbove, "FIRST", manualBlock(t, "<!-- the first time alone -->"))
+	above := strings.ReplaceAll(rulesAbove, "BUT", manualBlock(t, "<!-- but for proxy.cgi -->"))
 	for _, c := range []struct {
 		kind webserver.Kind
 		htaccess.Variant
@@ -49,6 +51,12 @@ func TestRulesAbove(t *testing.T) {
 					{"GET /assets", "GET {site}/assets"},
 					{"GET /other", "301 https://site.test{site}/other"},
 					{"GET /api/x.conf", ""},
+					{"GET /closed/x", ""},
+					{"GET /api/../closed/", ""},
+					{"GET /{script}/closed/x", ""},
+					{"GET /closed/{script}", ""},
+					{"GET /{script}", ""},
+					{"GET /{script}/api/x", "GET {site}/api/x"},
 				}
 				if !c.PublicOnly {
 					routes = append(routes, route{"GET /style.css", "static style"})

@@ -180,7 +180,7 @@ func (s *site) readAgain(r rule) []Finding {
 		}
 		for look := range slices.Chunk(looks, 3) {
 			if what := tookAgain(look[0], look[1]); what != "" {
-				return cause{"forbidden", "write RewriteCond %{ENV:REDIRECT_STATUS} ^$ above it, for the first time alone"}.warning("%s is looked at again for %s, %s", look[2], script, what)
+				return cause{"forbidden", `write RewriteCond %{ENV:REDIRECT_STATUS}%{REQUEST_URI} !^200/(.*/)?proxy\.f?cgi$ above it`}.warning("%s is looked at again for %s, %s", look[2], script, what)
 			}
 		}
 	}
