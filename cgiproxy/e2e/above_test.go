@@ -16,6 +16,7 @@ import (
 // MANUAL's line.
 const rulesAbove = `RewriteEngine On
 BUT
+RewriteCond %{HTTP_HOST} .
 RewriteRule ^(closed/.*|.*\.f?cgi)$ - [F]
 BUT
 RewriteCond %{HTTPS} off
@@ -56,6 +57,7 @@ func TestRulesAbove(t *testing.T) {
 					{"GET /{script}/closed/x", ""},
 					{"GET /closed/{script}", ""},
 					{"GET /{script}", ""},
+					{"GET /{script}/closed/{script}", ""},
 					{"GET /{script}/api/x", "GET {site}/api/x"},
 				}
 				if !c.PublicOnly {

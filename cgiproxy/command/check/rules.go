@@ -4,9 +4,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-
-	"proxy.cgi/cgiproxy/command/docroot"
-	"proxy.cgi/cgiproxy/htaccess"
 )
 
 // A rule is a RewriteRule of the site's own .htaccess.
@@ -135,12 +132,16 @@ func checkRuleOrder(s *site) (all []Finding) {
 			all = append(all, cause{"apache-404", "take it out of the section"}.warning("%s: %s in a section <%s> counts there in place of the app's rules, which get nothing of what the section is for", d.place(), d.name, d.sections[len(d.sections)-1])...)
 		}
 	}
+	skipped := false // the second time, by MANUAL's line above it
 	for _, r := range rules[:last] {
+		isSkipped := skipped
+		skipped = r.skipsNext()
 		switch {
 		case r.isMergedLater():
 		case r.script() != "" || slices.Contains(ourRules(), r.pattern):
-		case r.leaves():
+		case r.leaves() && !isSkipped:
 			all = append(all, s.readAgain(r)...)
+		case r.leaves():
 		case strings.Contains(r.to, "index.php"):
 			all = append(all, cause{"apache-404", "take WordPress's lines out, or put those of proxy.cgi above them: proxy.cgi install does"}.fault("%s: the rule for index.php (WordPress has it) comes before the app's, and takes its requests", r.place())...)
 		case r.to != "-" || r.has("l", "last", "end"):
@@ -157,68 +158,6 @@ func checkRuleOrder(s *site) (all []Finding) {
 		return fine("no other rewrite rule takes the app's requests")
 	}
 	return all
-}
-
-// readAgain tells of a redirect or refusal above that does something else where Apache
-// reads the rules again, for the program that the last one leads to.
-func (s *site) readAgain(r rule) []Finding {
-	if r.has("r", "redirect") && !r.has("l", "last", "end") {
-		return cause{"", "write [R=301,L]"}.warning("%s: RewriteRule %s has no L: the rules below it go on with it, and visitors are led to /proxy.cgi", r.place(), r.args)
-	}
-	_, below, _ := docroot.Split(s.folder)
-	for _, script := range s.scripts {
-		looks := []string{r.pattern, script, r.place() + ": RewriteRule " + r.args}
-		for _, c := range r.conditions {
-			words := strings.Fields(c.args)
-			switch {
-			case len(words) < 2:
-			case strings.Contains(words[0], "REDIRECT_STATUS"), strings.Contains(words[0], "THE_REQUEST"):
-				return nil // it tells the second time from the first
-			case words[0] == "%{REQUEST_URI}":
-				looks = append(looks, unquote(words[1]), path.Join("/", below, script), c.place()+": RewriteCond "+c.args)
-			}
-		}
-		for look := range slices.Chunk(looks, 3) {
-			if what := tookAgain(look[0], look[1]); what != "" {
-				return cause{"forbidden", `write RewriteCond %{ENV:REDIRECT_STATUS}%{REQUEST_URI} !^200/(.*/)?proxy\.f?cgi$ above it`}.warning("%s is looked at again for %s, %s", look[2], script, what)
-			}
-		}
-	}
-	return nil
-}
-
-// tookAgain returns what becomes of pages where a pattern is for the program, or for all
-// but some paths. What hosts put above each rule for their proofs is for files, as is
-// what leaves out a script.
-func tookAgain(pattern, program string) string {
-	but, isNot := strings.CutPrefix(pattern, "!")
-	isForFiles := slices.ContainsFunc([]string{"well-known", "cpanel", "pki-validation", ".php"}, func(s string) bool { return strings.Contains(but, s) })
-	takes, isKnown := htaccess.Matches(but, program)
-	isForPages := slices.ContainsFunc([]string{"", "/", "/page"}, func(page string) bool { is, _ := htaccess.Matches(but, page); return is })
-	switch {
-	case !isKnown:
-	case isNot && !takes && !isForFiles:
-		return "which it does not leave out: what it leaves out is led away all the same"
-	case !isNot && takes && !isForPages:
-		return "which it takes: no page reaches the app"
-	}
-	return ""
-}
-
-// notReadAbove tells of redirects and refusals above, which mod_rewrite does not read in
-// a folder that has rewrite lines itself, unless some stand before the app's there, too.
-func (s *site) notReadAbove(before []rule) []Finding {
-	isOwners := func(r rule) bool { return r.leaves() && !r.isMergedLater() && !slices.Contains(ourRules(), r.pattern) }
-	if slices.ContainsFunc(before, isOwners) || slices.ContainsFunc(s.lines("rewriteoptions"), func(d directive) bool { return strings.Contains(strings.ToLower(d.args), "inherit") }) {
-		return nil
-	}
-	for _, h := range s.rules[:len(s.rules)-1] {
-		if rules := h.rewriteRules(); slices.ContainsFunc(rules, isOwners) {
-			r := rules[slices.IndexFunc(rules, isOwners)]
-			return cause{"", "put what is meant for this folder, too, above the lines of proxy.cgi"}.warning("%s: RewriteRule %s %s, and others like it above, are not read for this folder: visitors are not led to https here, say", r.place(), r.pattern, r.to)
-		}
-	}
-	return nil
 }
 
 // replacesOurs reports whether the directive, in a folder below, has mod_rewrite take
