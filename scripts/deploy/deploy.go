@@ -182,6 +182,9 @@ func (d *deploy) stage(ctx context.Context) ([]step, error) {
 			bytes += c.New.Size
 		}
 	}
+	if d.app != nil {
+		d.app.clean() // what a run that broke off has left takes room
+	}
 	m := newMeter(bytes)
 	defer m.end()
 	if d.appWork != nil {
