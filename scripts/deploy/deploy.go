@@ -131,13 +131,13 @@ func (d *deploy) planApp() (leftOut []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if files := d.filesDir(); files != d.setting("START_DIR") && !d.mayLeadTo(files, folder) {
-		return nil, fmt.Errorf("%sSTART goes to the folder %s, and would not find there what --app-to brings to %s: change one of the two", settings.Prefix, files, folder)
-	}
 	if d.setting("START") != "" && !known {
-		if err := d.leadToApp(folder); err != nil {
-			return nil, err
-		}
+		err = d.leadToApp(folder)
+	} else {
+		err = d.findsApp(folder)
+	}
+	if err != nil {
+		return nil, err
 	}
 	if err := d.openApp(folder); err != nil {
 		return nil, err

@@ -32,12 +32,10 @@ func (d *deploy) filesDir() string {
 		return start
 	}
 	to := strings.Trim(rest[:end], ` "'`)
-	switch {
-	case path.IsAbs(to):
-	case start == "":
-		return start
-	default:
-		to = path.Join(start, to)
+	if !path.IsAbs(to) {
+		to = path.Join(start, to) // "" is the folder of proxy.cgi, too
+	} else if start == "" {
+		return to
 	}
 	if d.isBelow(start, to) {
 		return start
@@ -115,11 +113,22 @@ func (d *deploy) leadToApp(folder string) error {
 			return err
 		}
 	}
-	if was := d.setting("START_DIR"); was != "" {
-		d.note(fmt.Sprintf("--app-to names another folder than %sSTART_DIR=%s, which is %s from now on: with --start-dir %s it stays", settings.Prefix, was, dir, was))
-	}
+	was := d.setting("START_DIR")
 	d.settings = append(d.settings, install.Assignment{Name: "START_DIR", Value: dir})
+	if err := d.findsApp(folder); err != nil || was == "" {
+		return err
+	}
+	d.note(fmt.Sprintf("--app-to names another folder than %sSTART_DIR=%s, which is %s from now on: with --start-dir %s it stays", settings.Prefix, was, dir, was))
 	return nil
+}
+
+// findsApp demands of START that it goes to the app's folder, if it goes anywhere.
+func (d *deploy) findsApp(folder string) error {
+	start, files := d.setting("START_DIR"), d.filesDir()
+	if files == start || d.mayLeadTo(files, folder) {
+		return nil
+	}
+	return fmt.Errorf("with %[1]sSTART_DIR=%[2]s %[1]sSTART goes to the folder %[3]s, and would not find there what is brought to %[4]s: leave its cd out, or write the whole path of that folder in it", settings.Prefix, start, files, folder)
 }
 
 // isAnother demands of a folder that no deploy has brought anything to that it is not
@@ -209,7 +218,7 @@ func (d *deploy) locate() (err error) {
 
 func (d *deploy) findPlaces() (p places) {
 	start := d.setting("START_DIR")
-	if d.setting("START") != "" && (start != "" || d.app == nil) {
+	if d.setting("START") != "" && (start != "" || d.app == nil || d.filesDir() != start) {
 		p.dir = d.onHost(start)
 	}
 	if p.dir == "" && d.app != nil && d.filesDir() == start {
