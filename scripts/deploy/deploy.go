@@ -194,6 +194,9 @@ func (d *deploy) stage(ctx context.Context) ([]step, error) {
 		if err := d.app.mayRestart(d.places.restart); err != nil {
 			return nil, err
 		}
+		if err := d.shutStart(); err != nil {
+			return nil, err
+		}
 	}
 	return todo, d.served.stage(ctx, todo, m)
 }
