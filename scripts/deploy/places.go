@@ -22,25 +22,29 @@ import (
 type places struct{ dir, log, restart string }
 
 // filesDir returns the folder of the app's files in the words of the settings, "" for
-// none: START_DIR, or another one to which START goes first, as MANUAL has it for hosts
-// that run scripts as another user, who writes to START_DIR.
+// none: START_DIR, or another one to which START goes, as MANUAL has it for hosts that run
+// scripts as another user, who writes to START_DIR. It may go to a virtualenv before.
 func (d *deploy) filesDir() string {
 	start := d.setting("START_DIR")
-	rest, goes := strings.CutPrefix(d.setting("START"), "cd ")
-	end := strings.IndexAny(rest, "&;|\n")
-	if !goes || end < 0 || strings.ContainsAny(rest[:end], "$`~*?\\") {
-		return start
+	files, at := start, start
+	for part := range strings.FieldsFuncSeq(d.setting("START"), func(r rune) bool { return strings.ContainsRune("&;|\n", r) }) {
+		to, goes := strings.CutPrefix(strings.TrimSpace(part), "cd ")
+		switch {
+		case !goes:
+			continue
+		case strings.ContainsAny(to, "$`~*?\\"):
+			return start
+		}
+		if to = strings.Trim(to, ` "'`); path.IsAbs(to) {
+			at = to
+		} else {
+			at = path.Join(at, to) // "" is the folder of proxy.cgi, too
+		}
+		if files == "" && path.IsAbs(at) || !d.isBelow(files, at) {
+			files = at
+		}
 	}
-	to := strings.Trim(rest[:end], ` "'`)
-	if !path.IsAbs(to) {
-		to = path.Join(start, to) // "" is the folder of proxy.cgi, too
-	} else if start == "" {
-		return to
-	}
-	if d.isBelow(start, to) {
-		return start
-	}
-	return to
+	return files
 }
 
 // isBelow reports whether a folder of the settings is the same as another, or in it.
