@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -47,24 +48,34 @@ func TestLinkedAlone(t *testing.T) {
 
 // TestBackBefore takes a deploy back that broke off, for another version: no file of that
 // has the second of what is back, for Python would go on with what it has compiled of it.
+// It may have broken off before START_DIR was said.
 func TestBackBefore(t *testing.T) {
-	host, home := thisHost(t)
-	dir := t.TempDir()
-	writeFiles(t, home, map[string]string{"public_html/index.html": "x"})
-	writeFiles(t, dir, map[string]string{"app.py": "one"})
-	deployApp(t, host, filepath.Join(home, "app"), dir)
-	writeFiles(t, dir, map[string]string{"app.py": "two"})
-	placeApp(t, host, filepath.Join(home, "app"), dir) // and settles nothing
-	o := &options{target: &remote.Target{Folder: filepath.Join(home, "public_html")}, app: dir}
-	d := &deploy{options: o, host: host, out: io.Discard, served: &served{host: host, folder: o.target.Folder}}
-	d.signed.Store(time.Now().UnixNano()) // it has the turn
-	if err := d.repair(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	wantFiles(t, home, map[string]string{"app/app.py": "one"})
-	info, err := os.Stat(filepath.Join(home, "app/app.py"))
-	if err != nil || info.ModTime().Unix() >= time.Now().Unix() {
-		t.Errorf("the next file could have its second: %v", err)
+	for _, c := range []struct{ name, start string }{
+		{"beside the served folder", ""},
+		{"where START says", "cd HOME/app && x"},
+		{"where START says, relative", "cd ../app && x"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			host, home := thisHost(t)
+			dir := t.TempDir()
+			writeFiles(t, home, map[string]string{"public_html/index.html": "x"})
+			writeFiles(t, dir, map[string]string{"app.py": "one"})
+			deployApp(t, host, filepath.Join(home, "app"), dir)
+			writeFiles(t, dir, map[string]string{"app.py": "two"})
+			placeApp(t, host, filepath.Join(home, "app"), dir) // and settles nothing
+			o := &options{target: &remote.Target{Folder: filepath.Join(home, "public_html")}, app: dir}
+			d := &deploy{options: o, host: host, out: io.Discard, served: &served{host: host, folder: o.target.Folder}}
+			d.lines = []byte("CGIPROXY_START='" + strings.ReplaceAll(c.start, "HOME", home) + "'\n")
+			d.signed.Store(time.Now().UnixNano()) // it has the turn
+			if err := d.repair(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			wantFiles(t, home, map[string]string{"app/app.py": "one"})
+			info, err := os.Stat(filepath.Join(home, "app/app.py"))
+			if err != nil || info.ModTime().Unix() >= time.Now().Unix() {
+				t.Errorf("the next file could have its second: %v", err)
+			}
+		})
 	}
 }
 

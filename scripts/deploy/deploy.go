@@ -131,13 +131,13 @@ func (d *deploy) planApp() (leftOut []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if files := d.filesDir(); files != d.setting("START_DIR") && !d.mayLeadTo(files, folder) {
-		return nil, fmt.Errorf("%sSTART goes to the folder %s, and would not find there what --app-to brings to %s: change one of the two", settings.Prefix, files, folder)
-	}
 	if d.setting("START") != "" && !known {
-		if err := d.leadToApp(folder); err != nil {
-			return nil, err
-		}
+		err = d.leadToApp(folder)
+	} else {
+		err = d.findsApp(folder)
+	}
+	if err != nil {
+		return nil, err
 	}
 	if err := d.openApp(folder); err != nil {
 		return nil, err
@@ -182,6 +182,9 @@ func (d *deploy) stage(ctx context.Context) ([]step, error) {
 			bytes += c.New.Size
 		}
 	}
+	if d.app != nil {
+		d.app.clean() // what a run that broke off has left takes room
+	}
 	m := newMeter(bytes)
 	defer m.end()
 	if d.appWork != nil {
@@ -189,6 +192,9 @@ func (d *deploy) stage(ctx context.Context) ([]step, error) {
 			return nil, err
 		}
 		if err := d.app.mayRestart(d.places.restart); err != nil {
+			return nil, err
+		}
+		if err := d.shutStart(); err != nil {
 			return nil, err
 		}
 	}

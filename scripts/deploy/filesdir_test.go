@@ -28,11 +28,21 @@ func TestFilesDir(t *testing.T) {
 		{"two, one in the other", "/home/me/app/run", "cd .. && x", "", "app", "app/run/tmp/restart.txt", "", ""},
 		{"two, and --app-to", "/home/me/run", "cd /home/me/app && x", "app", "app", "run/tmp/restart.txt", "", ""},
 		{"two, and --app-to a third", "/home/me/run", "cd /home/me/app && x", "app2", "", "", "",
-			"CGIPROXY_START goes to the folder /home/me/app, and would not find there what --app-to brings to app2: "},
+			"with CGIPROXY_START_DIR=../app2 CGIPROXY_START goes to the folder /home/me/app, and would not find there what is brought to app2: "},
+		{"by way of a virtualenv", "../run", "cd ../venv && . bin/activate && cd ../app && x", "", "app", "run/tmp/restart.txt", "", ""},
+		{"by way of a virtualenv, and START alone says it", "", "cd ../venv && . bin/activate && cd ../app2 && x", "", "app2", "app2/tmp/restart.txt", "../app2", ""},
+		{"and then to a folder of the app", "../run", "cd ../app && make; cd lib && x", "", "app", "run/tmp/restart.txt", "", ""},
+		{"back to it", "../app", "cd lib && make; cd .. && x", "", "app", "app/tmp/restart.txt", "", ""},
 		{"a folder of the app", "../app", "cd lib && x", "", "app", "app/tmp/restart.txt", "", ""},
 		{"a folder of the app, absolute", "../app", "cd /home/me/app/lib && x", "", "app", "app/tmp/restart.txt", "", ""},
 		{"what a shell makes of it", "../app", `cd "$HOME/app" && x`, "", "app", "app/tmp/restart.txt", "", ""},
 		{"START alone says it", "", "cd /home/me/app2 && x", "", "app2", "app2/tmp/restart.txt", "../app2", ""},
+		{"START alone says it, relative", "", "cd ../app2 && x", "", "app2", "app2/tmp/restart.txt", "../app2", ""},
+		{"START alone says it, in the served folder", "", "cd /home/me/public_html/.app && x", "", "public_html/.app", "public_html/.app/tmp/restart.txt", ".app", ""},
+		{"START alone says it, and would not from there", "", "cd ../app/lib && x", "", "", "", "",
+			"with CGIPROXY_START_DIR=../app/lib CGIPROXY_START goes to the folder ../app/app/lib, and would not find there what is brought to app/lib: "},
+		{"START_DIR is another, and START goes to that", "../app", "cd ../app && x", "app2", "", "", "",
+			"with CGIPROXY_START_DIR=../app2 CGIPROXY_START goes to the folder ../app, and would not find there what is brought to app2: "},
 		{"START says nothing", "", "cd lib && x", "", "app", "app/tmp/restart.txt", "../app", ""},
 		{"both are said", "--start-dir /home/me/run", "/home/me/app/start", "app", "app", "run/tmp/restart.txt", "/home/me/run", ""},
 		{"the files are not seen", "/home/me/run", "cd /srv/files && x", "", "", "", "", "how does FTP call the folder /srv/files of the host"},
@@ -40,7 +50,7 @@ func TestFilesDir(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			here, home := thisHost(t)
-			writeFiles(t, home, map[string]string{"public_html/x": "x", "app/run/x": "x", "app/lib/x": "x", "app2/x": "x", "run/x": "x"})
+			writeFiles(t, home, map[string]string{"public_html/x": "x", "app/run/x": "x", "app/lib/x": "x", "app2/x": "x", "run/x": "x", "public_html/.app/x": "x"})
 			o := &options{target: &remote.Target{User: "me", Folder: "public_html"}, app: dir, appTo: c.appTo, dryRun: true}
 			d := &deploy{options: o, host: rooted{here, home}, out: io.Discard, lines: []byte("CGIPROXY_START='" + c.start + "'\n")}
 			if said, isFlag := strings.CutPrefix(c.startDir, "--start-dir "); isFlag {

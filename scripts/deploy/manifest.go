@@ -176,8 +176,8 @@ func (a *app) write(m *manifest) error {
 // little: see discard.
 func (a *app) clean() {
 	for name := range a.have {
-		if strings.HasPrefix(name, "new-") {
-			a.host.Remove(a.state(name)) // it does no harm
+		if strings.HasPrefix(name, "new-") && a.host.Remove(a.state(name)) == nil { // else it does no harm
+			delete(a.have, name)
 		}
 	}
 }

@@ -187,3 +187,17 @@ func (p *plan) shut(files map[string]file) error {
 	}
 	return nil
 }
+
+// shutStart keeps visitors from START_DIR, too, where that is another folder in the served
+// one: what the app prints comes there.
+func (d *deploy) shutStart() error {
+	place, err := d.between(d.target.Folder, d.places.dir)
+	if err != nil || place == "." || !filepath.IsLocal(filepath.FromSlash(place)) {
+		return err
+	}
+	list, err := d.host.List(d.places.dir)
+	if err != nil || pageIn(list) != "" { // its own, which may have a .htaccess by now
+		return err
+	}
+	return put(d.host, path.Join(d.places.dir, install.HtaccessFile), []byte(closed), 0o644, meter{})
+}

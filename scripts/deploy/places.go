@@ -22,27 +22,29 @@ import (
 type places struct{ dir, log, restart string }
 
 // filesDir returns the folder of the app's files in the words of the settings, "" for
-// none: START_DIR, or another one to which START goes first, as MANUAL has it for hosts
-// that run scripts as another user, who writes to START_DIR.
+// none: START_DIR, or another one to which START goes, as MANUAL has it for hosts that run
+// scripts as another user, who writes to START_DIR. It may go to a virtualenv before.
 func (d *deploy) filesDir() string {
 	start := d.setting("START_DIR")
-	rest, goes := strings.CutPrefix(d.setting("START"), "cd ")
-	end := strings.IndexAny(rest, "&;|\n")
-	if !goes || end < 0 || strings.ContainsAny(rest[:end], "$`~*?\\") {
-		return start
+	files, at := start, start
+	for part := range strings.FieldsFuncSeq(d.setting("START"), func(r rune) bool { return strings.ContainsRune("&;|\n", r) }) {
+		to, goes := strings.CutPrefix(strings.TrimSpace(part), "cd ")
+		switch {
+		case !goes:
+			continue
+		case strings.ContainsAny(to, "$`~*?\\"):
+			return start
+		}
+		if to = strings.Trim(to, ` "'`); path.IsAbs(to) {
+			at = to
+		} else {
+			at = path.Join(at, to) // "" is the folder of proxy.cgi, too
+		}
+		if files == "" && path.IsAbs(at) || !d.isBelow(files, at) {
+			files = at
+		}
 	}
-	to := strings.Trim(rest[:end], ` "'`)
-	switch {
-	case path.IsAbs(to):
-	case start == "":
-		return start
-	default:
-		to = path.Join(start, to)
-	}
-	if d.isBelow(start, to) {
-		return start
-	}
-	return to
+	return files
 }
 
 // isBelow reports whether a folder of the settings is the same as another, or in it.
@@ -115,11 +117,22 @@ func (d *deploy) leadToApp(folder string) error {
 			return err
 		}
 	}
-	if was := d.setting("START_DIR"); was != "" {
-		d.note(fmt.Sprintf("--app-to names another folder than %sSTART_DIR=%s, which is %s from now on: with --start-dir %s it stays", settings.Prefix, was, dir, was))
-	}
+	was := d.setting("START_DIR")
 	d.settings = append(d.settings, install.Assignment{Name: "START_DIR", Value: dir})
+	if err := d.findsApp(folder); err != nil || was == "" {
+		return err
+	}
+	d.note(fmt.Sprintf("--app-to names another folder than %sSTART_DIR=%s, which is %s from now on: with --start-dir %s it stays", settings.Prefix, was, dir, was))
 	return nil
+}
+
+// findsApp demands of START that it goes to the app's folder, if it goes anywhere.
+func (d *deploy) findsApp(folder string) error {
+	start, files := d.setting("START_DIR"), d.filesDir()
+	if files == start || d.mayLeadTo(files, folder) {
+		return nil
+	}
+	return fmt.Errorf("with %[1]sSTART_DIR=%[2]s %[1]sSTART goes to the folder %[3]s, and would not find there what is brought to %[4]s: leave its cd out, or write the whole path of that folder in it", settings.Prefix, start, files, folder)
 }
 
 // isAnother demands of a folder that no deploy has brought anything to that it is not
@@ -209,7 +222,7 @@ func (d *deploy) locate() (err error) {
 
 func (d *deploy) findPlaces() (p places) {
 	start := d.setting("START_DIR")
-	if d.setting("START") != "" && (start != "" || d.app == nil) {
+	if d.setting("START") != "" && (start != "" || d.app == nil || d.filesDir() != start) {
 		p.dir = d.onHost(start)
 	}
 	if p.dir == "" && d.app != nil && d.filesDir() == start {

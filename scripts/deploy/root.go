@@ -90,14 +90,20 @@ func (o *options) addressOf(place string) string {
 
 // whereServed returns an address at which visitors can download what is in the app's
 // folder, "" for none. It asks for the file that has just restarted the app: nothing
-// else has its text, and it is no secret.
+// else has its text, and it is no secret. Where that is elsewhere, or cannot be told to be
+// there, another one is put there for that.
 func (d *deploy) whereServed(ctx context.Context) string {
 	if d.appWork == nil {
 		return ""
 	}
 	file, err := relative(d.app.folder, d.places.restart)
 	if err != nil || !filepath.IsLocal(file) {
-		return ""
+		temp, err := d.app.putRestart(d.app.path("restart.txt"))
+		if err != nil {
+			return ""
+		}
+		defer d.host.Remove(temp)
+		file = path.Base(temp)
 	}
 	address := d.addressOf(path.Join(d.app.at, file))
 	ctx, cancel := context.WithTimeout(ctx, pageTime)

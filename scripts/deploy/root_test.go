@@ -79,17 +79,24 @@ func TestWhereServed(t *testing.T) {
 		{"a site that answers everything", "public_html", "/all/", "app", "tmp/restart.txt", ""},
 		{"by a link", "public_html", "/", "www/myapp", "tmp/restart.txt", "/myapp/tmp/restart.txt"},
 		{"a file elsewhere that restarts it", "public_html", "/", "app", "../public_html/restart.txt", ""},
+		{"in it, and START_DIR is not", "public_html", "/", "public_html/app", "../../run/tmp/restart.txt", "/app/restart.txt.new"},
+		{"in it, and another word for START_DIR", "public_html", "/", "public_html/app2", "RELATIVE tmp/restart.txt", "/app2/restart.txt.new"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := &options{target: &remote.Target{Folder: path.Join(home, c.folder)}, url: s.URL + c.url}
 			d := &deploy{options: o, host: host, appWork: []replaced{{}}}
-			writeFiles(t, home, map[string]string{path.Join(c.app, c.restart): "x"})
+			restart, isRelative := strings.CutPrefix(c.restart, "RELATIVE ")
+			writeFiles(t, home, map[string]string{path.Join(c.app, restart): "x"})
 			if err := d.openApp(path.Join(home, c.app)); err != nil {
 				t.Fatal(err)
 			}
 			writeFiles(t, home, map[string]string{path.Join(c.app, stateFolder, "manifest.json"): "{}"})
 			d.app.turn = func() error { return nil }
-			d.places.restart = d.app.path(c.restart)
+			d.places.restart = d.app.path(restart)
+			if isRelative { // as with an absolute START_DIR and --app-to, which is none
+				t.Chdir(home)
+				d.places.restart = path.Join(c.app, restart)
+			}
 			if err := d.app.restart(d.places.restart); err != nil {
 				t.Fatal(err)
 			}
@@ -100,6 +107,7 @@ func TestWhereServed(t *testing.T) {
 			if got := d.whereServed(t.Context()); got != want {
 				t.Errorf("it is %q, want %q", got, want)
 			}
+			wantFiles(t, home, map[string]string{path.Join(c.app, "restart.txt.new"): ""})
 		})
 	}
 }

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"proxy.cgi/scripts/deploy/remote"
 )
@@ -113,6 +116,40 @@ func TestNamedInOtherWays(t *testing.T) {
 			if d.app.site != ".." || !d.app.shuts || d.setting("START_DIR") != c.startDir {
 				t.Errorf("the site is in %s as seen from the app's folder, which is shut: %v; START_DIR is %q, want %q", d.app.site, d.app.shuts, d.setting("START_DIR"), c.startDir)
 			}
+		})
+	}
+}
+
+// TestShutStart has the app's files and START_DIR in two folders: what the app prints is for
+// nobody either, where START_DIR is in the served folder.
+func TestShutStart(t *testing.T) {
+	for _, c := range []struct {
+		name, startDir, start, page string
+		run                         string // the folder
+		want                        string // its .htaccess
+	}{
+		{"two in the served folder", ".run", "cd ../.app && x", "", "public_html/.run", closed},
+		{"the app is beside it", ".run", "cd ../../app && x", "", "public_html/.run", closed},
+		{"with pages of its own", "run", "cd ../.app && x", "index.html", "public_html/run", ""},
+		{"beside the served folder", "../run", "cd ../public_html/.app && x", "", "run", ""},
+		{"the served folder itself", ".", "cd ../app && x", "", "public_html", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			host, home := thisHost(t)
+			dir := t.TempDir()
+			writeFiles(t, dir, map[string]string{"app.py": "x"})
+			writeFiles(t, home, map[string]string{"public_html/index.html": "x", "public_html/.app/x": "x", path.Join(c.run, cmp.Or(c.page, "x")): "x"})
+			o := &options{target: &remote.Target{Folder: path.Join(home, "public_html")}, app: dir}
+			d := &deploy{options: o, host: host, out: io.Discard, served: &served{host: host, folder: o.target.Folder}}
+			d.lines = []byte("CGIPROXY_START='" + c.start + "'\nCGIPROXY_START_DIR=" + c.startDir + "\n")
+			d.signed.Store(time.Now().UnixNano()) // it has the turn
+			if _, err := d.planApp(); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := d.stage(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			wantFiles(t, home, map[string]string{path.Join(c.run, ".htaccess"): c.want})
 		})
 	}
 }

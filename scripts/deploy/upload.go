@@ -144,8 +144,14 @@ func (s *served) removeTemp(temp string) {
 }
 
 // put uploads a file and reads it back: a server that changes the ends of lines,
-// or has no space left, does not always say so.
-func put(host remote.Host, name string, content []byte, mode fs.FileMode, m meter) error {
+// or has no space left, does not always say so. What has come of it does not stay, for
+// the app that runs may need the space.
+func put(host remote.Host, name string, content []byte, mode fs.FileMode, m meter) (err error) {
+	defer func() {
+		if err != nil && !remote.IsBroken(err) {
+			host.Remove(name) // what is to be said is why it was not put there
+		}
+	}()
 	if err := host.Write(name, content, mode, m.add); err != nil {
 		return err
 	}
