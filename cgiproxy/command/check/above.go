@@ -20,9 +20,13 @@ func (s *site) readAgain(r rule) []Finding {
 	if r.has("r", "redirect") && !r.has("l", "last", "end") {
 		return cause{"", "write [R=301,L]"}.warning("%s: RewriteRule %s has no L: the rules below it go on with it, and visitors are led to /proxy.cgi", r.place(), r.args)
 	}
+	first := r.directive // a line between the conditions would cut them off
+	if len(r.conditions) > 0 {
+		first = r.conditions[0]
+	}
 	for _, script := range s.scripts {
 		if look, what := s.tookAgain(r, script); what != "" {
-			return cause{"forbidden", "see \"Rewrite rules of others\" in MANUAL.md for two lines above it"}.warning("%s is looked at again for %s, %s", look, script, what)
+			return cause{"forbidden", "write the two lines of \"Rewrite rules of others\" in MANUAL.md above " + first.place()}.warning("%s is looked at again for %s, %s", look, script, what)
 		}
 	}
 	return nil

@@ -106,6 +106,9 @@ func ruleTests() []findingTest {
 		{"rule-order", "to https but for the host's proofs", OK, "", before("RewriteCond %{HTTPS} off\nRewriteCond %{REQUEST_URI} !^/\\.well-known/acme-challenge/[0-9a-zA-Z_-]+$\nRewriteRule ^ https://%{HTTP_HOST}%{REQUEST_URI} [R=301,L]\n"), "no other rewrite rule"},
 		{"rule-order", "a list against scripts", Warning, "forbidden", before("RewriteCond %{REQUEST_URI} (\\.)(ab4|cfml?|cgi)$ [NC]\nRewriteRule .* - [F]\n"), "which it takes: no page reaches the app"},
 		{"rule-order", "a fence with its login left out", OK, "", before("RewriteCond %{REMOTE_ADDR} !^203\\.0\\.113\\.7$\nRewriteCond %{REQUEST_URI} !^/admin/login$\nRewriteRule ^admin/ - [F]\n"), "no other rewrite rule"},
+		{"rule-order", "a list of several lines", Warning, "forbidden", func(s *testSite) {
+			s.write(".htaccess", "RewriteEngine On\nRewriteCond %{REQUEST_URI} ^/private [OR]\nRewriteCond %{REQUEST_URI} (\\.)(ab4|cgi)$ [NC]\nRewriteRule .* - [F]\n"+example(s.t), 0o644)
+		}, ".htaccess, line 2"},
 		{"rule-order", "a rule against scripts", Warning, "forbidden", before("RewriteRule \\.(cgi|pl)$ - [F]\n"), "which it takes: no page reaches the app"},
 		{"rule-order", "a rule against pictures on other sites", OK, "", before("RewriteCond %{HTTP_REFERER} !^https://example.org/ [NC]\nRewriteRule \\.(gif|jpg)$ - [F,NC]\n"), "no other rewrite rule"},
 		{"rule-order", "what only Apache can read", OK, "", before("RewriteCond %{REQUEST_URI} !(?>a)\nRewriteRule ^ - [F]\n"), "no other rewrite rule"},
