@@ -90,7 +90,7 @@ func (s *site) notReadAbove(before []rule) []Finding {
 	for _, h := range s.rules[:len(s.rules)-1] {
 		if rules := h.rewriteRules(); slices.ContainsFunc(rules, isOwners) {
 			r := rules[slices.IndexFunc(rules, isOwners)]
-			return cause{"", "put what is meant for this folder, too, above the lines of proxy.cgi"}.warning("%s: RewriteRule %s %s, and others like it above, are not read for this folder: visitors are not led to https here, say", r.place(), r.pattern, r.to)
+			return cause{"", "put what is meant for this folder, too, above the lines of proxy.cgi, with %{REQUEST_URI} in place of /$1"}.warning("%s: RewriteRule %s %s, and others like it above, are not read for this folder: visitors are not led to https here, say", r.place(), r.pattern, r.to)
 		}
 	}
 	return nil

@@ -110,6 +110,9 @@ func settingsTests() []findingTest {
 	noFile := func(s *testSite) { s.do(os.Remove(s.path(settings.File))) }
 	return []findingTest{
 		{"settings-file", "none", Warning, "setting", noFile, "there is no .htcgiproxy"},
+		{"settings-file", "another name", Fault, "setting", func(s *testSite) {
+			s.do(os.Rename(s.path(".htcgiproxy"), s.path(".htcgiproxy.txt")))
+		}, "but .htcgiproxy.txt, which proxy.cgi does not read"},
 		{"settings-file", "closed", Fault, "setting", func(s *testSite) { s.chown("", stranger, stranger); s.chmod(settings.File, 0o600) }, "user 65534 may not read it"},
 		{"settings", "a bad value", Fault, "setting", setting("MAX_BODY=1MB\n"), "CGIPROXY_MAX_BODY"},
 		{"settings", "others may write", Fault, "setting", func(s *testSite) { s.chmod(settings.File, 0o666) }, "set its permissions to 600"},

@@ -12,6 +12,11 @@ func checkSettingsFile(s *site) []Finding {
 	info, err := os.Stat(s.path(settings.File))
 	switch {
 	case os.IsNotExist(err):
+		for _, name := range []string{"htcgiproxy", ".htcgiproxy.txt", "htcgiproxy.txt"} {
+			if _, err := os.Lstat(s.path(name)); err == nil {
+				return cause{"setting", "rename it; without the dot visitors can read it"}.fault("there is no %s, but %s, which proxy.cgi does not read", settings.File, name)
+			}
+		}
 		return cause{"setting", "write " + settings.Prefix + "UPSTREAM=6543, with the port of your app, into " + s.path(settings.File)}.warning("there is no %s: hosts that run scripts as you (suEXEC) drop what SetEnv says", settings.File)
 	case err != nil:
 		return cause{"setting", "set the permissions of " + settings.File + " to 600"}.fault("%v", err)

@@ -114,7 +114,7 @@ func Troubles() []Trouble {
 		{
 			ID:     "502",
 			See:    "502",
-			Do:     "The app is not running, listens on another port than ~.htcgiproxy~ says (the log has the address that was tried), or broke off (what it said is in its own log). A unix socket must be writable for the user that scripts run as. An app that has stopped can be [started by the next request](#start-the-app).",
+			Do:     "The app is not running, listens on another port than ~.htcgiproxy~ says (the log has the address that was tried; if ~.htcgiproxy~ does not say that one, it is not there under this name), or broke off (what it said is in its own log). A unix socket must be writable for the user that scripts run as. An app that has stopped can be [started by the next request](#start-the-app).",
 			Checks: []string{"app", "app-owner", "app-http"},
 			Live:   "an app that breaks off",
 		},
