@@ -37,13 +37,13 @@ func (s *site) readAgain(r rule) []Finding {
 func (s *site) tookAgain(r rule, program string) (look, what string) {
 	_, below, _ := docroot.Split(s.folder)
 	looks := [][3]string{{r.pattern, program, r.place() + ": RewriteRule " + r.args}}
-	any := false // of its conditions will do
+	one := false // of its conditions will do
 	for _, c := range r.conditions {
 		words := strings.Fields(c.args)
 		if len(words) < 2 {
 			continue
 		}
-		any = any || len(words) > 2 && strings.Contains(strings.ToLower(words[2]), "or")
+		one = one || len(words) > 2 && strings.Contains(strings.ToLower(words[2]), "or")
 		switch {
 		case strings.Contains(words[0], "REDIRECT_STATUS"), strings.Contains(words[0], "THE_REQUEST"):
 			return "", "" // it tells the second time from the first
@@ -53,7 +53,7 @@ func (s *site) tookAgain(r rule, program string) (look, what string) {
 	}
 	for i, l := range looks {
 		takes, becomes := afterwards(l[0], l[1])
-		if !takes && (i == 0 || !any) {
+		if !takes && (i == 0 || !one) {
 			return "", ""
 		}
 		if what == "" {
